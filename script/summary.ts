@@ -1,5 +1,6 @@
-// Sums the vitest reports of one script/test run and prints its last line. A failed step that is no vitest suite, and a
-// suite that failed without a failed test (a file that does not load, an unhandled rejection), count as one failure.
+// Sums the vitest reports of one script/test run and prints its last line. A failed step that is no vitest
+// suite, and a suite that failed without a failed test (a file that does not load, an unhandled rejection),
+// count as one failure each.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
