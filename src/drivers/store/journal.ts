@@ -1,0 +1,152 @@
+import type { SQLOutputValue } from "node:sqlite";
+import { appError, type AppError } from "../../base/errors.ts";
+import { err, ok, type Result } from "../../base/result.ts";
+import { instant } from "../../base/time.ts";
+import { generation, type AppName, type ReleaseId, type RolloutId } from "../../model/ids.ts";
+import type { Receipt } from "../../model/receipt.ts";
+import type { Order, Rollout } from "../../model/rollout.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type {
+  Entry,
+  HistoryRecord,
+  Journal,
+  JournalEntry,
+  Save,
+  Saved,
+  SubmittedOrder,
+} from "../../ports/journal.ts";
+import { refusalOf } from "./lease.ts";
+import { attempt, must, transaction, type Database } from "./sqlite.ts";
+
+type Row = Readonly<Record<string, SQLOutputValue>>;
+
+const jsonOf = (value: SQLOutputValue | undefined): unknown => JSON.parse(String(value));
+const textOrNull = (value: SQLOutputValue | undefined): string | null =>
+  value === null ? null : String(value);
+
+const NOTHING_SAVED: Saved = { revision: 0, stable: null, generation: generation(0), rollout: null };
+
+const LOAD = `SELECT revision, stable, generation, state FROM saved LEFT JOIN rollout ON rollout.id = saved.rollout
+  WHERE saved.app = ?`;
+
+function load(database: Database, app: AppName): Saved {
+  const row = database.sqlite.prepare(LOAD).get(app);
+  if (row === undefined) return NOTHING_SAVED;
+  return {
+    revision: Number(row["revision"]),
+    stable: textOrNull(row["stable"]) as ReleaseId | null,
+    generation: generation(Number(row["generation"])),
+    rollout: row["state"] === null ? null : (jsonOf(row["state"]) as Rollout),
+  };
+}
+
+const conflict = (app: AppName, expected: number, found: number): AppError =>
+  appError(
+    "journal.conflict",
+    `${app} was changed by another process: revision ${found}, expected ${expected}`,
+    {
+      hint: "see how it stands with `glidepath status`, then try again",
+    },
+  );
+
+const PUT_ROLLOUT = `INSERT INTO rollout (id, app, started_at, state) VALUES ($id, $app, $startedAt, $state)
+  ON CONFLICT (id) DO UPDATE SET state = excluded.state`;
+const PUT_SAVED = `INSERT INTO saved (app, revision, stable, generation, rollout)
+  VALUES ($app, $revision, $stable, $generation, $rollout)
+  ON CONFLICT (app) DO UPDATE SET revision = excluded.revision, stable = excluded.stable,
+    generation = max(generation, excluded.generation), rollout = excluded.rollout`;
+const PUT_ENTRY = `INSERT INTO entry (rollout, at, kind, because, data) VALUES ($rollout, $at, $kind, $because, $data)`;
+
+function insertEntry({ sqlite }: Database, rollout: RolloutId, entry: Entry): void {
+  const { at, kind, because, data } = entry;
+  sqlite.prepare(PUT_ENTRY).run({ rollout, at, kind, because, data: JSON.stringify(data ?? null) });
+}
+
+function write(database: Database, { revision, rollout, stable, entry }: Save): number {
+  const { id, app, startedAt } = rollout;
+  const { sqlite } = database;
+  sqlite.prepare(PUT_ROLLOUT).run({ id, app, startedAt, state: JSON.stringify(rollout) });
+  const next = { app, revision: revision + 1, stable, generation: rollout.generation, rollout: id };
+  sqlite.prepare(PUT_SAVED).run(next);
+  insertEntry(database, id, entry);
+  return revision + 1;
+}
+
+function save(database: Database, given: Save): Result<number, AppError> {
+  return transaction(database, () => {
+    const { app } = given.rollout;
+    const refusal = refusalOf(database, app, given.fence);
+    if (refusal !== null) return err(refusal);
+    const { revision } = load(database, app);
+    if (revision !== given.revision) return err(conflict(app, given.revision, revision));
+    return ok(write(database, given));
+  });
+}
+
+const PUT_ORDER = "INSERT INTO submitted (rollout, at, by, body) VALUES ($rollout, $at, $by, $body)";
+
+interface Submission {
+  readonly rollout: RolloutId;
+  readonly order: Order;
+  readonly by: string;
+  readonly at: SubmittedOrder["at"];
+}
+
+function submit(database: Database, given: Submission): Result<SubmittedOrder, AppError> {
+  return transaction(database, () => {
+    const { rollout, order, by, at } = given;
+    if (database.sqlite.prepare("SELECT 1 FROM rollout WHERE id = ?").get(rollout) === undefined) {
+      return err(
+        appError("rollout.absent", `there is no rollout ${rollout}`, { hint: "see `glidepath history`" }),
+      );
+    }
+    const { lastInsertRowid } = database.sqlite
+      .prepare(PUT_ORDER)
+      .run({ rollout, at, by, body: JSON.stringify(order) });
+    return ok({ sequence: Number(lastInsertRowid), order, by, at });
+  });
+}
+
+const orderOf = (row: Row): SubmittedOrder => ({
+  sequence: Number(row["sequence"]),
+  order: jsonOf(row["body"]) as Order,
+  by: String(row["by"]),
+  at: instant(Number(row["at"])),
+});
+const entryOf = (row: Row): JournalEntry => ({
+  sequence: Number(row["sequence"]),
+  rollout: String(row["rollout"]) as RolloutId,
+  at: instant(Number(row["at"])),
+  kind: String(row["kind"]) as Entry["kind"],
+  because: String(row["because"]),
+  data: jsonOf(row["data"]),
+});
+const recordOf = (row: Row): HistoryRecord => ({
+  rollout: jsonOf(row["state"]) as Rollout,
+  receipt: row["receipt"] === null ? null : (jsonOf(row["receipt"]) as Receipt),
+});
+
+const ORDERS = "SELECT * FROM submitted WHERE rollout = ? AND sequence > ? ORDER BY sequence";
+const ENTRIES = "SELECT * FROM entry WHERE rollout = ? AND sequence > ? ORDER BY sequence";
+const HISTORY = "SELECT state, receipt FROM rollout WHERE app = ? ORDER BY started_at DESC, id DESC LIMIT ?";
+const FIND = "SELECT state, receipt FROM rollout WHERE id = ?";
+const ATTACH = "UPDATE rollout SET receipt = ? WHERE id = ?";
+
+/** What was decided, why, and what operators said; on disk before a write returns. */
+export function storeJournal(database: Database, clock: Clock): Journal {
+  const { sqlite } = database;
+  const rows = (sql: string, ...values: (string | number)[]): readonly Row[] =>
+    must(database, () => sqlite.prepare(sql).all(...values));
+  return {
+    load: async (app) => attempt(database, () => load(database, app)),
+    save: async (given) => save(database, given),
+    note: async (rollout, entry) => must(database, () => insertEntry(database, rollout, entry)),
+    attachReceipt: async (rollout, receipt) =>
+      void must(database, () => sqlite.prepare(ATTACH).run(JSON.stringify(receipt), rollout)),
+    submit: async (rollout, order, by) => submit(database, { rollout, order, by, at: clock.now() }),
+    orders: async (rollout, sequence) => rows(ORDERS, rollout, sequence).map(orderOf),
+    entries: async (rollout, sequence) => rows(ENTRIES, rollout, sequence).map(entryOf),
+    history: async (app, limit) => rows(HISTORY, app, limit).map(recordOf),
+    find: async (id) => rows(FIND, id).map(recordOf)[0] ?? null,
+  };
+}
