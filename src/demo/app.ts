@@ -1,0 +1,139 @@
+// The small application that the demo and the tests release. It is packed alone into the artifact (see artifacts.ts),
+// so it imports nothing of ours. Its release is written in release.txt beside it, its faults in behaviour.json.
+import { existsSync, readFileSync } from "node:fs";
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import process from "node:process";
+
+export interface Behaviour {
+  /** Runs, but never opens its port. */
+  readonly neverListens?: boolean;
+  /** /healthz answers 503. */
+  readonly health503?: boolean;
+  /** /login answers 500. */
+  readonly smokeFails?: boolean;
+  /** Milliseconds from the start to the open port. */
+  readonly bootMs?: number;
+  /** Milliseconds from the open port to exit code 1. */
+  readonly crashAfterMs?: number;
+  /** Microseconds of computing for each request. */
+  readonly costUs?: number;
+  readonly ignoresSigterm?: boolean;
+  /** On SIGTERM exits at once, whatever is in flight. */
+  readonly exitsAtOnce?: boolean;
+  /** How long an idle connection stays open; Node's default is 5 s. */
+  readonly keepAliveMs?: number;
+  /** A part of all requests, 0 to 1, that is answered with 500. */
+  readonly errorShare?: number;
+}
+
+const PORT = Number(process.env["PORT"] ?? "0");
+const MAX_BODY = 1_000_000;
+const LONGEST_MS = 60_000;
+
+const readOr = (file: string, otherwise: string): string =>
+  existsSync(file) ? readFileSync(file, "utf8").trim() : otherwise;
+
+const release = readOr("release.txt", process.env["RELEASE"] ?? "unknown");
+const behaviour = JSON.parse(readOr("behaviour.json", "{}")) as Behaviour;
+const say = (text: string): void => void process.stdout.write(`${new Date().toISOString()} ${text}\n`);
+let answered = 0;
+
+function compute(): void {
+  const until = performance.now() + (behaviour.costUs ?? 0) / 1000;
+  while (performance.now() < until);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Buffer;
+}
+
+const page = (title: string): string =>
+  `<!doctype html><title>Shop</title><h1>${title}</h1><p>This is release ${release}.</p>\n`;
+const html = (status: number, title: string): Answer => ({ status, type: "text/html", body: page(title) });
+const text = (status: number, body: string): Answer => ({ status, type: "text/plain", body });
+
+function answerTo(path: string): Answer {
+  answered += 1;
+  const share = behaviour.errorShare ?? 0;
+  if (path === "/healthz")
+    return behaviour.health503 === true ? text(503, "no database\n") : text(200, "ok\n");
+  if (path === "/login") return behaviour.smokeFails === true ? html(500, "Broken") : html(200, "Sign in");
+  if (share > 0 && (answered * share) % 1 < share) return html(500, "Broken");
+  return html(200, "Shop");
+}
+
+function send(res: ServerResponse, { status, type, body }: Answer): void {
+  res.writeHead(status, {
+    "Content-Type": type,
+    "Content-Length": Buffer.byteLength(body),
+    "X-Release": release,
+    "X-Slot": String(PORT),
+  });
+  res.end(body);
+}
+
+function echo(req: IncomingMessage, res: ServerResponse, wait: number): void {
+  const parts: Buffer[] = [];
+  let size = 0;
+  req.on("data", (part: Buffer) => {
+    size += part.length;
+    if (size <= MAX_BODY) parts.push(part);
+  });
+  req.on("end", () => {
+    const all: Answer =
+      size > MAX_BODY
+        ? text(413, "too large\n")
+        : { status: 200, type: "application/octet-stream", body: Buffer.concat(parts) };
+    setTimeout(() => send(res, all), wait);
+  });
+}
+
+/** One event each 100 ms for as long as asked. */
+function stream(res: ServerResponse, lasts: number): void {
+  res.writeHead(200, { "Content-Type": "text/event-stream", "X-Release": release, "X-Slot": String(PORT) });
+  const ends = Date.now() + lasts;
+  const timer = setInterval(() => {
+    res.write(`data: ${release}\n\n`);
+    if (Date.now() >= ends) res.end("data: end\n\n");
+  }, 100);
+  res.on("close", () => clearInterval(timer));
+}
+
+const server = createServer((req, res) => {
+  compute();
+  const url = new URL(req.url ?? "/", "http://any");
+  const wait = Math.min(Math.max(Number(url.searchParams.get("ms") ?? "0") || 0, 0), LONGEST_MS);
+  if (req.method === "POST") echo(req, res, wait);
+  else if (url.pathname === "/stream") stream(res, wait);
+  else if (wait > 0) setTimeout(() => send(res, answerTo(url.pathname)), wait);
+  else send(res, answerTo(url.pathname));
+});
+server.keepAliveTimeout = behaviour.keepAliveMs ?? 5000;
+
+function stop(): void {
+  if (behaviour.ignoresSigterm === true) return say("SIGTERM ignored");
+  say("SIGTERM: closing");
+  if (behaviour.exitsAtOnce === true) process.exit(0);
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+}
+
+function listen(): void {
+  server.listen(PORT, "127.0.0.1", () => say(`release ${release} listens on port ${PORT}`));
+  if (behaviour.crashAfterMs === undefined) return;
+  setTimeout(() => {
+    process.stderr.write("Error: out of luck\n");
+    process.exit(1);
+  }, behaviour.crashAfterMs);
+}
+
+process.on("SIGTERM", stop);
+server.on("error", (error) => {
+  process.stderr.write(`cannot listen on port ${PORT}: ${error.message}\n`);
+  process.exit(1);
+});
+say(`release ${release} starts as process ${process.pid}`);
+if (behaviour.neverListens === true) setInterval(() => say("still thinking"), 1000);
+else setTimeout(listen, behaviour.bootMs ?? 0);

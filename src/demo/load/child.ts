@@ -1,0 +1,87 @@
+// The other side of the generator: starts it, listens to it, ends it.
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { LoadLine, LoadReport, Second } from "./report.ts";
+
+export interface LoadOptions {
+  readonly url: string;
+  readonly host?: string;
+  readonly rate?: number;
+  readonly users?: number;
+  readonly seconds?: number;
+  readonly requests?: number;
+  /** Shares of all requests, 0 to 1. */
+  readonly post?: number;
+  readonly slow?: number;
+  readonly slowMs?: number;
+  readonly timeoutMs?: number;
+  /** Keeps every request for windowOf. */
+  readonly samples?: boolean;
+  readonly onSecond?: (second: Second) => void;
+}
+
+export interface Load {
+  readonly pid: number;
+  /** The first second of answers is there. */
+  readonly warm: Promise<void>;
+  /** Ends it unless it has ended, lets what is in flight finish, and tells. */
+  readonly stop: () => Promise<LoadReport>;
+  readonly report: Promise<LoadReport>;
+}
+
+/** The source itself in a checkout; in the published package its bundle, which lies beside ours. */
+const script = (): string => {
+  const here = import.meta.url;
+  return fileURLToPath(new URL(here.endsWith(".ts") ? "./main.ts" : "./demo-load.js", here));
+};
+
+function argsOf(options: LoadOptions): string[] {
+  const numbers: Readonly<Record<string, number | undefined>> = {
+    rate: options.rate,
+    users: options.users,
+    seconds: options.seconds,
+    requests: options.requests,
+    post: options.post,
+    slow: options.slow,
+    "slow-ms": options.slowMs,
+    timeout: options.timeoutMs,
+  };
+  return [
+    `--url=${options.url}`,
+    ...(options.host === undefined ? [] : [`--host=${options.host}`]),
+    ...(options.samples === true ? ["--samples"] : []),
+    ...Object.entries(numbers).flatMap(([name, value]) =>
+      value === undefined ? [] : [`--${name}=${value}`],
+    ),
+  ];
+}
+
+export function startLoad(options: LoadOptions): Load {
+  const args = ["--disable-warning=ExperimentalWarning", script(), ...argsOf(options)];
+  // A group of its own: Ctrl-C in the terminal is for whoever started it, who then ends it.
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const warm = Promise.withResolvers<void>();
+  const report = Promise.withResolvers<LoadReport>();
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (part: string) => (errors += part));
+  child.stdin.on("error", () => undefined);
+  createInterface({ input: child.stdout }).on("line", (text) => {
+    const line = JSON.parse(text) as LoadLine;
+    if (line.kind === "report") return report.resolve(line.report);
+    options.onSecond?.(line.second);
+    warm.resolve();
+  });
+  child.on("close", (code) => {
+    const failure = new Error(`the load generator ended with code ${code}: ${errors.trim()}`);
+    warm.reject(failure);
+    report.reject(failure);
+  });
+  for (const promise of [warm.promise, report.promise]) promise.catch(() => undefined);
+  const stop = (): Promise<LoadReport> => {
+    child.stdin.end();
+    return report.promise;
+  };
+  return { pid: child.pid ?? 0, warm: warm.promise, stop, report: report.promise };
+}

@@ -1,0 +1,156 @@
+import {
+  type Answers,
+  type Change,
+  type FailureKind,
+  type LoadFailure,
+  type LoadReport,
+  type Second,
+  percentile,
+} from "./report.ts";
+
+const MOST_FAILURES = 1000;
+const MOST_CHANGES = 10_000;
+
+/** One request that has ended, well or not. */
+export interface Ended {
+  readonly user: number;
+  readonly method: string;
+  readonly path: string;
+  readonly sentAt: number;
+  readonly took: number;
+  /** How long the request itself asked to take. */
+  readonly asked: number;
+  readonly status: number | null;
+  readonly release: string | null;
+  readonly slot: string | null;
+  readonly failure: { readonly kind: FailureKind; readonly message: string } | null;
+}
+
+type Growing<T> = { -readonly [K in keyof T]: T[K] };
+
+const tenth = (value: number): number => Math.round(value * 10) / 10;
+
+/** Counts ended requests; knows neither time nor network. */
+export class Recorder {
+  readonly #startedAt: number;
+  readonly #keepSamples: boolean;
+  readonly #failures: LoadFailure[] = [];
+  readonly #changes: Change[] = [];
+  readonly #seconds: Second[] = [];
+  readonly #byKind: Partial<Record<FailureKind, number>> = {};
+  readonly #answers = new Map<string, Growing<Answers> & { index: number }>();
+  readonly #lastRelease = new Map<number, { readonly release: string; readonly sentAt: number }>();
+  readonly #sentAt: number[] = [];
+  readonly #delay: number[] = [];
+  readonly #by: number[] = [];
+  #requests = 0;
+  #posts = 0;
+  #slow = 0;
+  #failed = 0;
+  #delaysNow: number[] = [];
+  #requestsNow = 0;
+  #failedNow = 0;
+
+  constructor(startedAt: number, keepSamples: boolean) {
+    this.#startedAt = startedAt;
+    this.#keepSamples = keepSamples;
+  }
+
+  add(one: Ended): void {
+    this.#requests += 1;
+    this.#requestsNow += 1;
+    if (one.method === "POST") this.#posts += 1;
+    if (one.asked > 0) this.#slow += 1;
+    const delay = one.took - one.asked;
+    if (one.failure === null) this.#delaysNow.push(delay);
+    else this.#addFailure(one, one.failure);
+    const by = one.failure === null ? this.#addAnswer(one) : -1;
+    if (!this.#keepSamples) return;
+    this.#sentAt.push(tenth(one.sentAt));
+    this.#delay.push(tenth(delay));
+    this.#by.push(by);
+  }
+
+  #addFailure(one: Ended, { kind, message }: NonNullable<Ended["failure"]>): void {
+    this.#failed += 1;
+    this.#failedNow += 1;
+    this.#byKind[kind] = (this.#byKind[kind] ?? 0) + 1;
+    if (this.#failures.length >= MOST_FAILURES) return;
+    const { user, method, path, sentAt, took, status, release, slot } = one;
+    const answeredBy = release === null ? null : `${release}@${slot ?? "?"}`;
+    this.#failures.push({ kind, sentAt, took, method, path, user, status, answeredBy, message });
+  }
+
+  #addAnswer({ user, release, slot, sentAt }: Ended): number {
+    const answeredBy = `${release ?? "?"}@${slot ?? "?"}`;
+    if (release !== null) this.#noteRelease(user, release, sentAt);
+    const known = this.#answers.get(answeredBy);
+    if (known === undefined) {
+      const index = this.#answers.size;
+      this.#answers.set(answeredBy, {
+        answeredBy,
+        index,
+        requests: 1,
+        firstSentAt: sentAt,
+        lastSentAt: sentAt,
+      });
+      return index;
+    }
+    known.requests += 1;
+    known.firstSentAt = Math.min(known.firstSentAt, sentAt);
+    known.lastSentAt = Math.max(known.lastSentAt, sentAt);
+    return known.index;
+  }
+
+  /** In the order in which requests were sent: a slow answer from before a change is no change back. */
+  #noteRelease(user: number, release: string, sentAt: number): void {
+    const last = this.#lastRelease.get(user);
+    if (last !== undefined && sentAt < last.sentAt) return;
+    if (last !== undefined && last.release !== release && this.#changes.length < MOST_CHANGES) {
+      this.#changes.push({ user, sentAt, from: last.release, to: release });
+    }
+    this.#lastRelease.set(user, { release, sentAt });
+  }
+
+  /** Closes a second of the report. */
+  endSecond(at: number): Second {
+    const second: Second = {
+      at,
+      requests: this.#requestsNow,
+      failed: this.#failedNow,
+      p50: tenth(percentile(this.#delaysNow, 0.5)),
+      p99: tenth(percentile(this.#delaysNow, 0.99)),
+      max: tenth(percentile(this.#delaysNow, 1)),
+    };
+    this.#seconds.push(second);
+    this.#delaysNow = [];
+    this.#requestsNow = 0;
+    this.#failedNow = 0;
+    return second;
+  }
+
+  report(endedAt: number): LoadReport {
+    const answers = [...this.#answers.values()];
+    return {
+      startedAt: this.#startedAt,
+      endedAt,
+      requests: this.#requests,
+      posts: this.#posts,
+      slow: this.#slow,
+      failed: this.#failed,
+      byKind: this.#byKind,
+      failures: this.#failures,
+      seconds: this.#seconds,
+      answers: answers.map(({ index: _index, ...one }) => one),
+      changes: this.#changes,
+      samples: this.#keepSamples
+        ? {
+            names: answers.map((one) => one.answeredBy),
+            sentAt: this.#sentAt,
+            delay: this.#delay,
+            by: this.#by,
+          }
+        : null,
+    };
+  }
+}
