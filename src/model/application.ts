@@ -1,0 +1,184 @@
+import type { Duration } from "../base/time.ts";
+import type { AppName, HostName, SlotKey } from "./ids.ts";
+import type { BasisPoints } from "./share.ts";
+
+/** What is released, where it runs, and how: glidepath.yaml after all defaults are filled in. */
+export interface Application {
+  readonly name: AppName;
+  readonly artifact: ArtifactSource;
+  readonly hosts: readonly Host[];
+  /** An ssh_config file to use besides the user's; absolute. */
+  readonly sshConfig: string | null;
+  /** Paths relative to root/shared, linked into every release. */
+  readonly shared: readonly string[];
+  readonly run: RunSpec;
+  readonly health: HealthCheck;
+  readonly smoke: readonly SmokeCheck[];
+  readonly gateways: readonly Gateway[];
+  readonly gateway: GatewaySettings;
+  readonly policy: Policy;
+  readonly hooks: Hooks;
+  /** Absolute directory of the embedded store, or a postgres:// address. */
+  readonly state: string;
+  /** The directory of the file: relative paths and commands on the controller start here; absolute. */
+  readonly directory: string;
+}
+
+export interface ArtifactSource {
+  /** With `{release}` still in it; http:, https:, file: or an absolute path. */
+  readonly url: string;
+  /** A URL or path of the digest, `{release}` still in it. */
+  readonly sha256: string | null;
+  readonly keep: number;
+  /** Most bytes that a release may unpack to. */
+  readonly maxBytes: number;
+  readonly maxEntries: number;
+}
+
+export interface Host {
+  readonly name: HostName;
+  /** `local`, `user@address`, or a Host of ssh_config. */
+  readonly address: string;
+  /** Absolute. releases/ and slots/ below it are Glidepath's, shared/ is the user's. */
+  readonly root: string;
+  readonly slots: readonly Slot[];
+}
+
+export interface Slot {
+  readonly key: SlotKey;
+  readonly host: HostName;
+  readonly port: number;
+  /** Absolute path of the slot's link: root/slots/PORT, or the adopted directory. */
+  readonly dir: string;
+  /** Address at which the gateways and probes reach the slot. */
+  readonly address: string;
+}
+
+export type RunSpec = CommandRun | OwnCommandsRun | StaticRun;
+interface RunCommon {
+  readonly env: Readonly<Record<string, string>>;
+  readonly user: string | null;
+}
+/** Glidepath's supervisor runs it; `{port} {dir} {release} {host}` still in the command. */
+export interface CommandRun extends RunCommon {
+  readonly kind: "command";
+  readonly command: string;
+  readonly stop: StopPolicy;
+}
+/** The user's own three commands; each is run in the slot's directory. `status` exits 0 when it runs. */
+export interface OwnCommandsRun extends RunCommon {
+  readonly kind: "own";
+  readonly start: string;
+  readonly stopCommand: string;
+  readonly status: string;
+  readonly stop: StopPolicy;
+}
+export interface StaticRun extends RunCommon {
+  readonly kind: "static";
+  /** Run in the slot's directory after each switch; null if nothing is to be done. */
+  readonly reload: string | null;
+}
+export interface StopPolicy {
+  /** `SIGTERM`, `SIGINT`, … */
+  readonly signal: string;
+  readonly timeout: Duration;
+}
+
+export interface HealthCheck {
+  readonly probe: Probe;
+  readonly every: Duration;
+  readonly timeout: Duration;
+  readonly within: Duration;
+}
+export type Probe =
+  | {
+      readonly kind: "http";
+      readonly path: string;
+      readonly host: string | null;
+      /** null: any 2xx or 3xx. */
+      readonly status: number | null;
+      readonly contains: string | null;
+    }
+  | { readonly kind: "tcp" }
+  /** Run on the slot's host in its directory; exit 0 is healthy. */
+  | { readonly kind: "exec"; readonly command: string };
+
+export type SmokeCheck =
+  | {
+      readonly kind: "http";
+      readonly path: string;
+      readonly status: number | null;
+      readonly contains: string | null;
+      readonly timeout: Duration;
+    }
+  /** On the controller, in the file's directory, GLIDEPATH_* set. */
+  | { readonly kind: "run"; readonly command: string; readonly timeout: Duration };
+
+/** The same on every gateway. */
+export interface GatewaySettings {
+  readonly mode: "server" | "upstream";
+  /** The short form of the hand procedure: the config is not touched. */
+  readonly passive: boolean;
+  readonly serverName: readonly string[];
+  readonly connectTimeout: Duration;
+  readonly readTimeout: Duration;
+  readonly split: "users" | "servers";
+  readonly key: UserKey;
+  readonly rules: readonly Rule[];
+}
+
+/** One nginx that spreads requests over the slots; named by its host. */
+export interface Gateway {
+  readonly name: HostName;
+  readonly address: string;
+  /** The one file that Glidepath owns there; absolute. */
+  readonly config: string;
+  readonly main: string;
+  readonly nginx: string;
+  /** As nginx takes them: `80`, `127.0.0.1:8080`, `[::1]:80`. */
+  readonly listen: readonly string[];
+  /** The switch lives in state/APP; absolute. */
+  readonly state: string;
+  readonly log: string;
+}
+
+export type UserKey =
+  | { readonly by: "auto" }
+  | { readonly by: "cookie" | "header" | "arg"; readonly name: string }
+  | { readonly by: "address" };
+
+export type Rule = {
+  readonly to: "canary" | "stable";
+} & (
+  | { readonly by: "header" | "cookie" | "arg"; readonly name: string; readonly is: readonly string[] }
+  | { readonly by: "address"; readonly in: readonly string[] }
+);
+
+export interface Step {
+  readonly share: BasisPoints;
+  readonly bake: Duration;
+  readonly approve: boolean;
+}
+
+export interface Policy {
+  readonly steps: readonly Step[];
+  /** Slots that may be out of rotation at once, 1 to N−1. */
+  readonly maxUnavailable: number;
+  /** Going back: at most this times the even load per slot. */
+  readonly maxLoad: number;
+  readonly drain: Duration;
+  readonly progressDeadline: Duration;
+}
+
+export interface Hooks {
+  readonly beforeRelease: string | null;
+  readonly afterRelease: string | null;
+  readonly onAbort: string | null;
+}
+
+/** All slots in the order in which they are updated: the first of each host, then the second of each host, … */
+export function poolOf(hosts: readonly Host[]): readonly Slot[] {
+  const most = Math.max(0, ...hosts.map((host) => host.slots.length));
+  const rows = Array.from({ length: most }, (_, i) => hosts.flatMap((host) => host.slots.slice(i, i + 1)));
+  return rows.flat();
+}

@@ -1,0 +1,36 @@
+import { assert } from "../base/assert.ts";
+import { basisPoints, EVERYTHING, type BasisPoints } from "./share.ts";
+
+/**
+ * Slots that must carry the canary for a share `p` of a pool of `n` of which `u` may be out: c = ceil(p·(n−u)), at
+ * least 1. Law: no slot is then asked to carry more than 1/(n−u) of the traffic, in either role.
+ */
+export function canarySlotsFor(share: BasisPoints, n: number, u: number): number {
+  assert(u >= 1 && u < n, `maxUnavailable is 1 to ${n - 1}, not ${u}`);
+  return Math.max(1, Math.ceil((share * (n - u)) / EVERYTHING));
+}
+
+/** The share that gives every slot in rotation the same load, but not above the step's. */
+export function evenShare(limit: BasisPoints, canary: number, stable: number): BasisPoints {
+  if (canary === 0) return basisPoints(0);
+  if (stable === 0) return EVERYTHING;
+  return basisPoints(Math.min(limit, Math.floor((EVERYTHING * canary) / (canary + stable))));
+}
+
+export interface WayBack {
+  /** The share that must stay with the canary for now. */
+  readonly share: BasisPoints;
+  /** Canary slots that must stay in rotation to carry it. */
+  readonly keep: number;
+}
+
+/**
+ * Going back with `stable` of `n` slots able to serve: as many users return at once as these can carry at `maxLoad`
+ * times the even load of 1/n; the rest stay on as few canary slots as carry them at the same load.
+ */
+export function wayBack(n: number, stable: number, maxLoad: number): WayBack {
+  assert(maxLoad >= 1, `maxLoad is at least 1, not ${maxLoad}`);
+  const carried = Math.min(EVERYTHING, Math.floor((EVERYTHING * stable * maxLoad) / n));
+  const share = basisPoints(EVERYTHING - carried);
+  return { share, keep: Math.min(n - stable, Math.ceil((share * n) / (EVERYTHING * maxLoad))) };
+}

@@ -1,0 +1,148 @@
+import type { AppError } from "../base/errors.ts";
+import type { Duration, Instant } from "../base/time.ts";
+import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
+import type { Routing } from "./routing.ts";
+import type { Step } from "./application.ts";
+
+/** The process that replaces the stable release by another: the whole of what is decided, and all that is persisted. */
+export interface Rollout {
+  readonly id: RolloutId;
+  readonly app: AppName;
+  readonly kind: "release" | "rollback";
+  readonly release: ReleaseId;
+  /** The stable release it starts from; null when nothing ran before. */
+  readonly from: ReleaseId | null;
+  readonly plan: RolloutPlan;
+  /** The newest generation given to a write. */
+  readonly generation: Generation;
+  readonly phase: Phase;
+  /** What every gateway was last seen to route. */
+  readonly routing: Routing;
+  /** A gateway may route something else than `routing`: a switch was begun and not yet seen everywhere. */
+  readonly unsettled: boolean;
+  /** A routing that is on its way to the gateways. */
+  readonly change: RoutingChange | null;
+  /** In the plan's order. */
+  readonly slots: Readonly<Record<SlotKey, SlotCourse>>;
+  readonly step: number;
+  readonly paused: Pause | null;
+  /** Why it goes back; null while it goes forward. */
+  readonly aborted: Abort | null;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant | null;
+  /** When something last moved: the progress deadline counts from here. */
+  readonly progressAt: Instant;
+  /** One sentence: what it does or waits for, and why. */
+  readonly because: string;
+  /** Requests still in flight when a drain deadline passed. */
+  readonly cut: number;
+}
+
+/** Fixed when the rollout starts. */
+export interface RolloutPlan {
+  readonly slots: readonly SlotKey[];
+  readonly hosts: readonly HostName[];
+  readonly gateways: readonly HostName[];
+  readonly hostOf: Readonly<Record<SlotKey, HostName>>;
+  readonly steps: readonly Step[];
+  readonly maxUnavailable: number;
+  readonly maxLoad: number;
+  readonly drain: Duration;
+  readonly progressDeadline: Duration;
+  /** How long a started slot may take to become healthy. */
+  readonly healthyWithin: Duration;
+  /** How many smoke checks a slot must pass. */
+  readonly smokeChecks: number;
+  readonly passive: boolean;
+  readonly hooks: { readonly before: boolean; readonly after: boolean; readonly onAbort: boolean };
+}
+
+export interface Pause {
+  readonly by: string;
+  readonly at: Instant;
+}
+
+export interface Abort {
+  readonly at: Instant;
+  readonly by: "operator" | "slot" | "gateway" | "artifact" | "hook" | "deadline" | "analysis";
+  readonly error: AppError;
+}
+
+export type Phase =
+  /** The artifact is fetched and unpacked on every host; no traffic is touched. */
+  | {
+      readonly name: "staging";
+      readonly fetched: boolean;
+      readonly staged: readonly HostName[];
+      readonly hooked: boolean;
+    }
+  /** Slots are brought to the release until the step's share can be carried. */
+  | { readonly name: "updating" }
+  /** The share goes to the step's. */
+  | { readonly name: "shifting" }
+  /** Holds the share until `until`. */
+  | { readonly name: "baking"; readonly until: Instant }
+  /** Holds the share until somebody approves. */
+  | { readonly name: "approval"; readonly since: Instant }
+  /** At 100 %: the remaining slots are updated and the canary becomes stable. */
+  | { readonly name: "finishing"; readonly hooked: boolean }
+  /** Users first, then the slots, until everything is as before. */
+  | { readonly name: "aborting"; readonly hooked: boolean }
+  | { readonly name: "completed" }
+  | { readonly name: "rolled-back" }
+  | { readonly name: "superseded" }
+  /** Nothing more can be done without an operator. */
+  | { readonly name: "stuck"; readonly error: AppError };
+export type PhaseName = Phase["name"];
+
+/** One atomic change of what all gateways route: written on all, then switched on all, then seen on all. */
+export interface RoutingChange {
+  readonly generation: Generation;
+  readonly routing: Routing;
+  readonly since: Instant;
+  readonly stage: "preparing" | "committing";
+  /** Gateways that have it written. */
+  readonly prepared: readonly HostName[];
+}
+
+/**
+ * Where one slot stands. `settled` slots run `release` and are in rotation (unless nothing ran there before). A slot
+ * on its way goes through the other states in this order; `target` is what it will run, null: nothing.
+ *
+ *   settled → leaving → draining → stopping → switching → starting → checking → smoking → joining → settled
+ */
+export type SlotCourse =
+  | { readonly at: "settled"; readonly release: ReleaseId | null }
+  | (Underway & { readonly at: "leaving" })
+  /** `zeros`: samples in a row without a request in flight. */
+  | (Underway & { readonly at: "draining"; readonly zeros: number; readonly sampledAt: Instant })
+  | (Underway & { readonly at: "stopping"; readonly generation: Generation })
+  | (Underway & { readonly at: "switching"; readonly generation: Generation })
+  | (Underway & { readonly at: "starting"; readonly generation: Generation })
+  | (Underway & { readonly at: "checking"; readonly answer: string })
+  /** `passed`: smoke checks that passed so far. */
+  | (Underway & { readonly at: "smoking"; readonly passed: number })
+  | (Underway & { readonly at: "joining" })
+  /** Could not be brought to its target. Tried again while going back. */
+  | (Underway & { readonly at: "failed"; readonly error: AppError });
+
+export interface Underway {
+  readonly target: ReleaseId | null;
+  readonly since: Instant;
+  /** Times this slot was begun anew for this target. */
+  readonly attempt: number;
+}
+export type SlotStage = SlotCourse["at"];
+
+export const ENDED: readonly PhaseName[] = ["completed", "rolled-back", "superseded", "stuck"];
+/** Nothing will move by itself any more. */
+export const isEnded = (rollout: Rollout): boolean => ENDED.includes(rollout.phase.name);
+/** Ended, but an operator can still take it up. */
+export const isStuck = (rollout: Rollout): boolean => rollout.phase.name === "stuck";
+
+/** What an operator can say to a rollout. */
+export type Order =
+  | { readonly kind: "promote"; readonly to: "next" | "full" | { readonly share: number } }
+  | { readonly kind: "pause" }
+  | { readonly kind: "resume" }
+  | { readonly kind: "abort"; readonly reason: string };

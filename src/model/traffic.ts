@@ -1,0 +1,50 @@
+/** Counts of requests, as the gateways' own logs tell. */
+export interface Traffic {
+  readonly requests: number;
+  /** Answered with 5xx, or not answered. */
+  readonly failed: number;
+  /** Connections that ended before the answer was complete, through no fault of the client's. */
+  readonly cut: number;
+  /** Requests that a second slot answered after the first did not. */
+  readonly retried: number;
+  readonly latency: Histogram;
+}
+
+/** Log buckets: bucket i holds times in (growth^(i−1), growth^i] milliseconds; index → count. */
+export type Histogram = Readonly<Record<number, number>>;
+
+export const NO_TRAFFIC: Traffic = { requests: 0, failed: 0, cut: 0, retried: 0, latency: {} };
+
+/** Relative error of at most 1 % (ratio of neighbouring edges). */
+const GROWTH = Math.log(1.01 / 0.99);
+
+export const bucketOf = (ms: number): number => Math.ceil(Math.log(Math.max(ms, 0.01)) / GROWTH);
+
+export function addTraffic(a: Traffic, b: Traffic): Traffic {
+  const latency: Record<number, number> = { ...a.latency };
+  for (const [bucket, count] of Object.entries(b.latency)) {
+    latency[Number(bucket)] = (latency[Number(bucket)] ?? 0) + count;
+  }
+  return {
+    requests: a.requests + b.requests,
+    failed: a.failed + b.failed,
+    cut: a.cut + b.cut,
+    retried: a.retried + b.retried,
+    latency,
+  };
+}
+
+/** The time in ms below which a part `q` of the requests were answered; null without any. */
+export function quantile(histogram: Histogram, q: number): number | null {
+  const buckets = Object.entries(histogram)
+    .map(([bucket, count]) => [Number(bucket), count] as const)
+    .toSorted((a, b) => a[0] - b[0]);
+  const total = buckets.reduce((sum, [, count]) => sum + count, 0);
+  if (total === 0) return null;
+  let seen = 0;
+  for (const [bucket, count] of buckets) {
+    seen += count;
+    if (seen >= q * total) return Math.exp(bucket * GROWTH);
+  }
+  return null;
+}

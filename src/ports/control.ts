@@ -1,0 +1,102 @@
+import type { AppError } from "../base/errors.ts";
+import type { Result } from "../base/result.ts";
+import type { Instant } from "../base/time.ts";
+import type { GatewayState, Health, InFlight, Observed, SlotState } from "../model/observation.ts";
+import type { HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
+import type { Receipt } from "../model/receipt.ts";
+import type { Order, Rollout } from "../model/rollout.ts";
+import type { Slot } from "../model/application.ts";
+import type { Traffic } from "../model/traffic.ts";
+import type { ConfigPreview } from "./gateway.ts";
+import type { HistoryRecord, JournalEntry, LeaseHolder } from "./journal.ts";
+
+export interface StartOptions {
+  readonly sha256: string | null;
+  readonly by: string;
+}
+
+/** One slot as `status` shows it. */
+export interface SlotStatus {
+  readonly slot: Slot;
+  readonly state: Observed<SlotState>;
+  readonly health: Observed<Health>;
+  readonly role: "stable" | "canary" | "none";
+  readonly inRotation: boolean;
+  /** Summed over the gateways; null if one could not be asked. */
+  readonly inFlight: InFlight | null;
+}
+
+export interface GatewayStatus {
+  readonly name: HostName;
+  readonly state: Observed<GatewayState>;
+  /** It was seen at the newest routing. */
+  readonly confirmed: boolean;
+}
+
+export interface Status {
+  readonly at: Instant;
+  readonly stable: ReleaseId | null;
+  /** The current or last rollout; ask `isEnded`. */
+  readonly rollout: Rollout | null;
+  readonly slots: readonly SlotStatus[];
+  readonly gateways: readonly GatewayStatus[];
+  readonly holder: LeaseHolder | null;
+}
+
+/** What a follower sees while a rollout runs here. */
+export type RolloutEvent =
+  | { readonly kind: "decided"; readonly at: Instant; readonly rollout: Rollout }
+  | {
+      readonly kind: "progress";
+      readonly at: Instant;
+      readonly received: number;
+      readonly total: number | null;
+    }
+  | { readonly kind: "traffic"; readonly at: Instant; readonly during: Traffic }
+  | { readonly kind: "trouble"; readonly at: Instant; readonly error: AppError }
+  | {
+      readonly kind: "ended";
+      readonly at: Instant;
+      readonly rollout: Rollout;
+      readonly receipt: Receipt | null;
+    };
+
+export interface PlanStory {
+  readonly release: ReleaseId;
+  readonly from: ReleaseId | null;
+  readonly steps: readonly PlannedStep[];
+  readonly maxUnavailable: number;
+  readonly order: readonly SlotKey[];
+  /** The most that one slot must carry at the worst moment, as a part of all traffic, and when that is. */
+  readonly worst: { readonly load: number; readonly even: number; readonly when: string };
+  readonly wayBack: { readonly load: number; readonly when: string };
+  readonly gateways: readonly { readonly name: HostName; readonly config: ConfigPreview | AppError }[];
+}
+
+export interface PlannedStep {
+  readonly share: number;
+  readonly canarySlots: number;
+  readonly stableSlots: number;
+  readonly bake: number;
+  readonly approve: boolean;
+}
+
+/** Everything that a person can ask of an application's releases. */
+export interface ControlPlane {
+  status(): Promise<Result<Status, AppError>>;
+  plan(release: ReleaseId): Promise<Result<PlanStory, AppError>>;
+  /** Takes the lease and creates the rollout; `run` then carries it. */
+  start(release: ReleaseId, options: StartOptions): Promise<Result<Rollout, AppError>>;
+  /** A rollout to `release`, or to the one before the stable; straight to 100 %. */
+  rollback(release: ReleaseId | null, options: StartOptions): Promise<Result<Rollout, AppError>>;
+  /** Takes over a rollout that no live process carries. */
+  takeOver(by: string): Promise<Result<Rollout, AppError>>;
+  /** Carries the rollout that this process holds to its end, or until the signal; returns how it stands then. */
+  run(signal: AbortSignal, onEvent: (event: RolloutEvent) => void): Promise<Result<Rollout, AppError>>;
+  /** Leaves an order to whoever carries the current rollout. */
+  order(order: Order, by: string): Promise<Result<Rollout, AppError>>;
+  /** Follows a rollout that another process carries, to its end. */
+  follow(signal: AbortSignal, onEvent: (event: RolloutEvent) => void): Promise<Result<Rollout, AppError>>;
+  history(limit: number): Promise<readonly HistoryRecord[]>;
+  record(id: RolloutId): Promise<{ record: HistoryRecord; entries: readonly JournalEntry[] } | null>;
+}

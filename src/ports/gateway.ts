@@ -1,0 +1,30 @@
+import type { AppError } from "../base/errors.ts";
+import type { Result } from "../base/result.ts";
+import type { Gateway, Slot } from "../model/application.ts";
+import type { GatewayState, Observed } from "../model/observation.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { RoutingTable } from "../model/routing.ts";
+
+/** One nginx. Two phases, so that several gateways change together or not at all. */
+export interface GatewayPort {
+  /** What it routes now, and the traffic in flight to `measure`. */
+  observe(gateway: Gateway, measure: readonly Slot[]): Promise<Observed<GatewayState>>;
+  /**
+   * Makes everything ready so that `commit` is one rename: installs the config if it is absent or of another topology
+   * (tested, reloaded, proved), builds the table. Changes nothing that is served. Refused: everything is as before.
+   */
+  prepare(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
+  /** The switch. Refused if a newer generation was seen. Can be repeated. */
+  commit(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
+  /** What `prepare` would write into the gateway's config; changes nothing. */
+  preview(gateway: Gateway): Promise<Result<ConfigPreview, AppError>>;
+}
+
+export interface ConfigPreview {
+  readonly path: string;
+  /** null: the file is not there yet. */
+  readonly current: string | null;
+  readonly wanted: string;
+  /** A reload of nginx is needed: the two differ. Never in an ordinary release. */
+  readonly reload: boolean;
+}

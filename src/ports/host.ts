@@ -1,0 +1,45 @@
+import type { Duration } from "../base/time.ts";
+import type { HostName } from "../model/ids.ts";
+
+/** A POSIX shell script with its arguments as $1, $2, …: no string of the user's is ever spliced into the script. */
+export interface HostCommand {
+  readonly script: string;
+  readonly args?: readonly string[];
+  /** Fed to the script's standard input: bytes, or the path of a file on the controller. */
+  readonly input?: Uint8Array | { readonly file: string };
+  readonly timeout: Duration;
+  readonly signal?: AbortSignal;
+}
+
+export type HostReply =
+  | { readonly kind: "exited"; readonly code: number; readonly stdout: string; readonly stderr: string }
+  /** The script may or may not have run, or may still run. */
+  | { readonly kind: "lost"; readonly why: string };
+
+export interface HostRequest {
+  /** A TCP port (of `address`, default 127.0.0.1) as seen from the host, or a unix socket on it. */
+  readonly to: { readonly port: number; readonly address?: string } | { readonly socket: string };
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeout: Duration;
+  /** Bytes of the body to keep; default 64 KiB. */
+  readonly limit?: number;
+}
+
+export type HostAnswer =
+  | { readonly kind: "answered"; readonly status: number; readonly body: string }
+  /** `why` for people: `connection refused`, `no answer within 2s`. */
+  | { readonly kind: "failed"; readonly why: string };
+
+/** A machine: all that drivers do on a host goes through here, so that near and far are the same code. */
+export interface HostPort {
+  readonly name: HostName;
+  run(command: HostCommand): Promise<HostReply>;
+  /** One HTTP GET made on the host. */
+  get(request: HostRequest): Promise<HostAnswer>;
+  /** Opens and closes a TCP connection on the host; null if it worked, else why not. */
+  connect(port: number, address: string, timeout: Duration): Promise<string | null>;
+}
+
+/** Finds the machine of a name; all names of the file are known. */
+export type Hosts = (name: HostName) => HostPort;

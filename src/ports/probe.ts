@@ -1,0 +1,24 @@
+import type { Slot } from "../model/application.ts";
+import type { ReleaseId, RolloutId } from "../model/ids.ts";
+import type { Health } from "../model/observation.ts";
+import type { Outcome } from "../model/outcome.ts";
+
+export interface ProbePort {
+  /** One health check against the slot itself. */
+  health(slot: Slot, release: ReleaseId): Promise<Health>;
+  /** The smoke check number `index` of the file. Refused: it failed; the error says what was asked and what came back. */
+  smoke(slot: Slot, release: ReleaseId, index: number): Promise<Outcome>;
+}
+
+export interface HookContext {
+  readonly rollout: RolloutId;
+  readonly release: ReleaseId;
+  readonly from: ReleaseId | null;
+  /** Why it goes back; only for onAbort. */
+  readonly reason: string | null;
+}
+
+/** The file's hooks, run on the controller in the file's directory. Their output is the outcome's note. */
+export interface HookPort {
+  run(hook: "beforeRelease" | "afterRelease" | "onAbort", context: HookContext): Promise<Outcome>;
+}

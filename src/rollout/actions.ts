@@ -1,0 +1,95 @@
+import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
+import type { Rollout, RoutingChange, SlotCourse } from "../model/rollout.ts";
+import type { RoutingTable } from "../model/routing.ts";
+import { isAllAt } from "./wanted.ts";
+
+/** What is to be done, as data. The same intent always has the same key. */
+export type Action = { readonly key: string } & (
+  | { readonly kind: "fetch" }
+  | { readonly kind: "stage"; readonly host: HostName }
+  | { readonly kind: "hook"; readonly hook: "beforeRelease" | "afterRelease" | "onAbort" }
+  | { readonly kind: "stop"; readonly slot: SlotKey; readonly generation: Generation }
+  | {
+      readonly kind: "switch";
+      readonly slot: SlotKey;
+      readonly generation: Generation;
+      readonly release: ReleaseId | null;
+    }
+  | { readonly kind: "start"; readonly slot: SlotKey; readonly generation: Generation }
+  | { readonly kind: "smoke"; readonly slot: SlotKey; readonly release: ReleaseId; readonly index: number }
+  | { readonly kind: "prepare"; readonly gateway: HostName; readonly table: RoutingTable }
+  | { readonly kind: "commit"; readonly gateway: HostName; readonly table: RoutingTable }
+);
+export type ActionKind = Action["kind"];
+
+/**
+ * What the state asks for. Nothing is remembered here of what was asked before: an unchanged state gives the same
+ * actions with the same keys, and the ledger knows which of them are under way.
+ */
+export function actionsOf(rollout: Rollout): readonly Action[] {
+  return [...phaseActions(rollout), ...changeActions(rollout), ...slotActions(rollout)];
+}
+
+function phaseActions(rollout: Rollout): readonly Action[] {
+  const { phase, plan } = rollout;
+  if (phase.name === "staging") {
+    if (!phase.fetched) return [{ kind: "fetch", key: "fetch" }];
+    const missing = plan.hosts.filter((host) => !phase.staged.includes(host));
+    if (missing.length > 0) return missing.map((host) => ({ kind: "stage", key: `stage/${host}`, host }));
+    return plan.hooks.before && !phase.hooked ? [hookAction("beforeRelease")] : [];
+  }
+  if (phase.name === "finishing" && plan.hooks.after && !phase.hooked) {
+    return isAllAt(rollout, rollout.release) ? [hookAction("afterRelease")] : [];
+  }
+  if (phase.name === "aborting" && plan.hooks.onAbort && !phase.hooked) {
+    return isAllAt(rollout, rollout.from) ? [hookAction("onAbort")] : [];
+  }
+  return [];
+}
+
+const hookAction = (hook: "beforeRelease" | "afterRelease" | "onAbort"): Action => ({
+  kind: "hook",
+  key: `hook/${hook}`,
+  hook,
+});
+
+function changeActions({ change, plan }: Rollout): readonly Action[] {
+  if (change === null) return [];
+  const table: RoutingTable = { generation: change.generation, routing: change.routing };
+  return plan.gateways
+    .filter((gateway) => change.stage === "committing" || !change.prepared.includes(gateway))
+    .map((gateway) => gatewayAction(change, gateway, table));
+}
+
+function gatewayAction(change: RoutingChange, gateway: HostName, table: RoutingTable): Action {
+  const kind = change.stage === "preparing" ? "prepare" : "commit";
+  return { kind, key: `${kind}/${gateway}/${change.generation}`, gateway, table };
+}
+
+function slotActions(rollout: Rollout): readonly Action[] {
+  return rollout.plan.slots.flatMap((slot) => {
+    const course = rollout.slots[slot];
+    return course === undefined ? [] : courseActions(slot, course);
+  });
+}
+
+function courseActions(slot: SlotKey, course: SlotCourse): readonly Action[] {
+  switch (course.at) {
+    case "stopping":
+    case "starting": {
+      const kind = course.at === "stopping" ? "stop" : "start";
+      return [{ kind, key: `${kind}/${slot}/${course.generation}`, slot, generation: course.generation }];
+    }
+    case "switching": {
+      const key = `switch/${slot}/${course.generation}`;
+      return [{ kind: "switch", key, slot, generation: course.generation, release: course.target }];
+    }
+    case "smoking": {
+      if (course.target === null) return [];
+      const key = `smoke/${slot}/${course.attempt}/${course.since}/${course.passed}`;
+      return [{ kind: "smoke", key, slot, release: course.target, index: course.passed }];
+    }
+    default:
+      return [];
+  }
+}

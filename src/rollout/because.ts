@@ -1,0 +1,134 @@
+import { after, between, formatDuration, type Instant } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Rollout, SlotCourse } from "../model/rollout.ts";
+import { formatShare } from "../model/share.ts";
+import { heldBack } from "./begin.ts";
+import { drainLeft, inFlightOf } from "./courses.ts";
+import { courseOf } from "./evolve.ts";
+import { gatewaySeen, type Seen } from "./seen.ts";
+import { stepOf } from "./steps.ts";
+import { slotsForStep } from "./phases/updating.ts";
+
+/** One sentence: what the rollout does or waits for now, and why. */
+export function because(rollout: Rollout, seen: Seen, now: Instant): string {
+  const paused = rollout.paused === null ? "" : `paused by ${rollout.paused.by}; `;
+  return paused + (rollout.aborted === null ? forward(rollout, seen, now) : back(rollout, seen, now));
+}
+
+function forward(rollout: Rollout, seen: Seen, now: Instant): string {
+  const { phase, plan } = rollout;
+  switch (phase.name) {
+    case "staging":
+      return staging(rollout);
+    case "updating":
+    case "shifting":
+    case "finishing":
+      return moving(rollout, seen, now);
+    case "baking": {
+      const { share, bake } = stepOf(rollout);
+      const left = formatDuration(between(now, phase.until));
+      return `baking ${formatShare(share)} for ${formatDuration(bake)}: ${left} left`;
+    }
+    case "approval":
+      return `${formatShare(stepOf(rollout).share)} holds until somebody approves: glidepath promote`;
+    case "completed":
+      return `${rollout.release} runs in all ${plan.slots.length} slots`;
+    case "stuck":
+      return phase.error.message;
+    default:
+      return phase.name;
+  }
+}
+
+function staging({ phase, plan, release }: Rollout): string {
+  if (phase.name !== "staging") return "";
+  if (!phase.fetched) return `fetching ${release}`;
+  const missing = plan.hosts.filter((host) => !phase.staged.includes(host));
+  if (missing.length > 0) return `unpacking ${release} on ${missing.join(", ")}`;
+  return plan.hooks.before && !phase.hooked ? "running the hook beforeRelease" : "staged";
+}
+
+function moving(rollout: Rollout, seen: Seen, now: Instant): string {
+  const underway = rollout.plan.slots.filter((slot) => courseOf(rollout, slot).at !== "settled");
+  const change = changing(rollout, seen);
+  const slots = underway.map((slot) => `${slot} ${doing(rollout, slot, { seen, now })}`);
+  if (slots.length > 0 || change !== null) {
+    return [...slots, ...(change === null ? [] : [change])].join("; ");
+  }
+  const count = rollout.phase.name === "updating" ? slotsForStep(rollout) : rollout.plan.slots.length;
+  const held = heldBack(rollout, count, seen);
+  if (held.length === 0) return rollout.phase.name;
+  return `waiting until ${held.map((slot) => `${slot} (${lastAnswer(slot, seen)})`).join(", ")} can carry the traffic`;
+}
+
+const lastAnswer = (slot: SlotKey, seen: Seen): string => {
+  const health = seen.health[slot];
+  if (health === undefined) return "not asked yet";
+  return health.known ? health.value.answer : health.why;
+};
+
+function changing(rollout: Rollout, seen: Seen): string | null {
+  const { change, plan } = rollout;
+  if (change === null) return null;
+  if (change.stage === "preparing") {
+    const missing = plan.gateways.filter((gateway) => !change.prepared.includes(gateway));
+    return `writing the routing on ${missing.join(", ")}`;
+  }
+  const silent = plan.gateways.filter((gateway) => gatewaySeen(seen, gateway) === null);
+  if (silent.length > 0) return `switching; no word from ${silent.join(", ")}`;
+  const dead = plan.gateways.filter((gateway) => gatewaySeen(seen, gateway)?.value.serving === false);
+  if (dead.length > 0) return `nginx on ${dead.join(", ")} is not running or does not run our config`;
+  return `switching to ${formatShare(change.routing.share)}`;
+}
+
+type Sight = { readonly seen: Seen; readonly now: Instant };
+
+function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
+  const course = courseOf(rollout, slot);
+  switch (course.at) {
+    case "settled":
+      return `runs ${course.release ?? "nothing"}`;
+    case "leaving":
+      return "leaves rotation";
+    case "draining":
+      return draining(rollout, slot, { seen, now, course });
+    case "stopping":
+      return "stops";
+    case "switching":
+      return `switches to ${course.target ?? "nothing"}`;
+    case "starting":
+      return `starts ${course.target ?? "nothing"}`;
+    case "checking": {
+      const left = formatDuration(between(now, after(course.since, rollout.plan.healthyWithin)));
+      return `is not healthy yet (${course.answer}), ${left} left`;
+    }
+    case "smoking":
+      return course.passed < rollout.plan.smokeChecks
+        ? `passes smoke check ${course.passed + 1} of ${rollout.plan.smokeChecks}`
+        : "waits for the slots before it";
+    case "joining":
+      return "joins rotation";
+    case "failed":
+      return `failed: ${course.error.message}`;
+  }
+}
+
+function draining(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: Extract<SlotCourse, { at: "draining" }> },
+): string {
+  const traffic = inFlightOf(rollout, slot, seen);
+  const left = drainLeft(rollout, course, now);
+  if (traffic === null) return `drains; a gateway cannot tell what is in flight, ${left} left`;
+  return `drains: ${traffic.requests} in flight, ${left} left`;
+}
+
+function back(rollout: Rollout, seen: Seen, now: Instant): string {
+  const why = rollout.aborted?.error.message ?? "";
+  const { phase, from } = rollout;
+  if (phase.name === "stuck") return `stuck: ${phase.error.message} (going back because ${why})`;
+  if (phase.name === "rolled-back") return `${from ?? "nothing"} serves as before; ${why}`;
+  const doings = moving(rollout, seen, now);
+  return `going back because ${why}${doings === "" || doings === "aborting" ? "" : `; ${doings}`}`;
+}

@@ -1,0 +1,55 @@
+import type { Instant } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Rollout } from "../model/rollout.ts";
+import { courseOf, isFirst, leave, stop } from "./evolve.ts";
+import { isHealthy, type Seen } from "./seen.ts";
+
+interface Begin {
+  /** How many slots of the pool's order shall run the release. */
+  readonly count: number;
+  readonly seen: Seen;
+  readonly now: Instant;
+}
+
+/** Begins the next slots, as many at once as may be out of rotation. */
+export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollout {
+  if (rollout.paused !== null) return rollout;
+  return rollout.plan.slots.slice(0, count).reduce((r, slot) => {
+    return isWaiting(r, slot) && mayLeave(r, slot, seen) ? begin(r, slot, now) : r;
+  }, rollout);
+}
+
+export function isWaiting(rollout: Rollout, slot: SlotKey): boolean {
+  const course = courseOf(rollout, slot);
+  return course.at === "settled" && course.release !== rollout.release;
+}
+
+/** Where nothing ran before there is nothing to lead away; what may run there unknown to us is stopped first. */
+const begin = (rollout: Rollout, slot: SlotKey, now: Instant): Rollout =>
+  isFirst(rollout)
+    ? stop(rollout, slot, { target: rollout.release, now })
+    : leave(rollout, slot, { target: rollout.release, now });
+
+/**
+ * A slot may leave while enough others serve. One that is not healthy itself protects nobody by staying, and where no
+ * slot is healthy there is nothing to protect.
+ */
+export function mayLeave(rollout: Rollout, slot: SlotKey, seen: Seen): boolean {
+  if (isFirst(rollout)) return true;
+  const { slots, maxUnavailable } = rollout.plan;
+  const out = slots.filter((other) => courseOf(rollout, other).at !== "settled");
+  if (out.length >= maxUnavailable) return false;
+  const others = slots.filter((other) => other !== slot && !out.includes(other));
+  const healthy = others.filter((other) => isHealthy(seen, other));
+  if (healthy.length >= slots.length - maxUnavailable) return true;
+  const health = seen.health[slot];
+  const isSick = health?.known === true && !health.value.healthy;
+  return isSick && others.every((other) => seen.health[other]?.known === true);
+}
+
+/** The first slot that waits for others to be healthy before it may leave, and those. */
+export function heldBack(rollout: Rollout, count: number, seen: Seen): readonly SlotKey[] {
+  const waiting = rollout.plan.slots.slice(0, count).find((slot) => isWaiting(rollout, slot));
+  if (waiting === undefined || mayLeave(rollout, waiting, seen)) return [];
+  return rollout.plan.slots.filter((slot) => slot !== waiting && !isHealthy(seen, slot));
+}

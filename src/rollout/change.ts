@@ -1,0 +1,60 @@
+import type { Instant } from "../base/time.ts";
+import { appError } from "../base/errors.ts";
+import type { Rollout, RoutingChange } from "../model/rollout.ts";
+import { sameRouting, type Routing } from "../model/routing.ts";
+import { isGoingBack, nextGeneration } from "./evolve.ts";
+import { stuck } from "./endings.ts";
+import { gatewaySeen, type Seen } from "./seen.ts";
+
+/**
+ * Asks for a routing unless it is there already or on its way. While one is on its way nothing else is asked for,
+ * except by going back, which replaces it at a newer generation.
+ */
+export function request(rollout: Rollout, routing: Routing, now: Instant): Rollout {
+  const { change } = rollout;
+  if (change !== null && (!isGoingBack(rollout) || sameRouting(change.routing, routing))) return rollout;
+  if (!rollout.unsettled && sameRouting(rollout.routing, routing)) {
+    return change === null ? rollout : { ...rollout, change: null };
+  }
+  const next = nextGeneration(rollout);
+  const asked: RoutingChange = {
+    generation: next.generation,
+    routing,
+    since: now,
+    stage: "preparing",
+    prepared: [],
+  };
+  return { ...next.rollout, change: asked };
+}
+
+/**
+ *   preparing ─(written on every gateway)→ committing ─(seen on every gateway)→ confirmed
+ */
+export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
+  const { change, plan } = rollout;
+  if (change === null) return rollout;
+  if (change.stage === "preparing") {
+    const all = plan.gateways.every((gateway) => change.prepared.includes(gateway));
+    return all ? { ...rollout, unsettled: true, change: { ...change, stage: "committing" } } : rollout;
+  }
+  const sights = plan.gateways.map((gateway) => gatewaySeen(seen, gateway)?.value);
+  if (sights.some((state) => (state?.generation ?? 0) > change.generation)) return overtaken(rollout);
+  const confirmed = sights.every(
+    (state) =>
+      state !== undefined &&
+      state.generation === change.generation &&
+      state.routing !== null &&
+      sameRouting(state.routing, change.routing) &&
+      (state.serving || isGoingBack(rollout)),
+  );
+  if (!confirmed) return rollout;
+  return { ...rollout, routing: change.routing, unsettled: false, change: null };
+}
+
+const overtaken = (rollout: Rollout): Rollout =>
+  stuck(
+    rollout,
+    appError("gateway.fenced", "a gateway has a newer routing than this rollout ever wrote", {
+      hint: "another controller writes to it; see `glidepath status`, then `glidepath abort` to go back",
+    }),
+  );

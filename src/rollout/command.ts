@@ -1,0 +1,114 @@
+import { appError, type AppError } from "../base/errors.ts";
+import { err, ok, type Result } from "../base/result.ts";
+import { millis, type Instant } from "../base/time.ts";
+import type { Order, Rollout } from "../model/rollout.ts";
+import type { Step } from "../model/application.ts";
+import type { SlotKey } from "../model/ids.ts";
+import { basisPoints, EVERYTHING, formatShare } from "../model/share.ts";
+import { byOperator, goBack } from "./endings.ts";
+import { courseOf, enter, leave, stop } from "./evolve.ts";
+import { passBake, passGate } from "./steps.ts";
+
+export interface Given {
+  readonly order: Order;
+  readonly by: string;
+}
+
+type Answer = Result<Rollout, AppError>;
+
+/** What an order makes of a rollout. An order that does not fit is refused and changes nothing. */
+export function command(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
+  if (rollout.phase.name === "stuck") return fromStuck(rollout, order, now);
+  if (rollout.endedAt !== null) return refuse(rollout, `it is over (${rollout.phase.name})`);
+  switch (order.kind) {
+    case "pause":
+      if (rollout.aborted !== null) return refuse(rollout, "it is going back; that cannot be paused");
+      return ok(rollout.paused === null ? { ...rollout, paused: { by, at: now } } : rollout);
+    case "resume":
+      return ok(rollout.paused === null ? rollout : { ...rollout, paused: null, progressAt: now });
+    case "abort":
+      return ok(goBack(rollout, byOperator(order.reason, now)));
+    case "promote":
+      if (rollout.aborted !== null) return refuse(rollout, "it is going back");
+      return promote(rollout, order.to, now);
+  }
+}
+
+const refuse = (rollout: Rollout, why: string): Answer =>
+  err(appError("rollout.refused", `rollout ${rollout.id} of ${rollout.release}: ${why}`));
+
+function promote(rollout: Rollout, to: "next" | "full" | { readonly share: number }, now: Instant): Answer {
+  if (to === "next") return promoteNext(rollout, now);
+  const share = to === "full" ? EVERYTHING : basisPoints(to.share);
+  const current = rollout.plan.steps[rollout.step];
+  if (current !== undefined && share < current.share) {
+    return refuse(rollout, `it is at ${formatShare(current.share)} already; \`abort\` goes back`);
+  }
+  const jump: Step = { share, bake: millis(0), approve: share < EVERYTHING };
+  const done = rollout.plan.steps.slice(0, rollout.step + 1).map(withoutWaiting);
+  const rest = rollout.plan.steps.slice(rollout.step + 1).filter((step) => step.share > share);
+  const steps = [...done.filter((step) => step.share < share), jump, ...rest];
+  const step = Math.min(rollout.step, steps.length - 1);
+  const jumped: Rollout = { ...rollout, plan: { ...rollout.plan, steps }, step, paused: null };
+  return ok(rollout.phase.name === "baking" || rollout.phase.name === "approval" ? passOn(jumped) : jumped);
+}
+
+const withoutWaiting = (step: Step): Step => ({ ...step, bake: millis(0), approve: false });
+
+/** Leaves a hold whose step may have been replaced. */
+function passOn(rollout: Rollout): Rollout {
+  const step = rollout.plan.steps[rollout.step];
+  if (step === undefined || step.approve) return enter(rollout, { name: "updating" });
+  return passGate(rollout);
+}
+
+function promoteNext(rollout: Rollout, now: Instant): Answer {
+  const { phase } = rollout;
+  if (phase.name === "approval") return ok(passGate({ ...rollout, paused: null }));
+  if (phase.name === "baking") {
+    return ok(passBake({ ...rollout, paused: null, plan: approved(rollout) }, now));
+  }
+  return err(
+    appError(
+      "rollout.no-gate",
+      `rollout ${rollout.id} of ${rollout.release} is not at a gate: it is ${phase.name}`,
+      {
+        hint: "`promote --to SHARE` and `promote --full` jump from anywhere",
+      },
+    ),
+  );
+}
+
+/** Whoever promotes during the bake approves the step as well. */
+const approved = ({ plan, step }: Rollout): Rollout["plan"] => ({
+  ...plan,
+  steps: plan.steps.map((each, i) => (i === step ? { ...each, approve: false } : each)),
+});
+
+/** Stuck means that an operator has to put something right; then going back is tried anew. */
+function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
+  if (order.kind !== "abort" && order.kind !== "resume")
+    return refuse(rollout, "it is stuck; `abort` tries to go back");
+  const aborted = rollout.aborted ?? byOperator("it was stuck", now);
+  const anew: Rollout = {
+    ...rollout,
+    aborted,
+    progressAt: now,
+    endedAt: null,
+    unsettled: true,
+    change: null,
+  };
+  const aborting = enter(anew, { name: "aborting", hooked: false });
+  return ok(rollout.plan.slots.reduce((r, slot) => again(r, slot, now), aborting));
+}
+
+/** What may still be routed to must be seen out of rotation first; all else is written anew. */
+function again(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
+  const course = courseOf(rollout, slot);
+  const target = rollout.from;
+  if (course.at === "settled") return rollout;
+  if (course.at === "joining" || course.at === "leaving" || course.at === "draining") {
+    return leave(rollout, slot, { target, now });
+  }
+  return stop(rollout, slot, { target, now });
+}

@@ -1,0 +1,243 @@
+import { appError, type AppError } from "../base/errors.ts";
+import { after, between, formatDuration, type Instant } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Rollout, SlotCourse } from "../model/rollout.ts";
+import { inRotation } from "../model/routing.ts";
+import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
+import { gatewaySeen, healthSeen, slotSeen, type Seen } from "./seen.ts";
+
+/**
+ * One slot's way, driven by what is seen and by nothing else:
+ *
+ *   leaving ─(seen out of every routing)→ draining ─(two samples without a request, or the deadline)→ stopping
+ *     ─(seen stopped)→ switching ─(seen at the target)→ starting ─(seen running)→ checking ─(seen healthy)→ smoking
+ *     ─(all passed)→ joining ─(seen in every routing)→ settled
+ */
+export function advanceSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
+  return rollout.plan.slots.reduce((r, slot) => advance(r, slot, { seen, now }), rollout);
+}
+
+interface Sight {
+  readonly seen: Seen;
+  readonly now: Instant;
+}
+type At<Stage extends SlotCourse["at"]> = Extract<SlotCourse, { at: Stage }>;
+
+function advance(rollout: Rollout, slot: SlotKey, sight: Sight): Rollout {
+  const course = courseOf(rollout, slot);
+  switch (course.at) {
+    case "leaving":
+      return leaving(rollout, slot, sight);
+    case "draining":
+      return draining(rollout, slot, { ...sight, course });
+    case "stopping":
+      return stopping(rollout, slot, { ...sight, course });
+    case "switching":
+      return switching(rollout, slot, { ...sight, course });
+    case "starting":
+      return starting(rollout, slot, { ...sight, course });
+    case "checking":
+      return checking(rollout, slot, { ...sight, course });
+    case "smoking":
+      return smoking(rollout, slot, { ...sight, course });
+    case "joining":
+      return joining(rollout, slot, { ...sight, course });
+    case "settled":
+    case "failed":
+      return rollout;
+  }
+}
+
+/** No gateway routes to it any more, and no switch that is under way could bring it back. */
+const isOut = (rollout: Rollout, slot: SlotKey): boolean =>
+  !rollout.unsettled && rollout.change === null && !inRotation(rollout.routing, slot);
+
+function leaving(rollout: Rollout, slot: SlotKey, { now }: Sight): Rollout {
+  const course = courseOf(rollout, slot);
+  if (course.at !== "leaving" || !isOut(rollout, slot)) return rollout;
+  return withCourse(rollout, slot, { ...course, at: "draining", since: now, zeros: 0, sampledAt: now });
+}
+
+/** Requests in flight over all gateways, and when the oldest of these looks was; null if one could not be asked. */
+export function inFlightOf(
+  rollout: Rollout,
+  slot: SlotKey,
+  seen: Seen,
+): { requests: number; at: Instant } | null {
+  let requests = 0;
+  let at: Instant | null = null;
+  for (const gateway of rollout.plan.gateways) {
+    const state = gatewaySeen(seen, gateway);
+    const traffic = state?.value.inFlight[slot];
+    if (state === null || traffic === undefined) return null;
+    requests += traffic.requests;
+    at = at === null || state.at < at ? state.at : at;
+  }
+  return { requests, at: at ?? (0 as Instant) };
+}
+
+const SAMPLES = 2;
+
+function draining(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: At<"draining"> },
+): Rollout {
+  const { target, attempt } = course;
+  const traffic = inFlightOf(rollout, slot, seen);
+  if (now >= after(course.since, rollout.plan.drain)) {
+    const cut = rollout.cut + (traffic?.requests ?? 0);
+    return stop({ ...rollout, cut }, slot, { target, attempt, now });
+  }
+  if (traffic === null || traffic.at <= course.sampledAt) return rollout;
+  if (traffic.requests > 0) {
+    return course.zeros === 0
+      ? rollout
+      : withCourse(rollout, slot, { ...course, zeros: 0, sampledAt: traffic.at });
+  }
+  if (course.zeros + 1 >= SAMPLES) return stop(rollout, slot, { target, attempt, now });
+  return withCourse(rollout, slot, { ...course, zeros: course.zeros + 1, sampledAt: traffic.at });
+}
+
+function stopping(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: At<"stopping"> },
+): Rollout {
+  const state = slotSeen(seen, slot)?.value;
+  if (state === undefined || state.generation < course.generation) return rollout;
+  if (state.generation > course.generation) return failed(rollout, slot, { now, error: overwritten(slot) });
+  if (state.process !== "stopped") return rollout;
+  const next = nextGeneration(rollout);
+  const { target, attempt } = course;
+  return withCourse(next.rollout, slot, {
+    at: "switching",
+    target,
+    attempt,
+    since: now,
+    generation: next.generation,
+  });
+}
+
+function switching(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: At<"switching"> },
+): Rollout {
+  const state = slotSeen(seen, slot)?.value;
+  if (state === undefined || state.generation < course.generation) return rollout;
+  if (state.generation > course.generation) return failed(rollout, slot, { now, error: overwritten(slot) });
+  if (state.release !== course.target) return rollout;
+  const { target, attempt } = course;
+  if (target === null) return withCourse(rollout, slot, { at: "settled", release: null });
+  const next = nextGeneration(rollout);
+  return withCourse(next.rollout, slot, {
+    at: "starting",
+    target,
+    attempt,
+    since: now,
+    generation: next.generation,
+  });
+}
+
+function starting(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: At<"starting"> },
+): Rollout {
+  const state = slotSeen(seen, slot)?.value;
+  if (state === undefined || state.generation < course.generation) return rollout;
+  if (state.generation > course.generation) return failed(rollout, slot, { now, error: overwritten(slot) });
+  if (state.process !== "running") return rollout;
+  const { target, attempt } = course;
+  return withCourse(rollout, slot, { at: "checking", target, attempt, since: now, answer: "not asked yet" });
+}
+
+function checking(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: At<"checking"> },
+): Rollout {
+  const health = healthSeen(seen, slot);
+  const fresh = health !== null && health.at > course.since;
+  if (fresh && health.value.healthy) return checked(rollout, slot, { ...course, since: now });
+  const answer = fresh ? health.value.answer : course.answer;
+  if (now >= after(course.since, rollout.plan.healthyWithin)) {
+    return failed(rollout, slot, { now, error: unhealthy(rollout, slot, answer) });
+  }
+  return answer === course.answer ? rollout : withCourse(rollout, slot, { ...course, answer });
+}
+
+/** Smoke checks are asked of the new release only: the old one has served already. */
+function checked(rollout: Rollout, slot: SlotKey, course: At<"checking">): Rollout {
+  const { target, attempt, since } = course;
+  return withCourse(rollout, slot, { at: "smoking", target, attempt, since, passed: smokeSkipped(rollout) });
+}
+
+const smokeSkipped = (rollout: Rollout): number => (isGoingBack(rollout) ? rollout.plan.smokeChecks : 0);
+
+function smoking(
+  rollout: Rollout,
+  slot: SlotKey,
+  { now, course }: Sight & { course: At<"smoking"> },
+): Rollout {
+  if (course.passed < rollout.plan.smokeChecks || !isItsTurn(rollout, slot)) return rollout;
+  const { target, attempt } = course;
+  return withCourse(rollout, slot, { at: "joining", target, attempt, since: now });
+}
+
+/**
+ * The canary is always a prefix of the pool and the stable a suffix: forward a slot joins after all before it, going
+ * back after all behind it. At a first release all join together.
+ */
+function isItsTurn(rollout: Rollout, slot: SlotKey): boolean {
+  const { slots } = rollout.plan;
+  const index = slots.indexOf(slot);
+  const others = isGoingBack(rollout) ? slots.slice(index + 1) : slots.slice(0, index);
+  if (!isGoingBack(rollout) && isFirst(rollout)) return slots.every((other) => isReady(rollout, other));
+  const target = isGoingBack(rollout) ? rollout.from : rollout.release;
+  return others.every((other) => {
+    const course = courseOf(rollout, other);
+    if (course.at === "settled") return course.release === target;
+    return course.at === "joining" && course.target === target;
+  });
+}
+
+function isReady(rollout: Rollout, slot: SlotKey): boolean {
+  const course = courseOf(rollout, slot);
+  if (course.at === "smoking") return course.passed >= rollout.plan.smokeChecks;
+  return course.at === "joining" || (course.at === "settled" && course.release === rollout.release);
+}
+
+function joining(rollout: Rollout, slot: SlotKey, { course }: Sight & { course: At<"joining"> }): Rollout {
+  if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;
+  const side = course.target === rollout.release ? rollout.routing.canary : rollout.routing.stable;
+  if (!side.includes(slot)) return rollout;
+  return withCourse(rollout, slot, { at: "settled", release: course.target });
+}
+
+export function failed(
+  rollout: Rollout,
+  slot: SlotKey,
+  { now, error }: { now: Instant; error: AppError },
+): Rollout {
+  const course = courseOf(rollout, slot);
+  if (course.at === "settled") return rollout;
+  const { target, attempt } = course;
+  return withCourse(rollout, slot, { at: "failed", target, attempt, since: now, error });
+}
+
+const unhealthy = (rollout: Rollout, slot: SlotKey, answer: string): AppError =>
+  appError(
+    "slot.unhealthy",
+    `${slot}: not healthy within ${formatDuration(rollout.plan.healthyWithin)} after its start; last answer: ${answer}`,
+  );
+
+const overwritten = (slot: SlotKey): AppError =>
+  appError("slot.fenced", `${slot}: somebody else has written to this slot meanwhile`, {
+    hint: "find out who: `glidepath status` names the holder of the lease",
+  });
+
+/** How long until a draining slot is stopped whatever is in flight. */
+export const drainLeft = (rollout: Rollout, course: At<"draining">, now: Instant): string =>
+  formatDuration(between(now, after(course.since, rollout.plan.drain)));

@@ -1,0 +1,93 @@
+import { assert } from "../base/assert.ts";
+import { appError, type AppError } from "../base/errors.ts";
+import { err, ok, type Result } from "../base/result.ts";
+import { millis, type Instant } from "../base/time.ts";
+import { poolOf, type Application, type Step } from "../model/application.ts";
+import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
+import type { Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
+import { EVERYTHING, NOTHING } from "../model/share.ts";
+
+export interface Beginning {
+  readonly id: RolloutId;
+  readonly kind: "release" | "rollback";
+  readonly release: ReleaseId;
+  readonly from: ReleaseId | null;
+  /** The newest generation ever seen anywhere. */
+  readonly generation: Generation;
+  readonly now: Instant;
+}
+
+/** A rollout at its start, with its plan fixed. */
+export function createRollout(application: Application, beginning: Beginning): Result<Rollout, AppError> {
+  const { id, kind, release, from, generation, now } = beginning;
+  const pool = poolOf(application.hosts);
+  if (pool.length < 2) return err(tooSmall(application));
+  if (release === from) return err(alreadyThere(release));
+  const settled: SlotCourse = { at: "settled", release: from };
+  const slots = pool.map((slot) => slot.key);
+  return ok({
+    id,
+    app: application.name,
+    kind,
+    release,
+    from,
+    plan: planOf(application, kind),
+    generation,
+    phase: { name: "staging", fetched: false, staged: [], hooked: false },
+    routing: { canary: [], stable: from === null ? [] : slots, share: NOTHING },
+    unsettled: false,
+    change: null,
+    slots: Object.fromEntries(slots.map((slot) => [slot, settled])),
+    step: 0,
+    paused: null,
+    aborted: null,
+    startedAt: now,
+    endedAt: null,
+    progressAt: now,
+    because: `fetching ${release}`,
+    cut: 0,
+  });
+}
+
+const STRAIGHT: readonly Step[] = [{ share: EVERYTHING, bake: millis(0), approve: false }];
+
+/** A rollback goes straight to everything, with the same guarantees. */
+export function planOf(application: Application, kind: Rollout["kind"]): RolloutPlan {
+  const { policy, hosts, gateways, hooks } = application;
+  const pool = poolOf(hosts);
+  const last = policy.steps.at(-1);
+  assert(last?.share === EVERYTHING, "the last step is 100 %");
+  const names: readonly HostName[] = gateways.map((gateway) => gateway.name);
+  const hostOf: Record<SlotKey, HostName> = Object.fromEntries(pool.map((slot) => [slot.key, slot.host]));
+  return {
+    slots: pool.map((slot) => slot.key),
+    hosts: hosts.map((host) => host.name),
+    gateways: names,
+    hostOf,
+    steps: kind === "rollback" ? STRAIGHT : policy.steps,
+    maxUnavailable: Math.max(1, Math.min(policy.maxUnavailable, pool.length - 1)),
+    maxLoad: policy.maxLoad,
+    drain: policy.drain,
+    progressDeadline: policy.progressDeadline,
+    healthyWithin: application.health.within,
+    smokeChecks: application.smoke.length,
+    passive: application.gateway.passive,
+    hooks: {
+      before: hooks.beforeRelease !== null,
+      after: hooks.afterRelease !== null,
+      onAbort: hooks.onAbort !== null,
+    },
+  };
+}
+
+export const tooSmall = (application: Application): AppError =>
+  appError(
+    "pool.too-small",
+    `${application.name} has a pool of one slot: while it is updated nobody could serve`,
+    { hint: "add a second port to hosts[0].slots, e.g. `slots: [8001, 8002]`" },
+  );
+
+const alreadyThere = (release: ReleaseId): AppError =>
+  appError("rollout.refused", `${release} is what runs already`, {
+    hint: "publish under a new release ID, or `glidepath rollback` to the release before",
+  });

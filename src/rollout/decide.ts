@@ -1,0 +1,127 @@
+import { assert } from "../base/assert.ts";
+import { appError } from "../base/errors.ts";
+import { after, earliest, formatDuration, type Instant } from "../base/time.ts";
+import { ENDED, type PhaseName, type Rollout } from "../model/rollout.ts";
+import { actionsOf, type Action } from "./actions.ts";
+import { because } from "./because.ts";
+import { advanceChange } from "./change.ts";
+import { advanceSlots } from "./courses.ts";
+import { goBack, stuck } from "./endings.ts";
+import { abortBy, courseOf } from "./evolve.ts";
+import { absorb } from "./outcomes.ts";
+import { aborting, RETRY_AFTER } from "./phases/aborting.ts";
+import { baking } from "./phases/baking.ts";
+import { finishing } from "./phases/finishing.ts";
+import { shifting } from "./phases/shifting.ts";
+import { staging } from "./phases/staging.ts";
+import { updating } from "./phases/updating.ts";
+import type { Seen } from "./seen.ts";
+
+export interface Decision {
+  /** The same object as before if nothing moved. */
+  readonly rollout: Rollout;
+  readonly actions: readonly Action[];
+  /** When to decide again though nothing is heard by then; null: never. */
+  readonly wakeAt: Instant | null;
+  /** One sentence for people, as of now. */
+  readonly because: string;
+}
+
+const unmoved = (rollout: Rollout): Rollout => rollout;
+
+const PHASES: Readonly<Record<PhaseName, (rollout: Rollout, seen: Seen, now: Instant) => Rollout>> = {
+  staging,
+  updating,
+  shifting,
+  baking,
+  approval: unmoved,
+  finishing,
+  aborting,
+  completed: unmoved,
+  "rolled-back": unmoved,
+  superseded: unmoved,
+  stuck: unmoved,
+};
+
+/** More phases than this in one turn is a circle. */
+const MAX_MOVES = 32;
+
+/** Where everything is decided: from what is known, what was seen and the time, to what is known then and what to do. */
+export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
+  if (ENDED.includes(rollout.phase.name)) {
+    return { rollout, actions: [], wakeAt: null, because: because(rollout, seen, now) };
+  }
+  const absorbed = absorb(rollout, seen.outcomes, now);
+  const moved = settle(watchDeadline(failForward(absorbed, now), now), seen, now);
+  const next = moved === rollout ? rollout : stamp(moved, rollout, { seen, now });
+  return {
+    rollout: next,
+    actions: ENDED.includes(next.phase.name) ? [] : actionsOf(next),
+    wakeAt: wakeAt(next),
+    because: because(next, seen, now),
+  };
+}
+
+/** Moves on as long as what is known and seen carries it. */
+function settle(rollout: Rollout, seen: Seen, now: Instant): Rollout {
+  let current = rollout;
+  for (let moves = 0; moves < MAX_MOVES; moves += 1) {
+    const advanced = failForward(advanceSlots(advanceChange(current, seen), seen, now), now);
+    const next = PHASES[advanced.phase.name](advanced, seen, now);
+    if (next === current) return current;
+    current = next;
+  }
+  assert(false, `the phase ${current.phase.name} does not come to rest`);
+  return current;
+}
+
+/** Going forward, a slot that cannot be brought to the release turns the whole rollout round. */
+function failForward(rollout: Rollout, now: Instant): Rollout {
+  if (rollout.aborted !== null || ENDED.includes(rollout.phase.name)) return rollout;
+  for (const slot of rollout.plan.slots) {
+    const course = courseOf(rollout, slot);
+    if (course.at === "failed") return goBack(rollout, abortBy("slot", course.error, now));
+  }
+  return rollout;
+}
+
+const WAITS: readonly PhaseName[] = ["baking", "approval", ...ENDED];
+
+/** A rollout that does not move for too long goes back; one that cannot go back either needs somebody. */
+function watchDeadline(rollout: Rollout, now: Instant): Rollout {
+  const { plan, phase, progressAt } = rollout;
+  if (WAITS.includes(phase.name) || rollout.paused !== null) return rollout;
+  if (now < after(progressAt, plan.progressDeadline)) return rollout;
+  const error = appError(
+    "deadline",
+    `nothing moved for ${formatDuration(plan.progressDeadline)}: ${rollout.because}`,
+    { hint: "rollout.progressDeadline says how long to wait" },
+  );
+  return rollout.aborted === null ? goBack(rollout, abortBy("deadline", error, now)) : stuck(rollout, error);
+}
+
+function stamp(rollout: Rollout, before: Rollout, { seen, now }: { seen: Seen; now: Instant }): Rollout {
+  const ended = ENDED.includes(rollout.phase.name) && !ENDED.includes(before.phase.name);
+  return {
+    ...rollout,
+    progressAt: now,
+    endedAt: ended ? now : rollout.endedAt,
+    because: because(rollout, seen, now),
+  };
+}
+
+function wakeAt(rollout: Rollout): Instant | null {
+  if (ENDED.includes(rollout.phase.name)) return null;
+  let wake: Instant | null =
+    rollout.phase.name === "baking" && rollout.paused === null ? rollout.phase.until : null;
+  if (!WAITS.includes(rollout.phase.name) && rollout.paused === null) {
+    wake = earliest(wake, after(rollout.progressAt, rollout.plan.progressDeadline));
+  }
+  for (const slot of rollout.plan.slots) {
+    const course = courseOf(rollout, slot);
+    if (course.at === "draining") wake = earliest(wake, after(course.since, rollout.plan.drain));
+    if (course.at === "checking") wake = earliest(wake, after(course.since, rollout.plan.healthyWithin));
+    if (course.at === "failed") wake = earliest(wake, after(course.since, RETRY_AFTER));
+  }
+  return wake;
+}

@@ -1,0 +1,44 @@
+import { appError, type AppError } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Abort, Rollout } from "../model/rollout.ts";
+import { courseOf, enter, stop, withCourse } from "./evolve.ts";
+
+/** Only an operator can go on from here. */
+export function stuck(rollout: Rollout, error: AppError): Rollout {
+  if (rollout.phase.name === "stuck") return rollout;
+  return { ...enter(rollout, { name: "stuck", error }), because: error.message };
+}
+
+/** Turns the rollout round. Before anything was touched this is its end; afterwards the way back begins. */
+export function goBack(rollout: Rollout, abort: Abort): Rollout {
+  if (rollout.aborted !== null) return rollout;
+  const turned = { ...rollout, aborted: abort, paused: null };
+  if (rollout.phase.name === "staging" && !rollout.phase.hooked)
+    return enter(turned, { name: "rolled-back" });
+  const aborting = enter(turned, { name: "aborting", hooked: false });
+  return rollout.plan.slots.reduce((r, slot) => turnRound(r, slot, abort.at), aborting);
+}
+
+/**
+ * A slot that was only on its way out still runs the old release and simply joins again. One that was written to is
+ * written to anew, so that a write of the way forward which is still under way is refused there. One that was about to
+ * join must be seen out of rotation first.
+ */
+function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
+  const course = courseOf(rollout, slot);
+  const target = rollout.from;
+  if (course.at === "settled") return rollout;
+  const back = { target, since: now, attempt: 1 };
+  if (course.at === "joining") return withCourse(rollout, slot, { at: "leaving", ...back });
+  const untouched = course.at === "leaving" || course.at === "draining";
+  if (untouched && target !== null) return withCourse(rollout, slot, { at: "joining", ...back });
+  return stop(rollout, slot, { target, now });
+}
+
+/** Going back by somebody's order. */
+export const byOperator = (reason: string, now: Instant): Abort => ({
+  by: "operator",
+  at: now,
+  error: appError("rollout.aborted", reason),
+});

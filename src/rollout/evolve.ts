@@ -1,0 +1,67 @@
+import { assert, present } from "../base/assert.ts";
+import type { AppError } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import { generation, type Generation, type ReleaseId, type SlotKey } from "../model/ids.ts";
+import type { Abort, Phase, PhaseName, Rollout, SlotCourse, Underway } from "../model/rollout.ts";
+
+/** Which phase may follow which; everything that runs may also go to `aborting` or `stuck`. */
+export const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
+  staging: ["updating", "rolled-back", "aborting", "stuck"],
+  updating: ["shifting", "aborting", "stuck"],
+  shifting: ["baking", "approval", "updating", "finishing", "aborting", "stuck"],
+  baking: ["approval", "updating", "finishing", "aborting", "stuck"],
+  approval: ["updating", "finishing", "aborting", "stuck"],
+  finishing: ["completed", "aborting", "stuck"],
+  aborting: ["rolled-back", "stuck"],
+  completed: [],
+  "rolled-back": [],
+  superseded: [],
+  stuck: ["aborting"],
+};
+
+/** The only way from one phase to another. */
+export function enter(rollout: Rollout, phase: Phase): Rollout {
+  const from = rollout.phase.name;
+  assert(NEXT[from].includes(phase.name), `no way from ${from} to ${phase.name}`);
+  return { ...rollout, phase };
+}
+
+export const courseOf = (rollout: Rollout, slot: SlotKey): SlotCourse =>
+  present(rollout.slots[slot], `course of ${slot}`);
+
+export const withCourse = (rollout: Rollout, slot: SlotKey, course: SlotCourse): Rollout => ({
+  ...rollout,
+  slots: { ...rollout.slots, [slot]: course },
+});
+
+/** The next generation, and the rollout that has given it out. */
+export function nextGeneration(rollout: Rollout): { rollout: Rollout; generation: Generation } {
+  const next = generation(rollout.generation + 1);
+  return { rollout: { ...rollout, generation: next }, generation: next };
+}
+
+/** The first part of a slot's way, on which nothing has been written to the slot yet. */
+export function leave(rollout: Rollout, slot: SlotKey, to: Target): Rollout {
+  return withCourse(rollout, slot, { at: "leaving", ...underway(to) });
+}
+
+/** Stops a slot that is out of rotation, at a new generation: older writes still on their way are refused there. */
+export function stop(rollout: Rollout, slot: SlotKey, to: Target): Rollout {
+  const next = nextGeneration(rollout);
+  return withCourse(next.rollout, slot, { at: "stopping", ...underway(to), generation: next.generation });
+}
+
+export interface Target {
+  readonly target: ReleaseId | null;
+  readonly now: Instant;
+  readonly attempt?: number;
+}
+
+const underway = ({ target, now, attempt = 1 }: Target): Underway => ({ target, since: now, attempt });
+
+export const abortBy = (by: Abort["by"], error: AppError, at: Instant): Abort => ({ by, error, at });
+
+/** Nothing ran before this rollout: there is no traffic to protect and no release to go back to. */
+export const isFirst = (rollout: Rollout): boolean => rollout.from === null;
+
+export const isGoingBack = (rollout: Rollout): boolean => rollout.aborted !== null;

@@ -1,0 +1,36 @@
+import { millis, type Duration } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Rollout } from "../model/rollout.ts";
+import { courseOf } from "./evolve.ts";
+
+/** What the next decision needs to see, so that nothing else is asked for. */
+export interface Interest {
+  readonly slots: readonly SlotKey[];
+  readonly health: readonly SlotKey[];
+  /** Slots whose requests in flight are to be counted. */
+  readonly inFlight: readonly SlotKey[];
+  readonly gateways: boolean;
+  /** When to look again though nothing is heard. */
+  readonly again: Duration;
+}
+
+const BUSY = millis(50);
+const CALM = millis(500);
+
+export function interestOf(rollout: Rollout): Interest {
+  const { plan, phase } = rollout;
+  const at = (stages: readonly string[]): readonly SlotKey[] =>
+    plan.slots.filter((slot) => stages.includes(courseOf(rollout, slot).at));
+  const slots = at(["stopping", "switching", "starting"]);
+  const inFlight = at(["draining"]);
+  const checking = at(["checking"]);
+  const busy = slots.length + inFlight.length + checking.length > 0 || rollout.change !== null;
+  return {
+    slots,
+    health:
+      phase.name === "staging" || phase.name === "aborting" ? checking : [...at(["settled"]), ...checking],
+    inFlight,
+    gateways: rollout.change?.stage === "committing" || inFlight.length > 0,
+    again: busy ? BUSY : CALM,
+  };
+}

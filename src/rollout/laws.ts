@@ -1,0 +1,55 @@
+import type { Rollout } from "../model/rollout.ts";
+import { EVERYTHING } from "../model/share.ts";
+import { rotationSize } from "../model/routing.ts";
+import { courseOf, isFirst } from "./evolve.ts";
+
+/** Rounding of a share to basis points. */
+const ROUNDING = 1 / EVERYTHING;
+
+/** The laws that a rollout's own state can break, by name; empty when it keeps them. */
+export function brokenLaws(rollout: Rollout): readonly string[] {
+  return [...sharesCarried(rollout), ...rotationKept(rollout), ...stoppedOnlyOutside(rollout)];
+}
+
+/** Law 4: a share has slots that carry it, none of them above its limit. */
+function sharesCarried(rollout: Rollout): readonly string[] {
+  const { routing, plan } = rollout;
+  const n = plan.slots.length;
+  const limit = rollout.aborted === null ? 1 / (n - plan.maxUnavailable) : plan.maxLoad / n;
+  const canary = routing.share / EVERYTHING;
+  const broken: string[] = [];
+  if (canary > 0 && routing.canary.length === 0) broken.push("law 4: a share without a canary slot");
+  if (canary < 1 && routing.stable.length === 0 && rotationSize(routing) > 0) {
+    broken.push("law 4: a share without a stable slot");
+  }
+  if (isFirst(rollout) || rollout.aborted !== null) return broken;
+  if (routing.canary.length > 0 && canary / routing.canary.length > limit + ROUNDING) {
+    broken.push(`law 4: ${canary / routing.canary.length} on a canary slot, limit ${limit}`);
+  }
+  if (routing.stable.length > 0 && (1 - canary) / routing.stable.length > limit + ROUNDING) {
+    broken.push(`law 4: ${(1 - canary) / routing.stable.length} on a stable slot, limit ${limit}`);
+  }
+  return broken;
+}
+
+/** Law 5: forward, never fewer than N−u slots in rotation. */
+function rotationKept(rollout: Rollout): readonly string[] {
+  const { routing, plan } = rollout;
+  if (isFirst(rollout) || rollout.aborted !== null) return [];
+  const least = plan.slots.length - plan.maxUnavailable;
+  const size = rotationSize(routing);
+  return size < least ? [`law 5: ${size} slots in rotation, at least ${least} must be`] : [];
+}
+
+/** Law 1: what is stopped, switched or started is out of every routing, also of one on its way. */
+function stoppedOnlyOutside(rollout: Rollout): readonly string[] {
+  const { routing, change, plan } = rollout;
+  return plan.slots.flatMap((slot) => {
+    const { at } = courseOf(rollout, slot);
+    if (at !== "stopping" && at !== "switching" && at !== "starting") return [];
+    const routed = [routing, ...(change === null ? [] : [change.routing])].some(
+      ({ canary, stable }) => canary.includes(slot) || stable.includes(slot),
+    );
+    return routed ? [`law 1: ${slot} is ${at} while it is routed to`] : [];
+  });
+}

@@ -1,0 +1,39 @@
+import { after, millis, type Instant } from "../../base/time.ts";
+import type { Rollout } from "../../model/rollout.ts";
+import type { SlotKey } from "../../model/ids.ts";
+import { request } from "../change.ts";
+import { stuck } from "../endings.ts";
+import { courseOf, enter, leave, stop } from "../evolve.ts";
+import type { Seen } from "../seen.ts";
+import { isAllAt, wantedBack } from "../wanted.ts";
+
+/** Users first, in as few switches as the stable slots can carry; then the slots, until everything is as before. */
+export function aborting(rollout: Rollout, _seen: Seen, now: Instant): Rollout {
+  const { phase, plan, from } = rollout;
+  if (phase.name !== "aborting") return rollout;
+  if (isAllAt(rollout, from)) {
+    return plan.hooks.onAbort && !phase.hooked
+      ? rollout
+      : enter({ ...rollout, endedAt: now }, { name: "rolled-back" });
+  }
+  const wanted = wantedBack(rollout);
+  const freed = plan.slots.reduce((r, slot) => {
+    const course = courseOf(r, slot);
+    const isCanary = course.at === "settled" && course.release === r.release && r.release !== from;
+    return isCanary && !wanted.canary.includes(slot) ? leave(r, slot, { target: from, now }) : r;
+  }, rollout);
+  const retried = plan.slots.reduce((r, slot) => retry(r, slot, now), freed);
+  return retried.phase.name === "stuck" ? retried : request(retried, wantedBack(retried), now);
+}
+
+export const ATTEMPTS = 3;
+export const RETRY_AFTER = millis(1000);
+
+/** The old release has run here before: one failure is not yet the end. */
+function retry(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
+  const course = courseOf(rollout, slot);
+  if (course.at !== "failed" || rollout.phase.name === "stuck") return rollout;
+  if (course.attempt >= ATTEMPTS) return stuck(rollout, course.error);
+  if (now < after(course.since, RETRY_AFTER)) return rollout;
+  return stop(rollout, slot, { target: course.target, now, attempt: course.attempt + 1 });
+}

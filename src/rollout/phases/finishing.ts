@@ -1,0 +1,22 @@
+import type { Instant } from "../../base/time.ts";
+import type { Rollout } from "../../model/rollout.ts";
+import { EVERYTHING } from "../../model/share.ts";
+import { beginSlots } from "../begin.ts";
+import { request } from "../change.ts";
+import { enter } from "../evolve.ts";
+import type { Seen } from "../seen.ts";
+import { areAllSettled, isAllAt, wantedAtEnd, wantedForward } from "../wanted.ts";
+
+/** All traffic is with the canary: the remaining slots are updated, then the canary becomes stable. */
+export function finishing(rollout: Rollout, seen: Seen, now: Instant): Rollout {
+  const { phase, plan, release } = rollout;
+  if (phase.name !== "finishing") return rollout;
+  if (isAllAt(rollout, release)) {
+    return plan.hooks.after && !phase.hooked
+      ? rollout
+      : enter({ ...rollout, endedAt: now }, { name: "completed" });
+  }
+  if (areAllSettled(rollout, release)) return request(rollout, wantedAtEnd(rollout), now);
+  const begun = beginSlots(rollout, { count: plan.slots.length, seen, now });
+  return request(begun, wantedForward(begun, EVERYTHING), now);
+}

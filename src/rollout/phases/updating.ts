@@ -1,0 +1,34 @@
+import type { Instant } from "../../base/time.ts";
+import { canarySlotsFor } from "../../model/capacity.ts";
+import type { Rollout } from "../../model/rollout.ts";
+import { EVERYTHING } from "../../model/share.ts";
+import { beginSlots } from "../begin.ts";
+import { request } from "../change.ts";
+import { enter, isFirst } from "../evolve.ts";
+import { serving, wantedForward } from "../wanted.ts";
+import { stepOf } from "../steps.ts";
+import type { Seen } from "../seen.ts";
+
+/** Slots are brought to the release, as few as can carry the step's share. */
+export function updating(rollout: Rollout, seen: Seen, now: Instant): Rollout {
+  const count = slotsForStep(rollout);
+  const begun = beginSlots(rollout, { count, seen, now });
+  const moved = request(begun, wantedForward(begun, limitOf(begun)), now);
+  return isCarried(moved, count) ? enter(moved, { name: "shifting" }) : moved;
+}
+
+export function slotsForStep(rollout: Rollout): number {
+  const { slots, maxUnavailable } = rollout.plan;
+  if (isFirst(rollout)) return slots.length;
+  return canarySlotsFor(stepOf(rollout).share, slots.length, maxUnavailable);
+}
+
+const limitOf = (rollout: Rollout) => (isFirst(rollout) ? EVERYTHING : stepOf(rollout).share);
+
+const isCarried = (rollout: Rollout, count: number): boolean =>
+  rollout.change === null &&
+  !rollout.unsettled &&
+  rollout.plan.slots.slice(0, count).every((slot) => {
+    const course = rollout.slots[slot];
+    return course?.at === "settled" && serving(rollout, rollout.release).includes(slot);
+  });

@@ -1,0 +1,26 @@
+import { present } from "../base/assert.ts";
+import { after, type Instant } from "../base/time.ts";
+import type { Step } from "../model/application.ts";
+import type { Rollout } from "../model/rollout.ts";
+import { EVERYTHING } from "../model/share.ts";
+import { enter } from "./evolve.ts";
+
+export const stepOf = (rollout: Rollout): Step =>
+  present(rollout.plan.steps[rollout.step], "the current step");
+
+/** The share of the step holds: bake, then the gate, then on. */
+export function holdStep(rollout: Rollout, now: Instant): Rollout {
+  const step = stepOf(rollout);
+  if (step.bake > 0) return enter(rollout, { name: "baking", until: after(now, step.bake) });
+  return passBake(rollout, now);
+}
+
+export function passBake(rollout: Rollout, now: Instant): Rollout {
+  if (stepOf(rollout).approve) return enter(rollout, { name: "approval", since: now });
+  return passGate(rollout);
+}
+
+export function passGate(rollout: Rollout): Rollout {
+  if (stepOf(rollout).share === EVERYTHING) return enter(rollout, { name: "finishing", hooked: false });
+  return enter({ ...rollout, step: rollout.step + 1 }, { name: "updating" });
+}

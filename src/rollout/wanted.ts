@@ -1,0 +1,61 @@
+import type { Rollout } from "../model/rollout.ts";
+import type { ReleaseId, SlotKey } from "../model/ids.ts";
+import { evenShare, wayBack } from "../model/capacity.ts";
+import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
+import { sameRouting, type Routing } from "../model/routing.ts";
+import { courseOf, isFirst } from "./evolve.ts";
+
+/** Slots that are in rotation or about to join, running `release`, in the plan's order. */
+export function serving(rollout: Rollout, release: ReleaseId | null): readonly SlotKey[] {
+  if (release === null) return [];
+  return rollout.plan.slots.filter((slot) => {
+    const course = courseOf(rollout, slot);
+    if (course.at === "settled") return course.release === release;
+    return course.at === "joining" && course.target === release;
+  });
+}
+
+/** What the gateways should route while the rollout goes forward and its step asks for `limit`. */
+export function wantedForward(rollout: Rollout, limit: BasisPoints): Routing {
+  const canary = serving(rollout, rollout.release);
+  const stable = serving(rollout, rollout.from);
+  if (isFirst(rollout)) return { canary, stable, share: canary.length > 0 ? EVERYTHING : NOTHING };
+  const even = evenShare(limit, canary.length, stable.length);
+  return { canary, stable, share: basisPoints(Math.max(even, Math.min(limit, rollout.routing.share))) };
+}
+
+/** The end of a completed rollout: the canary has become stable. */
+export const wantedAtEnd = (rollout: Rollout): Routing => ({
+  canary: [],
+  stable: rollout.plan.slots,
+  share: NOTHING,
+});
+
+export const areAllSettled = (rollout: Rollout, release: ReleaseId | null): boolean =>
+  rollout.plan.slots.every((slot) => {
+    const course = courseOf(rollout, slot);
+    return course.at === "settled" && course.release === release;
+  });
+
+/** Every slot runs `release` and every gateway was seen to route to all of them (or, for null, to none). */
+export function isAllAt(rollout: Rollout, release: ReleaseId | null): boolean {
+  if (rollout.change !== null || rollout.unsettled || !areAllSettled(rollout, release)) return false;
+  const end = release === null ? { canary: [], stable: [], share: NOTHING } : wantedAtEnd(rollout);
+  return sameRouting(rollout.routing, end);
+}
+
+/**
+ * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no share needs
+ * any more are left out, and can go back all at once.
+ */
+export function wantedBack(rollout: Rollout): Routing {
+  const { plan, release, from, routing } = rollout;
+  const stable = serving(rollout, from);
+  const canary = serving(rollout, release);
+  if (from === null) return { canary: [], stable: [], share: NOTHING };
+  const back = wayBack(plan.slots.length, stable.length, plan.maxLoad);
+  const share = canary.length === 0 ? NOTHING : basisPoints(Math.min(back.share, routing.share));
+  if (share === 0) return { canary: [], stable, share };
+  const needed = Math.ceil((share * plan.slots.length) / (EVERYTHING * plan.maxLoad));
+  return { canary: canary.slice(0, Math.max(1, needed)), stable, share };
+}
