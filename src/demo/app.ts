@@ -37,6 +37,7 @@ const release = readOr("release.txt", process.env["RELEASE"] ?? "unknown");
 const behaviour = JSON.parse(readOr("behaviour.json", "{}")) as Behaviour;
 const say = (text: string): void => void process.stdout.write(`${new Date().toISOString()} ${text}\n`);
 let answered = 0;
+let stopping = false;
 
 function compute(): void {
   const until = performance.now() + (behaviour.costUs ?? 0) / 1000;
@@ -70,6 +71,7 @@ function send(res: ServerResponse, { status, type, body }: Answer): void {
     "Content-Length": Buffer.byteLength(body),
     "X-Release": release,
     "X-Slot": String(PORT),
+    ...(stopping ? { Connection: "close" } : {}),
   });
   res.end(body);
 }
@@ -115,6 +117,7 @@ server.keepAliveTimeout = behaviour.keepAliveMs ?? 5000;
 function stop(): void {
   if (behaviour.ignoresSigterm === true) return say("SIGTERM ignored");
   say("SIGTERM: closing");
+  stopping = true;
   if (behaviour.exitsAtOnce === true) process.exit(0);
   server.close(() => process.exit(0));
   server.closeIdleConnections();

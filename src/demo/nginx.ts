@@ -120,7 +120,7 @@ export const readErrorLog = (nginx: Nginx): string =>
 
 /** How many times this nginx has read its configuration anew since it started. */
 export const reloadsOf = (nginx: Nginx): number =>
-  readErrorLog(nginx).match(/\breconfiguring$/gm)?.length ?? 0;
+  readErrorLog(nginx).match(/\(SIGHUP\) received.*reconfiguring$/gm)?.length ?? 0;
 
 /** Fast end, by pid: the master ends its workers. */
 export async function stopNginx(nginx: Nginx): Promise<void> {

@@ -1,0 +1,69 @@
+// A scene for one test: releases on the shelf, nginx running, and the real command at hand.
+import process from "node:process";
+import type { Behaviour } from "../../src/demo/app.ts";
+import { packRelease } from "../../src/demo/artifacts.ts";
+import { startNginx } from "../../src/demo/nginx.ts";
+import { type Scene, type SceneOptions, buildScene, closeScene } from "../../src/demo/scene.ts";
+import { type CommandOptions, type Ran, type Running, runCommand, startCommand } from "./command.ts";
+import type { StatusJson } from "./contract.ts";
+import { type Load, type LoadOptions, startLoad } from "./load.ts";
+
+export interface WorkspaceOptions extends SceneOptions {
+  /** Behaviour by release; the good ones too. */
+  readonly releases?: Readonly<Record<string, Behaviour>>;
+  /** False: nginx is prepared only. */
+  readonly start?: boolean;
+}
+
+export interface Workspace extends Scene {
+  readonly glidepath: (...args: readonly string[]) => Promise<Ran>;
+  readonly start: (args: readonly string[], options?: Partial<CommandOptions>) => Running;
+  /** `status --json`, parsed. */
+  readonly status: () => Promise<StatusJson>;
+  readonly addRelease: (release: string, behaviour?: Behaviour) => Promise<string>;
+  /** Waits until answers flow. */
+  readonly load: (options?: Partial<LoadOptions>) => Promise<Load>;
+  /** Which release each slot answers with when asked directly; "nothing" where nothing answers. */
+  readonly inSlots: () => Promise<readonly string[]>;
+  readonly close: () => Promise<void>;
+}
+
+async function releaseAt(port: number): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);
+  return answer?.headers.get("x-release") ?? "nothing";
+}
+
+export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
+  const scene = await buildScene(options);
+  const addRelease = (release: string, behaviour: Behaviour = {}): Promise<string> =>
+    packRelease(scene.artifacts, { release, behaviour });
+  for (const [release, behaviour] of Object.entries(options.releases ?? { v1: {}, v2: {} })) {
+    await addRelease(release, behaviour);
+  }
+  if (options.start !== false) await startNginx(scene.nginx);
+  const loads: Load[] = [];
+  const glidepath = (...args: readonly string[]): Promise<Ran> => runCommand(args, { cwd: scene.directory });
+  return {
+    ...scene,
+    glidepath,
+    start: (args, more = {}) => startCommand(args, { cwd: scene.directory, ...more }),
+    status: async () => {
+      const ran = await glidepath("status", "--json");
+      const [status] = ran.events;
+      if (status === undefined) throw new Error(`status says nothing: ${ran.stdout}${ran.stderr}`);
+      return status as unknown as StatusJson;
+    },
+    addRelease,
+    load: async (more = {}) => {
+      const load = startLoad({ url: scene.url, samples: true, ...more });
+      loads.push(load);
+      await load.warm;
+      return load;
+    },
+    inSlots: () => Promise.all(scene.slots.map(releaseAt)),
+    close: async () => {
+      await Promise.all(loads.map((load) => load.stop().catch(() => null)));
+      await closeScene(scene, process.env["KEEP"] !== undefined);
+    },
+  };
+}
