@@ -35,6 +35,8 @@ export interface InFlight {
 }
 
 export interface GatewayState {
+  /** nginx itself is alive, with whatever config. */
+  readonly running: boolean;
   /** nginx is alive and our config is what its workers run. */
   readonly serving: boolean;
   readonly generation: Generation;

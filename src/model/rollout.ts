@@ -36,6 +36,8 @@ export interface Rollout {
   readonly because: string;
   /** Requests still in flight when a drain deadline passed. */
   readonly cut: number;
+  /** The last order that was taken: none is taken twice. */
+  readonly orderTaken: number;
 }
 
 /** Fixed when the rollout starts. */
@@ -66,6 +68,8 @@ export interface Abort {
   readonly at: Instant;
   readonly by: "operator" | "slot" | "gateway" | "artifact" | "hook" | "deadline" | "analysis";
   readonly error: AppError;
+  /** The slot that could not be brought to the release, if it was one. */
+  readonly slot: SlotKey | null;
 }
 
 export type Phase =

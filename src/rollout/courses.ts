@@ -1,5 +1,5 @@
 import { appError, type AppError } from "../base/errors.ts";
-import { after, between, formatDuration, type Instant } from "../base/time.ts";
+import { after, between, formatDuration, instant, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
@@ -55,7 +55,13 @@ const isOut = (rollout: Rollout, slot: SlotKey): boolean =>
 function leaving(rollout: Rollout, slot: SlotKey, { now }: Sight): Rollout {
   const course = courseOf(rollout, slot);
   if (course.at !== "leaving" || !isOut(rollout, slot)) return rollout;
-  return withCourse(rollout, slot, { ...course, at: "draining", since: now, zeros: 0, sampledAt: now });
+  return withCourse(rollout, slot, {
+    ...course,
+    at: "draining",
+    since: now,
+    zeros: 0,
+    sampledAt: instant(now - 1),
+  });
 }
 
 /** Requests in flight over all gateways, and when the oldest of these looks was; null if one could not be asked. */
@@ -159,7 +165,7 @@ function checking(
   { seen, now, course }: Sight & { course: At<"checking"> },
 ): Rollout {
   const health = healthSeen(seen, slot);
-  const fresh = health !== null && health.at > course.since;
+  const fresh = health !== null && health.at >= course.since;
   if (fresh && health.value.healthy) return checked(rollout, slot, { ...course, since: now });
   const answer = fresh ? health.value.answer : course.answer;
   if (now >= after(course.since, rollout.plan.healthyWithin)) {

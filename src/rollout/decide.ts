@@ -80,7 +80,7 @@ function failForward(rollout: Rollout, now: Instant): Rollout {
   if (rollout.aborted !== null || ENDED.includes(rollout.phase.name)) return rollout;
   for (const slot of rollout.plan.slots) {
     const course = courseOf(rollout, slot);
-    if (course.at === "failed") return goBack(rollout, abortBy("slot", course.error, now));
+    if (course.at === "failed") return goBack(rollout, { ...abortBy("slot", course.error, now), slot });
   }
   return rollout;
 }

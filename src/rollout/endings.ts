@@ -40,5 +40,6 @@ function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
 export const byOperator = (reason: string, now: Instant): Abort => ({
   by: "operator",
   at: now,
+  slot: null,
   error: appError("rollout.aborted", reason),
 });

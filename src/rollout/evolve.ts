@@ -59,7 +59,12 @@ export interface Target {
 
 const underway = ({ target, now, attempt = 1 }: Target): Underway => ({ target, since: now, attempt });
 
-export const abortBy = (by: Abort["by"], error: AppError, at: Instant): Abort => ({ by, error, at });
+export const abortBy = (by: Abort["by"], error: AppError, at: Instant): Abort => ({
+  by,
+  error,
+  at,
+  slot: null,
+});
 
 /** Nothing ran before this rollout: there is no traffic to protect and no release to go back to. */
 export const isFirst = (rollout: Rollout): boolean => rollout.from === null;

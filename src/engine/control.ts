@@ -1,0 +1,310 @@
+import { appError, type AppError } from "../base/errors.ts";
+import { err, ok, type Result } from "../base/result.ts";
+import { after, millis } from "../base/time.ts";
+import type { Application } from "../model/application.ts";
+import type { ReleaseId, RolloutId } from "../model/ids.ts";
+import { ENDED, isEnded, type Order, type Rollout } from "../model/rollout.ts";
+import type { ControlPlane, PlanStory, RolloutEvent, StartOptions } from "../ports/control.ts";
+import type { Fence, Saved } from "../ports/journal.ts";
+import { command } from "../rollout/command.ts";
+import { arithmeticOf } from "../rollout/story.ts";
+import { entryOf } from "./entries.ts";
+import { carry, type Held } from "./loop.ts";
+import { createMeter, type Meter } from "./meter.ts";
+import { lookOnce } from "./observer.ts";
+import type { EnginePorts } from "./ports.ts";
+import { beginning, newestGeneration } from "./preflight.ts";
+import { readStatus } from "./status.ts";
+
+interface Carrier {
+  readonly application: Application;
+  readonly ports: EnginePorts;
+  held: Held | null;
+}
+
+/** Everything a person can ask, over the engine's ports. One carries at most one rollout at a time. */
+export function createControl(application: Application, ports: EnginePorts): ControlPlane {
+  const carrier: Carrier = { application, ports, held: null };
+  return {
+    status: () => readStatus(application, ports),
+    plan: (release) => plan(carrier, release),
+    start: (release, options) => start(carrier, { kind: "release", release, options }),
+    rollback: (release, options) => rollback(carrier, release, options),
+    takeOver: (by) => takeOver(carrier, by),
+    run: (signal, onEvent) => run(carrier, signal, onEvent),
+    order: (order, by) => giveOrder(carrier, order, by),
+    follow: (signal, onEvent) => follow(carrier, signal, onEvent),
+    history: (limit) => ports.journal.history(application.name, limit),
+    record: async (id) => {
+      const record = await ports.journal.find(id);
+      return record === null ? null : { record, entries: await ports.journal.entries(id, 0) };
+    },
+  };
+}
+
+async function plan(
+  { application, ports }: Carrier,
+  release: ReleaseId,
+): Promise<Result<PlanStory, AppError>> {
+  const saved = await ports.journal.load(application.name);
+  if (!saved.ok) return saved;
+  const sums = arithmeticOf(application, release, saved.value.stable);
+  if ("code" in sums) return err(sums);
+  const gateways = await Promise.all(
+    application.gateways.map(async (gateway) => {
+      const preview = await ports.gateways.preview(gateway);
+      return { name: gateway.name, config: preview.ok ? preview.value : preview.error };
+    }),
+  );
+  return ok({ ...sums, gateways });
+}
+
+interface Start {
+  readonly kind: Rollout["kind"];
+  readonly release: ReleaseId;
+  readonly options: StartOptions;
+}
+
+/** Takes the lease, looks at the world, and writes the rollout down. Refused: nothing was touched. */
+async function start(
+  carrier: Carrier,
+  { kind, release, options }: Start,
+): Promise<Result<Rollout, AppError>> {
+  const { application, ports } = carrier;
+  const lease = await ports.lease.acquire(application.name, options.by);
+  if (!lease.ok) return lease;
+  const begun = await begin(carrier, { kind, release, options, fence: lease.value });
+  if (!begun.ok) await ports.lease.release(application.name, lease.value);
+  return begun;
+}
+
+async function begin(carrier: Carrier, wanted: Start & { fence: Fence }): Promise<Result<Rollout, AppError>> {
+  const { application, ports } = carrier;
+  const loaded = await ports.journal.load(application.name);
+  if (!loaded.ok) return loaded;
+  const saved = loaded.value;
+  const busy = stillActive(saved);
+  if (busy !== null) return err(busy);
+  const created = await beginning(application, ports, { ...wanted, saved });
+  if (!created.ok) return created;
+  const { rollout, stable } = created.value;
+  const { fence } = wanted;
+  const entry = entryOf(rollout, rollout.startedAt, "started");
+  const revision = await ports.journal.save({ revision: saved.revision, fence, rollout, stable, entry });
+  if (!revision.ok) return revision;
+  carrier.held = { rollout, revision: revision.value, stable, fence, sha256: wanted.options.sha256 };
+  return ok(rollout);
+}
+
+function stillActive({ rollout }: Saved): AppError | null {
+  if (rollout === null || (isEnded(rollout) && rollout.phase.name !== "stuck")) return null;
+  const how = rollout.phase.name === "stuck" ? "is stuck" : "was interrupted";
+  const rest =
+    rollout.phase.name === "stuck"
+      ? "put right what it names, then `glidepath abort`"
+      : "`glidepath resume` goes on with it, `glidepath abort` goes back";
+  return appError("rollout.active", `the rollout of ${rollout.release} ${how}: ${rollout.because}`, {
+    hint: rest,
+  });
+}
+
+async function rollback(
+  carrier: Carrier,
+  release: ReleaseId | null,
+  options: StartOptions,
+): Promise<Result<Rollout, AppError>> {
+  const { application, ports } = carrier;
+  const saved = await ports.journal.load(application.name);
+  if (!saved.ok) return saved;
+  const target = release ?? (await previousRelease(carrier, saved.value.stable));
+  if (target === null) {
+    return err(
+      appError(
+        "release.unknown",
+        `${application.name}: there is no release before ${saved.value.stable ?? "the first"}`,
+        {
+          hint: "name one: glidepath rollback RELEASE",
+        },
+      ),
+    );
+  }
+  return start(carrier, { kind: "rollback", release: target, options });
+}
+
+/** What the stable release replaced when it came. */
+async function previousRelease(
+  { application, ports }: Carrier,
+  stable: ReleaseId | null,
+): Promise<ReleaseId | null> {
+  const history = await ports.journal.history(application.name, 1000);
+  const came = history.find(
+    ({ rollout }) => rollout.phase.name === "completed" && rollout.release === stable,
+  );
+  return came?.rollout.from ?? null;
+}
+
+/** Takes up a rollout whose carrier is gone, above every generation that was ever seen. */
+async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, AppError>> {
+  const { application, ports } = carrier;
+  const lease = await ports.lease.acquire(application.name, by);
+  if (!lease.ok) return lease;
+  const loaded = await ports.journal.load(application.name);
+  const rollout = loaded.ok ? loaded.value.rollout : null;
+  if (!loaded.ok || rollout === null || (isEnded(rollout) && rollout.phase.name !== "stuck")) {
+    await ports.lease.release(application.name, lease.value);
+    return loaded.ok ? err(noRollout(application)) : loaded;
+  }
+  const at = ports.clock.now();
+  await ports.journal.note(rollout.id, {
+    at,
+    kind: "taken-over",
+    because: `taken over by ${by}`,
+    data: null,
+  });
+  const newest = newestGeneration(
+    await lookOnce(application, ports, loaded.value.stable),
+    rollout.generation,
+  );
+  const { revision, stable } = loaded.value;
+  const raised = rollout.phase.name === "stuck" ? { ...rollout, generation: newest } : rollout;
+  carrier.held = {
+    rollout: { ...raised, progressAt: at },
+    revision,
+    stable,
+    fence: lease.value,
+    sha256: null,
+  };
+  return ok(rollout);
+}
+
+const noRollout = (application: Application): AppError =>
+  appError("rollout.absent", `${application.name}: no rollout is going on`);
+
+/** How often the traffic so far is read for whoever watches. */
+const METER = millis(1000);
+/** nginx flushes its log five times a second; the time after a rollout needs a moment to be worth a line. */
+const AFTERWARDS = millis(1300);
+
+async function run(
+  carrier: Carrier,
+  signal: AbortSignal,
+  onEvent: (event: RolloutEvent) => void,
+): Promise<Result<Rollout, AppError>> {
+  const { application, ports, held } = carrier;
+  if (held === null) return err(noRollout(application));
+  const meter = createMeter(application, ports, held.rollout);
+  const reading = new AbortController();
+  const watched = watchTraffic({ meter, ports, signal: reading.signal, onEvent });
+  const result = await carry(held, { application, ports, onEvent, signal });
+  reading.abort();
+  await watched;
+  carrier.held = null;
+  if (result.ok && ENDED.includes(result.value.phase.name)) {
+    await afterwards(carrier, { rollout: result.value, meter, onEvent, signal });
+  }
+  await ports.lease.release(application.name, held.fence);
+  return result;
+}
+
+interface Watching {
+  readonly meter: Meter;
+  readonly ports: EnginePorts;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RolloutEvent) => void;
+}
+
+async function watchTraffic({ meter, ports, signal, onEvent }: Watching): Promise<void> {
+  while (!signal.aborted) {
+    const during = await meter.read();
+    onEvent({ kind: "traffic", at: ports.clock.now(), during });
+    await ports.clock.sleep(after(ports.clock.now(), METER), signal);
+  }
+}
+
+interface Afterwards extends Omit<Watching, "ports"> {
+  readonly rollout: Rollout;
+}
+
+/** The receipt, and the releases that nobody needs any more. */
+async function afterwards(
+  { application, ports }: Carrier,
+  { rollout, meter, onEvent, signal }: Afterwards,
+): Promise<void> {
+  await ports.clock.sleep(after(ports.clock.now(), AFTERWARDS), signal);
+  await meter.read();
+  const receipt = meter.receipt(rollout, await ports.journal.entries(rollout.id, 0));
+  await ports.journal.attachReceipt(rollout.id, receipt);
+  if (rollout.phase.name === "completed") {
+    const inUse = [rollout.release, ...(rollout.from === null ? [] : [rollout.from])];
+    await Promise.all(application.hosts.map((host) => ports.artifacts.prune(host.name, inUse)));
+  }
+  onEvent({ kind: "ended", at: ports.clock.now(), rollout, receipt });
+}
+
+const TAKEN_WITHIN = millis(5000);
+const POLL = millis(100);
+
+/** Leaves the order in the store and waits until whoever carries the rollout has taken it. */
+async function giveOrder(carrier: Carrier, order: Order, by: string): Promise<Result<Rollout, AppError>> {
+  const { application, ports } = carrier;
+  const { journal, clock } = ports;
+  const loaded = await journal.load(application.name);
+  if (!loaded.ok) return loaded;
+  const { rollout } = loaded.value;
+  if (rollout === null || (isEnded(rollout) && rollout.phase.name !== "stuck"))
+    return err(noRollout(application));
+  const fits = command(rollout, { order, by }, clock.now());
+  if (!fits.ok) return fits;
+  const submitted = await journal.submit(rollout.id, order, by);
+  if (!submitted.ok) return submitted;
+  if (carrier.held !== null) return ok(rollout);
+  return untilTaken(carrier, rollout.id, submitted.value.sequence);
+}
+
+async function untilTaken(
+  carrier: Carrier,
+  id: RolloutId,
+  sequence: number,
+): Promise<Result<Rollout, AppError>> {
+  const { application, ports } = carrier;
+  const deadline = after(ports.clock.now(), TAKEN_WITHIN);
+  for (;;) {
+    const loaded = await ports.journal.load(application.name);
+    if (!loaded.ok) return loaded;
+    const { rollout } = loaded.value;
+    if (rollout?.id !== id) return err(noRollout(application));
+    if (rollout.orderTaken >= sequence || isEnded(rollout)) return ok(rollout);
+    if (ports.clock.now() >= deadline) return err(notTaken(rollout));
+    await ports.clock.sleep(after(ports.clock.now(), POLL), new AbortController().signal);
+  }
+}
+
+const notTaken = (rollout: Rollout): AppError =>
+  appError(
+    "rollout.refused",
+    `rollout ${rollout.id}: nobody took the order within 5s; it stays in the store`,
+    {
+      hint: "`glidepath resume` or `glidepath abort` takes the rollout over when its process is gone",
+    },
+  );
+
+/** Watches a rollout that somebody else carries. */
+async function follow(
+  { application, ports }: Carrier,
+  signal: AbortSignal,
+  onEvent: (event: RolloutEvent) => void,
+): Promise<Result<Rollout, AppError>> {
+  let seen = -1;
+  for (;;) {
+    const loaded = await ports.journal.load(application.name);
+    if (!loaded.ok) return loaded;
+    const { rollout, revision } = loaded.value;
+    if (rollout === null) return err(noRollout(application));
+    const at = ports.clock.now();
+    if (revision !== seen) onEvent({ kind: "decided", at, rollout });
+    seen = revision;
+    if (isEnded(rollout)) return ok(rollout);
+    if (signal.aborted) return ok(rollout);
+    await ports.clock.sleep(after(at, POLL), signal);
+  }
+}

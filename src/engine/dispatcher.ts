@@ -1,0 +1,107 @@
+import { present } from "../base/assert.ts";
+import { appError } from "../base/errors.ts";
+import type { Application, Gateway, Slot } from "../model/application.ts";
+import { poolOf } from "../model/application.ts";
+import type { HostName, SlotKey } from "../model/ids.ts";
+import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
+import type { Rollout } from "../model/rollout.ts";
+import type { Artifact } from "../ports/artifact.ts";
+import type { Action } from "../rollout/actions.ts";
+import type { EnginePorts } from "./ports.ts";
+
+export interface DispatchContext {
+  readonly application: Application;
+  readonly ports: EnginePorts;
+  /** The digest given on the command line, if any. */
+  readonly sha256: string | null;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: { received: number; total: number | null }) => void;
+}
+
+export type Dispatch = (action: Action, rollout: Rollout) => Promise<Outcome>;
+
+/** Turns actions into calls of the ports. What a port throws is a defect of its driver: the outcome is unknown. */
+export function createDispatcher(context: DispatchContext): Dispatch {
+  const fetched: { artifact: Artifact | null } = { artifact: null };
+  return async (action, rollout) => {
+    try {
+      return await perform(action, { ...context, rollout, fetched });
+    } catch (cause) {
+      return unknown(appError("host.command", `${action.key}: ${String(cause)}`));
+    }
+  };
+}
+
+interface Performing extends DispatchContext {
+  readonly rollout: Rollout;
+  readonly fetched: { artifact: Artifact | null };
+}
+
+function perform(action: Action, performing: Performing): Promise<Outcome> {
+  const { ports, application, rollout } = performing;
+  switch (action.kind) {
+    case "fetch":
+      return fetch(performing);
+    case "stage":
+      return stage(action.host, performing);
+    case "hook":
+      return ports.hooks.run(action.hook, {
+        rollout: rollout.id,
+        release: rollout.release,
+        from: rollout.from,
+        reason: rollout.aborted?.error.message ?? null,
+      });
+    case "stop":
+      return ports.slots.stop(slotOf(application, action.slot), action.generation);
+    case "switch":
+      return ports.slots.switch(slotOf(application, action.slot), action.release, action.generation);
+    case "start":
+      return ports.slots.start(slotOf(application, action.slot), action.generation);
+    case "smoke":
+      return ports.probes.smoke(slotOf(application, action.slot), action.release, action.index);
+    case "prepare":
+      return ports.gateways.prepare(gatewayOf(application, action.gateway), action.table);
+    case "commit":
+      return ports.gateways.commit(gatewayOf(application, action.gateway), action.table);
+  }
+}
+
+/** A rollback needs no download where the release is still unpacked on every host. */
+async function fetch(performing: Performing): Promise<Outcome> {
+  const { ports, rollout, sha256, signal, onProgress, fetched } = performing;
+  if (rollout.kind === "rollback") {
+    const there = await Promise.all(rollout.plan.hosts.map((host) => isInstalled(host, performing)));
+    if (there.every(Boolean)) return DONE;
+  }
+  const got = await ports.artifacts.fetch(rollout.release, { sha256, onProgress, signal });
+  if (!got.ok) return signal.aborted ? unknown(got.error) : refused(got.error);
+  fetched.artifact = got.value;
+  return DONE;
+}
+
+async function stage(host: HostName, performing: Performing): Promise<Outcome> {
+  const { ports, rollout, fetched } = performing;
+  if (rollout.kind === "rollback" && (await isInstalled(host, performing))) return DONE;
+  if (fetched.artifact === null) {
+    const got = await fetch(performing);
+    if (got.kind !== "done") return got;
+  }
+  return ports.artifacts.stage(host, present(fetched.artifact, "the fetched artifact"));
+}
+
+async function isInstalled(host: HostName, { ports, rollout }: Performing): Promise<boolean> {
+  const installed = await ports.artifacts.installed(host);
+  return installed.ok && installed.value.includes(rollout.release);
+}
+
+export const slotOf = (application: Application, key: SlotKey): Slot =>
+  present(
+    poolOf(application.hosts).find((slot) => slot.key === key),
+    `slot ${key}`,
+  );
+
+export const gatewayOf = (application: Application, name: HostName): Gateway =>
+  present(
+    application.gateways.find((gateway) => gateway.name === name),
+    `gateway ${name}`,
+  );

@@ -1,0 +1,21 @@
+import type { ArtifactPort } from "../ports/artifact.ts";
+import type { Clock, Ids } from "../ports/clock.ts";
+import type { GatewayPort } from "../ports/gateway.ts";
+import type { Journal, Lease } from "../ports/journal.ts";
+import type { HookPort, ProbePort } from "../ports/probe.ts";
+import type { SlotPort } from "../ports/slot.ts";
+import type { TelemetryPort } from "../ports/telemetry.ts";
+
+/** Everything that the engine needs from outside. */
+export interface EnginePorts {
+  readonly slots: SlotPort;
+  readonly gateways: GatewayPort;
+  readonly artifacts: ArtifactPort;
+  readonly probes: ProbePort;
+  readonly hooks: HookPort;
+  readonly telemetry: TelemetryPort;
+  readonly journal: Journal;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}

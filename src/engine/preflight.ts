@@ -1,0 +1,100 @@
+import { appError, type AppError } from "../base/errors.ts";
+import { err, ok, type Result } from "../base/result.ts";
+import type { Application } from "../model/application.ts";
+import { poolOf } from "../model/application.ts";
+import { generation, type Generation, type ReleaseId, type RolloutId } from "../model/ids.ts";
+import type { Observation } from "../model/observation.ts";
+import type { Rollout } from "../model/rollout.ts";
+import type { Saved } from "../ports/journal.ts";
+import { createRollout } from "../rollout/create.ts";
+import { lookOnce } from "./observer.ts";
+import type { EnginePorts } from "./ports.ts";
+
+interface Wanted {
+  readonly kind: Rollout["kind"];
+  readonly release: ReleaseId;
+  readonly saved: Saved;
+}
+
+/** What a new rollout starts from: what the store says, held against what is really there. */
+export async function beginning(
+  application: Application,
+  ports: EnginePorts,
+  { kind, release, saved }: Wanted,
+): Promise<Result<{ rollout: Rollout; stable: ReleaseId | null }, AppError>> {
+  const seen = await lookOnce(application, ports, saved.stable);
+  const obstacle = obstacleTo(application, seen);
+  if (obstacle !== null) return err(obstacle);
+  const stable = stableOf(application, seen, saved.stable);
+  if (!stable.ok) return stable;
+  const rollout = createRollout(application, {
+    id: ports.ids.next() as RolloutId,
+    kind,
+    release,
+    from: stable.value,
+    generation: newestGeneration(seen, saved.generation),
+    now: ports.clock.now(),
+  });
+  return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
+}
+
+/** The newest generation of the store and of everything that was seen: a lost store must not lead to older writes. */
+export function newestGeneration(seen: Observation, known: Generation): Generation {
+  const all = [...Object.values(seen.slots), ...Object.values(seen.gateways)];
+  return generation(Math.max(known, ...all.map((each) => (each.known ? each.value.generation : 0))));
+}
+
+/** Everybody must answer before a release begins; what dies later is another matter. */
+function obstacleTo(application: Application, seen: Observation): AppError | null {
+  for (const slot of poolOf(application.hosts)) {
+    const state = seen.slots[slot.key];
+    if (state?.known !== true) {
+      return appError(
+        "host.unreachable",
+        `${slot.key} does not answer: ${state?.why ?? "it was not asked"}`,
+        {
+          hint: "`glidepath check` looks closer; no traffic was touched",
+        },
+      );
+    }
+  }
+  for (const gateway of application.gateways) {
+    const state = seen.gateways[gateway.name];
+    if (state?.known !== true) {
+      const why = state?.why ?? "it was not asked";
+      return appError("host.unreachable", `the gateway ${gateway.name} does not answer: ${why}`);
+    }
+    if (!state.value.running && !application.gateway.passive) {
+      return appError("gateway.not-running", `nginx is not running on ${gateway.name} (${gateway.main})`, {
+        hint: "start it (`systemctl start nginx`), then try again; no traffic was touched",
+      });
+    }
+  }
+  return null;
+}
+
+/** What all slots run: by the store, or, where the store knows nothing, by the slots themselves. */
+function stableOf(
+  application: Application,
+  seen: Observation,
+  known: ReleaseId | null,
+): Result<ReleaseId | null, AppError> {
+  if (known !== null) return ok(known);
+  const found = poolOf(application.hosts).map(({ key }) => {
+    const state = seen.slots[key];
+    return { key, release: state?.known === true ? state.value.release : null };
+  });
+  const releases = [...new Set(found.map(({ release }) => release))];
+  if (releases.length === 1) return ok(releases[0] ?? null);
+  const list = found.map(({ key, release }) => `${key}: ${release ?? "nothing"}`).join("\n");
+  return err(
+    appError(
+      "rollout.refused",
+      `the slots of ${application.name} do not all run the same, and the store knows no release`,
+      {
+        details: list,
+        hint: "bring all slots to one release by hand, or empty them; then release again",
+      },
+    ),
+  );
+}
