@@ -1,0 +1,115 @@
+import type { Gateway, GatewaySettings, Host, Policy, Rule, UserKey } from "../model/application.ts";
+import { EVERYTHING } from "../model/share.ts";
+import { finding } from "./diagnostic.ts";
+import type { Finding, Path } from "./diagnostic.ts";
+import { ABSOLUTE_PATH } from "./grammar.ts";
+import { resolvePath } from "./paths.ts";
+import type { FileValue } from "./schema.ts";
+
+type Entry = Exclude<NonNullable<FileValue["gateway"]["hosts"]>[number], string>;
+
+/** One gateway an entry, or one a host; what an entry does not say, it has from all. */
+export function gateways(file: FileValue, hosts: readonly Host[], directory: string): readonly Gateway[] {
+  const entries = file.gateway.hosts ?? hosts.map((host) => host.name);
+  return entries.map((entry) => {
+    const own: Entry = typeof entry === "string" ? { name: entry } : entry;
+    const host = hosts.find(({ name }) => name === own.name) ?? hosts[0];
+    const path = (key: "config" | "main" | "state" | "log", otherwise: string): string =>
+      resolvePath(directory, own[key] ?? file.gateway[key] ?? otherwise);
+    const nginx = own.nginx ?? file.gateway.nginx ?? "nginx";
+    return {
+      name: own.name as Gateway["name"],
+      address: host?.address ?? "local",
+      config: path("config", `/etc/nginx/conf.d/${file.app}.conf`),
+      main: path("main", "/etc/nginx/nginx.conf"),
+      nginx: nginx.includes("/") ? resolvePath(directory, nginx) : nginx,
+      listen: (own.listen ?? file.gateway.listen ?? [80]).map(String),
+      state: path("state", "/var/lib/glidepath"),
+      log: path("log", `/var/log/nginx/glidepath-${file.app}.log`),
+    };
+  });
+}
+
+const OWN = ["config", "log"] as const;
+const PATHS = ["config", "main", "nginx", "state", "log"] as const;
+
+/** What is known only once the paths are absolute: they are safe text, and no two gateways write the same. */
+export function gatewayFindings(all: readonly Gateway[], file: FileValue): readonly Finding[] {
+  return all.flatMap((gateway, i) => {
+    const entry = file.gateway.hosts?.[i];
+    const at = (key: string): Path =>
+      typeof entry === "object" && key in entry ? ["gateway", "hosts", i, key] : ["gateway", key];
+    const unsafe = PATHS.filter(
+      (key) => gateway[key].includes("/") && !ABSOLUTE_PATH.pattern.test(gateway[key]),
+    ).map((key) => unsafePath(at(key)));
+    const rival = all.slice(0, i).find((other) => sharesFile(gateway, other));
+    return rival === undefined ? unsafe : [...unsafe, sharedFile(gateway, rival, i)];
+  });
+}
+
+const unsafePath = (path: Path): Finding =>
+  finding(
+    "value",
+    path,
+    "is relative to a directory whose name has other characters than letters, digits and . _ - + @ =",
+    "write an absolute path",
+  );
+
+const sharesFile = (a: Gateway, b: Gateway): boolean =>
+  a.address === b.address && OWN.some((key) => a[key] === b[key]);
+
+function sharedFile(gateway: Gateway, rival: Gateway, i: number): Finding {
+  const message = `the gateways ${rival.name} and ${gateway.name} are on one machine and write the same files`;
+  return finding(
+    "conflict",
+    ["gateway", "hosts", i],
+    message,
+    "name one of them, or give it its own config and log",
+  );
+}
+
+export function gatewaySettings({ gateway, rollout }: FileValue): GatewaySettings {
+  return {
+    mode: gateway.mode,
+    passive: gateway.passive,
+    serverName: gateway.serverName,
+    connectTimeout: gateway.connectTimeout,
+    readTimeout: gateway.readTimeout,
+    split: rollout.split,
+    key: userKey(rollout.key),
+    rules: rollout.rules.flatMap(rule),
+  };
+}
+
+function userKey(text: string): UserKey {
+  const [by = "", name = ""] = text.split(":");
+  if (by === "cookie" || by === "header" || by === "arg") return { by, name };
+  return { by: by === "address" ? "address" : "auto" };
+}
+
+function rule({
+  to,
+  header,
+  cookie,
+  arg,
+  address,
+  is,
+}: FileValue["rollout"]["rules"][number]): readonly Rule[] {
+  const values = typeof is === "string" ? [is] : (is ?? []);
+  if (header !== undefined) return [{ by: "header", name: header, is: values, to }];
+  if (cookie !== undefined) return [{ by: "cookie", name: cookie, is: values, to }];
+  if (arg !== undefined) return [{ by: "arg", name: arg, is: values, to }];
+  if (address === undefined) return [];
+  return [{ by: "address", in: typeof address === "string" ? [address] : address, to }];
+}
+
+export function policy(rollout: FileValue["rollout"], slots: number): Policy {
+  const { steps, maxUnavailable, maxLoad, drain, progressDeadline } = rollout;
+  return { steps, maxUnavailable: unavailable(maxUnavailable, slots), maxLoad, drain, progressDeadline };
+}
+
+/** A number, or a share of the slots, rounded down. From 1 to slots − 1. */
+function unavailable(asked: FileValue["rollout"]["maxUnavailable"], slots: number): number {
+  const wanted = typeof asked === "number" ? asked : Math.floor((asked.share * slots) / EVERYTHING);
+  return Math.max(1, Math.min(wanted, slots - 1));
+}

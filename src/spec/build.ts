@@ -1,0 +1,106 @@
+import { seconds } from "../base/time.ts";
+import type { Application, ArtifactSource, Host, HealthCheck, Hooks } from "../model/application.ts";
+import type { Probe, RunSpec, SmokeCheck, StopPolicy } from "../model/application.ts";
+import type { AppName, HostName } from "../model/ids.ts";
+import { slotKey } from "../model/ids.ts";
+import { gatewaySettings, gateways, policy } from "./build-traffic.ts";
+import { normalPath, resolvePath } from "./paths.ts";
+import { nameFrom } from "./rules/pool.ts";
+import type { FileValue } from "./schema.ts";
+
+/** The file as the model: defaults that depend on other keys, absolute paths. Everything was checked before. */
+export function buildApplication(file: FileValue, directory: string): Application {
+  const hosts = file.hosts.map(buildHost);
+  const slots = hosts.reduce((sum, host) => sum + host.slots.length, 0);
+  return {
+    name: file.app as AppName,
+    artifact: artifact(file.artifact, directory),
+    hosts,
+    sshConfig: file.ssh.config === undefined ? null : resolvePath(directory, file.ssh.config),
+    shared: file.shared.map((path) => normalPath(path).slice(1)),
+    run: run(file.run),
+    health: health(file.health),
+    smoke: file.smoke.map(smokeCheck),
+    gateways: gateways(file, hosts, directory),
+    gateway: gatewaySettings(file),
+    policy: policy(file.rollout, slots),
+    hooks: hooks(file.hooks),
+    state: isPostgres(file.state) ? file.state : resolvePath(directory, file.state),
+    directory: normalPath(directory),
+  };
+}
+
+const isPostgres = (state: string): boolean => /^postgres(?:ql)?:\/\//.test(state);
+
+function artifact(value: FileValue["artifact"], directory: string): ArtifactSource {
+  const { url, sha256, keep, maxBytes, maxEntries } = value;
+  return {
+    url: location(url, directory),
+    sha256: sha256 === undefined ? null : location(sha256, directory),
+    keep,
+    maxBytes,
+    maxEntries,
+  };
+}
+
+const location = (text: string, directory: string): string =>
+  /^(?:https?|file):/.test(text) ? text : resolvePath(directory, text);
+
+function buildHost(value: FileValue["hosts"][number]): Host {
+  const name = (value.name ?? nameFrom(value.address)) as HostName;
+  const root = normalPath(value.root);
+  const slots = value.slots.map((slot) => {
+    const { port, dir } = typeof slot === "number" ? { port: slot, dir: undefined } : slot;
+    return {
+      key: slotKey(name, port),
+      host: name,
+      port,
+      dir: dir === undefined ? `${root}/slots/${port}` : normalPath(dir),
+      address: value.address === "local" ? "127.0.0.1" : nameFrom(value.address),
+    };
+  });
+  return { name, address: value.address, root, slots };
+}
+
+function run(value: FileValue["run"]): RunSpec {
+  const common = { env: value.env, user: value.user ?? null };
+  if (value.command !== undefined) {
+    return { kind: "command", command: value.command, stop: stopPolicy(value.stop), ...common };
+  }
+  if (value.start === undefined) return { kind: "static", reload: value.reload ?? null, ...common };
+  return {
+    kind: "own",
+    start: value.start,
+    stopCommand: (typeof value.stop === "string" ? value.stop : value.stop?.command) ?? "",
+    status: value.status ?? "",
+    stop: stopPolicy(value.stop),
+    ...common,
+  };
+}
+
+function stopPolicy(stop: FileValue["run"]["stop"]): StopPolicy {
+  if (stop === undefined || typeof stop === "string") return { signal: "SIGTERM", timeout: seconds(30) };
+  return { signal: stop.signal, timeout: stop.timeout };
+}
+
+function health(value: FileValue["health"]): HealthCheck {
+  return { probe: probe(value), every: value.every, timeout: value.timeout, within: value.within };
+}
+
+function probe({ http, exec, host, status, contains }: FileValue["health"]): Probe {
+  if (exec !== undefined) return { kind: "exec", command: exec };
+  if (http === undefined) return { kind: "tcp" };
+  return { kind: "http", path: http, host: host ?? null, status: status ?? null, contains: contains ?? null };
+}
+
+function smokeCheck({ http, run, status, contains, timeout }: FileValue["smoke"][number]): SmokeCheck {
+  if (http === undefined) return { kind: "run", command: run ?? "", timeout: timeout ?? seconds(60) };
+  const expected = { status: status ?? null, contains: contains ?? null };
+  return { kind: "http", path: http, ...expected, timeout: timeout ?? seconds(10) };
+}
+
+const hooks = (value: FileValue["hooks"]): Hooks => ({
+  beforeRelease: value.beforeRelease ?? null,
+  afterRelease: value.afterRelease ?? null,
+  onAbort: value.onAbort ?? null,
+});

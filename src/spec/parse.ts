@@ -1,0 +1,103 @@
+import type { Result } from "../base/result.ts";
+import { err, ok } from "../base/result.ts";
+import type { Application } from "../model/application.ts";
+import { buildApplication } from "./build.ts";
+import { gatewayFindings } from "./build-traffic.ts";
+import { finding, pathText } from "./diagnostic.ts";
+import type { Diagnostic, Finding } from "./diagnostic.ts";
+import { readDocument } from "./document.ts";
+import type { ReadDocument } from "./document.ts";
+import { poolFindings } from "./rules/pool.ts";
+import { releaseFindings } from "./rules/release.ts";
+import { trafficFindings, trafficWarnings } from "./rules/traffic.ts";
+import { fileSchema } from "./schema.ts";
+import { shapeFindings } from "./shape.ts";
+import { get, has, section, treeOf } from "./tree.ts";
+import type { Tree } from "./tree.ts";
+import { unsupportedFindings } from "./unsupported.ts";
+
+export interface FileContext {
+  /** The file as the person named it; only shown. */
+  readonly path: string;
+  /** The file's directory; absolute. */
+  readonly directory: string;
+  /** Who runs Glidepath here. */
+  readonly user?: string;
+}
+
+export interface ParsedFile {
+  readonly application: Application;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** glidepath.yaml as the model, or everything that is wrong with it. Never throws. */
+export function parseApplication(
+  text: string,
+  context: FileContext,
+): Result<ParsedFile, readonly Diagnostic[]> {
+  const document = readDocument(text);
+  const cut = document.findings.some(({ code }) => code === "limit");
+  if (cut) return err(located(document, document.findings));
+  const parsed = fileSchema.safeParse(document.value);
+  const shape = parsed.success ? [] : shapeFindings(document.value, parsed.error.issues);
+  const file = treeOf(document.value);
+  const found = [...document.findings, ...shape, ...crossFindings(file)];
+  if (document.syntax.length > 0)
+    return err([...syntaxMistakes(document), ...located(document, trusted(found))].toSorted(byPlace));
+  if (!parsed.success || found.length > 0) return err(located(document, found));
+  const application = buildApplication(parsed.data, context.directory);
+  const late = gatewayFindings(application.gateways, parsed.data);
+  if (late.length > 0) return err(located(document, late));
+  return ok({ application, warnings: located(document, warnings(file, context)) });
+}
+
+const crossFindings = (file: Tree): readonly Finding[] => [
+  ...releaseFindings(file),
+  ...poolFindings(file),
+  ...trafficFindings(file),
+  ...unsupportedFindings(file),
+];
+
+/** After a syntax error a key may only seem to be missing. */
+const trusted = (findings: readonly Finding[]): readonly Finding[] =>
+  findings.filter(({ code }) => code !== "missing" && code !== "conflict");
+
+const syntaxMistakes = (document: ReadDocument): readonly Diagnostic[] =>
+  document.syntax.map(({ line, column, message }) => ({ code: "syntax", line, column, path: "", message }));
+
+function warnings(file: Tree, context: FileContext): readonly Finding[] {
+  const found = [...trafficWarnings(file)];
+  const analysis = get(file, "analysis");
+  if (analysis !== undefined && analysis !== "off") {
+    found.push(finding("warning", ["analysis"], "is valid, but not acted on yet by this version"));
+  }
+  const run = section(file, "run");
+  const user = get(run, "user") ?? context.user;
+  if (user === "root" && get(run, "static") !== true) {
+    const at = has(run, "user") ? ["run", "user"] : ["run"];
+    found.push(finding("warning", at, "the application runs as root", "name another user in run.user"));
+  }
+  const url = get(section(file, "artifact"), "url");
+  if (typeof url === "string" && !url.includes("{release}")) {
+    found.push(
+      finding("warning", ["artifact", "url"], "is the same for every release", "put {release} into it"),
+    );
+  }
+  return found;
+}
+
+/** With their places, in the file's order; of several about one key the first, which is the most basic. */
+function located(document: ReadDocument, findings: readonly Finding[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  const all: Diagnostic[] = [];
+  for (const { path, ...rest } of findings) {
+    const text = pathText(path);
+    const key = rest.code === "missing" ? `${text} ${rest.message}` : text;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    all.push({ ...rest, ...document.placeOf(path), path: text });
+  }
+  return all.toSorted(byPlace);
+}
+
+const byPlace = (a: Diagnostic, b: Diagnostic): number => a.line - b.line || a.column - b.column;

@@ -1,0 +1,81 @@
+import { finding } from "../diagnostic.ts";
+import type { Finding, Path } from "../diagnostic.ts";
+import { isInside, normalPath } from "../paths.ts";
+import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
+import type { Tree } from "../tree.ts";
+import { choiceFindings } from "./choice.ts";
+import type { Choice } from "./choice.ts";
+import { parseDuration } from "../../base/time.ts";
+
+/** How a release is run and checked: run, health, smoke, shared. */
+export function releaseFindings(file: Tree): readonly Finding[] {
+  return [...runFindings(file), ...healthFindings(file), ...smokeFindings(file), ...sharedFindings(file)];
+}
+
+const RUN: Choice = {
+  kinds: {
+    command: ["unit", "stop"],
+    systemd: [],
+    start: ["status", "stop"],
+    static: ["reload"],
+  },
+  needs: { start: ["stop", "status"] },
+};
+
+function runFindings(file: Tree): readonly Finding[] {
+  const run = get(file, "run");
+  if (!isTree(run)) return [];
+  return [...choiceFindings(run, ["run"], RUN), ...stopFindings(run)];
+}
+
+function stopFindings(run: Tree): readonly Finding[] {
+  const stop = get(run, "stop");
+  const at: Path = ["run", "stop"];
+  if (has(run, "start") && isTree(stop) && !has(stop, "command")) {
+    return [finding("missing", at, "with start, stop is a command, or has one: {command, timeout}")];
+  }
+  if (!has(run, "command") || has(run, "start")) return [];
+  if (typeof stop === "string") {
+    return [finding("conflict", at, "a command goes with start; with command, stop is {signal, timeout}")];
+  }
+  return isTree(stop) && has(stop, "command")
+    ? [finding("conflict", [...at, "command"], "goes with start, not with command")]
+    : [];
+}
+
+const HEALTH: Choice = {
+  kinds: { http: ["status", "contains", "host"], tcp: [], exec: [] },
+  optional: true,
+};
+
+function healthFindings(file: Tree): readonly Finding[] {
+  const health = section(file, "health");
+  const found = choiceFindings(health, ["health"], HEALTH);
+  const every = parseDuration(textOf(get(health, "every")) ?? "500ms");
+  const within = parseDuration(textOf(get(health, "within")) ?? "60s");
+  if (every === null || within === null || every <= within) return found;
+  const at = has(health, "every") ? "every" : "within";
+  return [
+    ...found,
+    finding("conflict", ["health", at], "every is longer than within: no answer could come in time"),
+  ];
+}
+
+const SMOKE: Choice = { kinds: { http: ["status", "contains"], run: [] } };
+
+function smokeFindings(file: Tree): readonly Finding[] {
+  return listOf(get(file, "smoke")).flatMap((check, i) =>
+    isTree(check) ? choiceFindings(check, ["smoke", i], SMOKE) : [],
+  );
+}
+
+function sharedFindings(file: Tree): readonly Finding[] {
+  const paths = listOf(get(file, "shared")).map((path) => normalPath(textOf(path) ?? "/"));
+  return paths.flatMap((path, i) => {
+    const outer = paths.findIndex((other, j) => other !== "/" && j !== i && isInside(path, other));
+    if (outer === -1 || (paths[outer] === path && outer > i)) return [];
+    const what =
+      paths[outer] === path ? "is there already" : `lies in shared[${outer}], which is linked as a whole`;
+    return [finding("conflict", ["shared", i], what)];
+  });
+}

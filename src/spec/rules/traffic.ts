@@ -1,0 +1,98 @@
+import { finding } from "../diagnostic.ts";
+import type { Finding, Path } from "../diagnostic.ts";
+import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
+import type { Tree } from "../tree.ts";
+import { EVERYTHING, parseShare } from "../../model/share.ts";
+import { choiceFindings } from "./choice.ts";
+import type { Choice } from "./choice.ts";
+import { hostsIn, repeated } from "./pool.ts";
+
+/** The gateways and the rollout. */
+export function trafficFindings(file: Tree): readonly Finding[] {
+  return [
+    ...gatewayFindings(file),
+    ...ruleFindings(file),
+    ...stepFindings(file),
+    ...unavailableFindings(file),
+  ];
+}
+
+interface FoundGateway {
+  readonly name: string | null;
+  readonly path: Path;
+}
+
+function gatewaysIn(file: Tree): readonly FoundGateway[] {
+  return listOf(get(section(file, "gateway"), "hosts")).map((entry, i) => ({
+    name: textOf(isTree(entry) ? get(entry, "name") : entry),
+    path: ["gateway", "hosts", i],
+  }));
+}
+
+function gatewayFindings(file: Tree): readonly Finding[] {
+  const gateways = gatewaysIn(file);
+  const names = new Set(hostsIn(file).map((host) => host.name));
+  const strangers = gateways.flatMap(({ name, path }) =>
+    name === null || names.has(name)
+      ? []
+      : [finding("conflict", path, `no host has this name: ${[...names].join(", ")}`)],
+  );
+  const twice = repeated(
+    gateways.map(({ name, path }) => ({ key: name, path, what: `the gateway ${name ?? ""}` })),
+  );
+  return names.has(null) ? twice : [...strangers, ...twice];
+}
+
+const RULE: Choice = {
+  kinds: { header: ["is"], cookie: ["is"], arg: ["is"], address: [] },
+  needs: { header: ["is"], cookie: ["is"], arg: ["is"] },
+};
+
+function ruleFindings(file: Tree): readonly Finding[] {
+  return listOf(get(section(file, "rollout"), "rules")).flatMap((rule, i) =>
+    isTree(rule) ? choiceFindings(rule, ["rollout", "rules", i], RULE) : [],
+  );
+}
+
+/** Shares rise strictly, and the last is everything. */
+function stepFindings(file: Tree): readonly Finding[] {
+  const steps = listOf(get(section(file, "rollout"), "steps"));
+  const shares = steps.map((step) => parseShare(textOf(isTree(step) ? get(step, "share") : null) ?? ""));
+  const flat = shares.flatMap((share, i) => {
+    const before = shares.slice(0, i).filter((one) => one !== null);
+    if (share === null || share > Math.max(-1, ...before)) return [];
+    return [finding("conflict", ["rollout", "steps", i], "each step's share is greater than those before")];
+  });
+  const last = shares.at(-1);
+  if (last === undefined || last === null || last === EVERYTHING) return flat;
+  const at: Path = ["rollout", "steps", steps.length - 1];
+  return [...flat, finding("value", at, "the last step must be 100%", "add - { share: 100% } after it")];
+}
+
+/** Of N slots, N − 1 may be out at most. A pool of one is judged by `check`, not here. */
+function unavailableFindings(file: Tree): readonly Finding[] {
+  const rollout = section(file, "rollout");
+  const asked = get(rollout, "maxUnavailable");
+  const slots = hostsIn(file).reduce((sum, host) => sum + host.slots.length, 0);
+  if (typeof asked !== "number" || slots < 2 || asked <= slots - 1) return [];
+  const message = `the pool has ${slots} slots: at most ${slots - 1} may be out at once, found ${asked}`;
+  return [finding("conflict", ["rollout", "maxUnavailable"], message)];
+}
+
+/** What works, and is yet probably not meant. */
+export function trafficWarnings(file: Tree): readonly Finding[] {
+  const rollout = section(file, "rollout");
+  const warnings: Finding[] = [];
+  if (get(rollout, "split") === "servers" && has(rollout, "key")) {
+    warnings.push(finding("warning", ["rollout", "key"], "has no effect with split: servers"));
+  }
+  const first = listOf(get(rollout, "steps"))[0];
+  const nobody = isTree(first) && parseShare(textOf(get(first, "share")) ?? "") === 0;
+  if (nobody && listOf(get(rollout, "rules")).length === 0) {
+    const hint = "rollout.rules could send testers to it";
+    warnings.push(
+      finding("warning", ["rollout", "steps", 0], "nobody reaches the release at 0% without a rule", hint),
+    );
+  }
+  return warnings;
+}

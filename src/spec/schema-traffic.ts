@@ -1,0 +1,139 @@
+import { z } from "zod";
+import { millis } from "../base/time.ts";
+import { decimal, duration, list, mapping, oneOf, port, share, text, truth, whole, wrong } from "./fields.ts";
+import * as grammar from "./grammar.ts";
+
+const listen = () =>
+  list(
+    z.union([port(), text(grammar.LISTEN)], { error: wrong(grammar.LISTEN.expected) }),
+    'ports or "address:port"',
+    { least: 1 },
+  );
+
+/** What may differ from one gateway to another, and its description. */
+const perGateway = () => ({
+  config: text(grammar.PATH)
+    .optional()
+    .describe("The one file that Glidepath owns in nginx. Default: /etc/nginx/conf.d/APP.conf."),
+  main: text(grammar.PATH).optional().describe("nginx's main file. Default: /etc/nginx/nginx.conf."),
+  nginx: text(grammar.BINARY).optional().describe("The nginx program. Default: nginx."),
+  listen: listen().optional().describe('Ports, or "address:port". Default: [80].'),
+  state: text(grammar.PATH)
+    .optional()
+    .describe("The switch lives in state/APP; nginx's user must read it. Default: /var/lib/glidepath."),
+  log: text(grammar.PATH)
+    .optional()
+    .describe("Our access log there. Default: /var/log/nginx/glidepath-APP.log."),
+});
+
+const gatewayHost = z.union(
+  [
+    text(grammar.HOST_NAME),
+    mapping(
+      { name: text(grammar.HOST_NAME).describe("One of the hosts."), ...perGateway() },
+      "a mapping with name",
+    ),
+  ],
+  { error: wrong("a host's name, or {name, config, …}") },
+);
+
+export const gateway = mapping(
+  {
+    hosts: list(gatewayHost, "hosts", { least: 1 })
+      .optional()
+      .describe(
+        "The hosts whose nginx is a gateway; an entry may differ from the others. Default: every host.",
+      ),
+    ...perGateway(),
+    serverName: list(text(grammar.SERVER_NAME), "server names", { least: 1 })
+      .prefault(["_"])
+      .describe("The names under which the application is asked for; _ for any."),
+    connectTimeout: duration()
+      .prefault("1s")
+      .describe("How long connecting to a slot may take before another one is asked."),
+    readTimeout: duration()
+      .prefault("60s")
+      .describe("How long a slot may be silent: the longest request of the application."),
+    mode: oneOf(["server", "upstream"])
+      .prefault("server")
+      .describe(
+        "server: the whole server{} block is written. upstream: only what your own location includes.",
+      ),
+    passive: truth()
+      .prefault(false)
+      .describe("true: nginx's config is left alone, and its own failure detection is relied on."),
+  },
+  "a mapping",
+);
+
+const RULE_VALUES = "a value, or a list of values";
+const RULE_RANGES = "an address or range, or a list of them";
+
+const rule = mapping(
+  {
+    header: text(grammar.HEADER_NAME).optional().describe("A request header, compared with is."),
+    cookie: text(grammar.VARIABLE_NAME).optional().describe("A cookie, compared with is."),
+    arg: text(grammar.VARIABLE_NAME).optional().describe("A query argument, compared with is."),
+    address: z
+      .union([text(grammar.RULE_ADDRESS), list(text(grammar.RULE_ADDRESS), "ranges", { least: 1 })], {
+        error: wrong(RULE_RANGES),
+      })
+      .optional()
+      .describe("The client's address, or a range, or a list of these."),
+    is: z
+      .union([text(grammar.RULE_VALUE), list(text(grammar.RULE_VALUE), "values", { least: 1 })], {
+        error: wrong(RULE_VALUES),
+      })
+      .optional()
+      .describe("The exact value that matches, or a list of values."),
+    to: oneOf(["canary", "stable"]).describe("Where a request that matches goes."),
+  },
+  "a mapping such as {header: X-Canary, is: always, to: canary}",
+);
+
+const step = mapping(
+  {
+    share: share().describe("The part of the traffic that the new release gets, such as 5% or 0.25%."),
+    bake: duration(millis(0)).prefault("0s").describe("How long the share must hold before the next step."),
+    approve: truth().prefault(false).describe("true: somebody must approve before the next step."),
+  },
+  "a mapping with share",
+);
+
+const UNAVAILABLE = "a number of slots, or a share of them such as 25%";
+
+export const rollout = mapping(
+  {
+    split: oneOf(["users", "servers"])
+      .prefault("users")
+      .describe("users: a share of users, who stay where they are. servers: a share of slots."),
+    key: text(grammar.USER_KEY)
+      .prefault("auto")
+      .describe(
+        "Who a user is: auto (a cookie that the gateway issues), cookie:NAME, header:NAME, arg:NAME, address.",
+      ),
+    rules: list(rule, "rules")
+      .prefault([])
+      .describe("Requests that go to one release whatever the share; the first that matches counts."),
+    steps: list(step, "steps", { least: 1 })
+      .prefault([{ share: "100%" }])
+      .describe("How the share widens; the last step is 100%."),
+    maxUnavailable: z
+      .union(
+        [whole("a number of slots", 1, 100_000), share(UNAVAILABLE).transform((part) => ({ share: part }))],
+        { error: wrong(UNAVAILABLE) },
+      )
+      .prefault(1)
+      .describe("Slots that may be out of rotation at once: a number or a share, rounded down, at least 1."),
+    maxLoad: decimal("a factor", 1, 100)
+      .prefault(2)
+      .describe("Going back: at most this times the even load per slot at once."),
+    drain: duration(millis(0))
+      .prefault("30s")
+      .describe("How long requests in flight may take to end when a slot leaves rotation."),
+    progressDeadline: duration()
+      .prefault("10m")
+      .describe("When nothing has moved for so long, the rollout goes back."),
+  },
+  "a mapping",
+);

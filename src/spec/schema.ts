@@ -1,0 +1,199 @@
+import { z } from "zod";
+import { analysis } from "./schema-analysis.ts";
+import { gateway, rollout } from "./schema-traffic.ts";
+import {
+  command,
+  duration,
+  list,
+  mapping,
+  onlyTrue,
+  oneOf,
+  port,
+  size,
+  text,
+  whole,
+  wrong,
+} from "./fields.ts";
+import * as grammar from "./grammar.ts";
+
+/**
+ * Every key of the file, once: what it takes, its default, its description. The parser, the JSON Schema and the
+ * reference come from here. Rules over several keys are in rules/.
+ */
+const artifact = mapping(
+  {
+    url: text(grammar.ARTIFACT).describe(
+      "Where a release is fetched from; {release} is substituted. http:, https:, file: or a path; " +
+        ".tar .tar.gz .tgz .tar.zst .zip.",
+    ),
+    sha256: text(grammar.DIGEST)
+      .optional()
+      .describe("Where the SHA-256 of a release is read; {release} is substituted. Or --sha256 HEX."),
+    keep: whole("a number of releases", 1, 1000)
+      .prefault(5)
+      .describe("Releases kept on each host. The stable one and those in use are kept besides."),
+    maxBytes: size().prefault("4GiB").describe("Most bytes that a release may unpack to, such as 2GB."),
+    maxEntries: whole("a number of entries", 1, 10_000_000)
+      .prefault(200_000)
+      .describe("Most files, directories and links in a release."),
+  },
+  "a mapping with url",
+);
+
+const slot = z.union(
+  [
+    port(),
+    mapping(
+      {
+        port: port().describe("The port on which the slot's release listens."),
+        dir: text(grammar.ABSOLUTE_PATH)
+          .optional()
+          .describe("An existing directory to adopt as the slot. Default: root/slots/PORT."),
+      },
+      "a port, or {port, dir}",
+    ),
+  ],
+  { error: wrong("a port, or {port, dir}") },
+);
+
+const host = mapping(
+  {
+    name: text(grammar.HOST_NAME)
+      .optional()
+      .describe("The host's name in everything that Glidepath says. Default: the address without user@."),
+    address: text(grammar.ADDRESS).describe("local, user@address, or a Host of ssh_config."),
+    root: text(grammar.ABSOLUTE_PATH).describe(
+      "Glidepath owns releases/ and slots/ below it; shared/ is yours.",
+    ),
+    slots: list(slot, "ports, or of {port, dir}", { least: 1 }).describe(
+      "The places that run a release: ports, or {port, dir} to adopt an existing directory.",
+    ),
+  },
+  "a mapping with address, root and slots",
+);
+
+const stopPolicy = mapping(
+  {
+    command: command().optional().describe("With run.start: the command that stops a slot."),
+    signal: oneOf(["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"])
+      .prefault("SIGTERM")
+      .describe("The signal that asks the process to end."),
+    timeout: duration().prefault("30s").describe("How long it may take to end before it is killed."),
+  },
+  "a mapping such as {signal: SIGTERM, timeout: 30s}",
+);
+
+const run = mapping(
+  {
+    command: command()
+      .optional()
+      .describe(
+        "Glidepath runs this in the slot's directory with PORT set, supervises it and keeps its log.",
+      ),
+    systemd: text(grammar.UNIT)
+      .optional()
+      .describe("An existing template unit, such as shop@{port}.service."),
+    unit: z
+      .literal("generate", { error: wrong("generate") })
+      .optional()
+      .describe("With command: generate a systemd unit that runs it."),
+    start: command()
+      .optional()
+      .describe("Your own command that starts a slot; stop and status belong to it."),
+    status: command().optional().describe("With start: exits 0 when the slot runs."),
+    stop: z
+      .union([command(), stopPolicy], { error: wrong("a command, or {signal, timeout}") })
+      .optional()
+      .describe("With start: the command that stops a slot. With command: {signal, timeout}."),
+    static: onlyTrue().optional().describe("Only files: there is nothing to start."),
+    reload: command().optional().describe("With static: run in the slot's directory after each switch."),
+    env: z
+      .record(text(grammar.ENV_NAME), text(grammar.ENV_VALUE), { error: wrong("a mapping of variables") })
+      .prefault({})
+      .describe("Environment variables of the release."),
+    user: text(grammar.USER_NAME)
+      .optional()
+      .describe("Who runs it. Default: the user that Glidepath is there."),
+  },
+  "a mapping with one of command, systemd, start, static",
+);
+
+const status = () => whole("an HTTP status", 100, 599).optional();
+
+const health = mapping(
+  {
+    http: text(grammar.HTTP_PATH).optional().describe("A GET of this path must be answered with 2xx or 3xx."),
+    tcp: onlyTrue().optional().describe("The port must take connections. The default."),
+    exec: command().optional().describe("Run on the host in the slot's directory; must exit 0."),
+    status: status().describe("With http: exactly this status."),
+    contains: text(grammar.PHRASE).optional().describe("With http: the answer must contain this text."),
+    host: text(grammar.HTTP_HOST).optional().describe("With http: the Host header that is sent."),
+    every: duration().prefault("500ms").describe("How often a slot is asked while it starts."),
+    timeout: duration().prefault("2s").describe("How long one answer may take."),
+    within: duration().prefault("60s").describe("How long a started slot may take to become healthy."),
+  },
+  "a mapping with one of http, tcp, exec",
+);
+
+const smoke = mapping(
+  {
+    http: text(grammar.HTTP_PATH).optional().describe("A path that is fetched from the slot directly."),
+    run: command()
+      .optional()
+      .describe(
+        "A command on the controller, beside the file; must exit 0. GLIDEPATH_URL, _RELEASE, _HOST, _PORT are set.",
+      ),
+    status: status().describe("With http: exactly this status. Default: any 2xx or 3xx."),
+    contains: text(grammar.PHRASE).optional().describe("With http: the answer must contain this text."),
+    timeout: duration().optional().describe("Default: 10s for http, 60s for run."),
+  },
+  "a mapping with http or run",
+);
+
+const hook = () => command(["release"]).optional();
+const hooks = mapping(
+  {
+    beforeRelease: hook().describe("Before any slot is touched; a failure ends the rollout."),
+    afterRelease: hook().describe("After the rollout is complete."),
+    onAbort: hook().describe("When the rollout goes back."),
+  },
+  "a mapping of commands",
+);
+
+const ssh = mapping(
+  {
+    config: text(grammar.PATH).optional().describe("An ssh_config file to use besides the user's."),
+  },
+  "a mapping with config",
+);
+
+export const fileSchema = mapping(
+  {
+    app: text(grammar.APP_NAME).describe("The application's name: in files, upstreams and units."),
+    artifact: artifact.describe("What a release is and where it comes from."),
+    hosts: list(host, "hosts", { least: 1 }).describe("The machines, and the slots on each."),
+    ssh: ssh.prefault({}).describe("How remote hosts are reached, besides the user's own ssh_config."),
+    shared: list(text(grammar.SHARED_PATH), "paths")
+      .prefault([])
+      .describe("Files and directories of root/shared that are linked into every release."),
+    run: run.describe("How a release is started and stopped: one of command, systemd, start, static."),
+    health: health.prefault({}).describe("When a slot is healthy: one of http, tcp, exec."),
+    smoke: list(smoke, "checks")
+      .prefault([])
+      .describe("Checks against an updated slot directly, before it gets traffic; all must pass."),
+    gateway: gateway.prefault({}).describe("The nginx that spreads requests over the slots."),
+    rollout: rollout.prefault({}).describe("How traffic moves from the stable release to the new one."),
+    analysis: analysis
+      .optional()
+      .describe("How the new release is judged from its traffic; off: not at all."),
+    hooks: hooks.prefault({}).describe("Commands on the controller, once a rollout, with GLIDEPATH_* set."),
+    state: text(grammar.STATE)
+      .prefault(".glidepath")
+      .describe("Where rollouts are remembered: a directory (relative: beside the file)."),
+  },
+  "a mapping with app, artifact, hosts and run",
+);
+
+export type FileInput = z.input<typeof fileSchema>;
+/** The file after the schema: defaults filled in, durations and shares read, nothing resolved yet. */
+export type FileValue = z.output<typeof fileSchema>;

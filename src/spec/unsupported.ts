@@ -1,0 +1,43 @@
+import { finding } from "./diagnostic.ts";
+import type { Finding, Path } from "./diagnostic.ts";
+import { get, has, isTree, listOf, section, textOf } from "./tree.ts";
+import type { Tree } from "./tree.ts";
+
+interface Unsupported {
+  readonly what: string;
+  readonly instead: string;
+  /** The keys at which it is asked for. */
+  readonly asked: (file: Tree) => readonly Path[];
+}
+
+/** What the file may say already and this version cannot do. A row goes when its feature comes. */
+const UNSUPPORTED: readonly Unsupported[] = [
+  {
+    what: "systemd",
+    instead: "use run.command, or your own run.start, stop and status",
+    asked: (file) =>
+      ["systemd", "unit"].filter((key) => has(section(file, "run"), key)).map((key) => ["run", key]),
+  },
+  {
+    what: "a PostgreSQL state",
+    instead: "use a directory, such as .glidepath",
+    asked: (file) => (/^postgres(?:ql)?:/.test(textOf(get(file, "state")) ?? "") ? [["state"]] : []),
+  },
+  {
+    what: "a remote host",
+    instead: "run Glidepath on that host, with address: local",
+    asked: (file) =>
+      listOf(get(file, "hosts")).flatMap((host, i) => {
+        const address = isTree(host) ? textOf(get(host, "address")) : null;
+        return address === null || address === "local" ? [] : [["hosts", i, "address"]];
+      }),
+  },
+];
+
+export function unsupportedFindings(file: Tree): readonly Finding[] {
+  return UNSUPPORTED.flatMap(({ what, instead, asked }) =>
+    asked(file).map((path) =>
+      finding("unsupported", path, `${what} is not supported by this version`, instead),
+    ),
+  );
+}
