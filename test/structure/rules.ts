@@ -29,6 +29,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "api/client": { rooms: ["api/wire", "ports", "model", "base"] },
   cli: { rooms: ["spec", "ports", "model", "base"] },
   console: { rooms: ["api/wire", "base"] },
+  demo: { rooms: ["spec", "ports", "model", "base"] },
 };
 
 export const SIZES = { function: 70, pureFunction: 50, file: 400, columns: 110, parameters: 3 } as const;

@@ -12,9 +12,9 @@ import type { Seen } from "../seen.ts";
 /** Slots are brought to the release, as few as can carry the step's share. */
 export function updating(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const count = slotsForStep(rollout);
+  if (isCarried(rollout, count)) return enter(rollout, { name: "shifting" });
   const begun = beginSlots(rollout, { count, seen, now });
-  const moved = request(begun, wantedForward(begun, limitOf(begun)), now);
-  return isCarried(moved, count) ? enter(moved, { name: "shifting" }) : moved;
+  return request(begun, wantedForward(begun, limitOf(begun)), now);
 }
 
 export function slotsForStep(rollout: Rollout): number {

@@ -1,0 +1,249 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { instant, millis, minutes, seconds } from "../base/time.ts";
+import { generation, type HostName, type ReleaseId, type RolloutId, type SlotKey } from "../model/ids.ts";
+import type { Step } from "../model/application.ts";
+import type { Rollout } from "../model/rollout.ts";
+import { basisPoints, NOTHING } from "../model/share.ts";
+import { command } from "./command.ts";
+import { decide } from "./decide.ts";
+import { refusal, runPerfectly, type World } from "./perfect-world.ts";
+
+const step = (share: number, extra: Partial<Step> = {}): Step => ({
+  share: basisPoints(share),
+  bake: millis(0),
+  approve: false,
+  ...extra,
+});
+
+interface Shape {
+  readonly n?: number;
+  readonly u?: number;
+  readonly steps?: readonly Step[];
+  readonly from?: string | null;
+  readonly smokeChecks?: number;
+}
+
+function rolloutOf({
+  n = 2,
+  u = 1,
+  steps = [step(10_000)],
+  from = "v1",
+  smokeChecks = 0,
+}: Shape = {}): Rollout {
+  const host = "h" as HostName;
+  const slots = Array.from({ length: n }, (_, i) => `h:${i + 1}` as SlotKey);
+  const release = from as ReleaseId | null;
+  return {
+    id: "r1" as RolloutId,
+    app: "shop" as Rollout["app"],
+    kind: "release",
+    release: "v2" as ReleaseId,
+    from: release,
+    plan: {
+      slots,
+      hosts: [host],
+      gateways: [host],
+      hostOf: Object.fromEntries(slots.map((slot) => [slot, host])),
+      steps,
+      maxUnavailable: u,
+      maxLoad: 2,
+      drain: seconds(30),
+      progressDeadline: minutes(10),
+      healthyWithin: seconds(60),
+      smokeChecks,
+      passive: false,
+      hooks: { before: false, after: false, onAbort: false },
+    },
+    generation: generation(0),
+    phase: { name: "staging", fetched: false, staged: [], hooked: false },
+    routing: { canary: [], stable: release === null ? [] : slots, share: NOTHING },
+    unsettled: false,
+    change: null,
+    slots: Object.fromEntries(slots.map((slot) => [slot, { at: "settled", release }])),
+    step: 0,
+    paused: null,
+    aborted: null,
+    startedAt: instant(1_000_000),
+    endedAt: null,
+    progressAt: instant(1_000_000),
+    because: "",
+    cut: 0,
+    orderTaken: 0,
+  };
+}
+
+const order = (world: World, kind: "pause" | "resume" | "abort" | "promote"): void => {
+  const given =
+    kind === "abort"
+      ? { kind, reason: "asked" }
+      : kind === "promote"
+        ? { kind, to: "next" as const }
+        : { kind };
+  const answer = command(world.rollout, { order: given, by: "test" }, world.now);
+  if (answer.ok) world.rollout = answer.value;
+};
+
+const courseAt = (rollout: Rollout): string => rollout.slots["h:1" as SlotKey]?.at ?? "";
+
+describe("a smooth release", () => {
+  it("of two slots is the hand procedure's seven steps, in order", () => {
+    const world = runPerfectly(rolloutOf());
+    expect(world.rollout.phase.name).toBe("completed");
+    expect(world.log).toEqual([
+      "canary [] stable [2] 0",
+      "stop h:1",
+      "switch h:1",
+      "start h:1",
+      "canary [1] stable [2] 5000",
+      "canary [1] stable [2] 10000",
+      "canary [1] stable [] 10000",
+      "stop h:2",
+      "switch h:2",
+      "start h:2",
+      "canary [1,2] stable [] 10000",
+      "canary [] stable [1,2] 0",
+    ]);
+    expect(world.broken).toEqual([]);
+  });
+
+  it("of an empty host starts all slots at once and routes to all in one switch", () => {
+    const world = runPerfectly(rolloutOf({ from: null }));
+    expect(world.log.slice(0, 4)).toEqual(["stop h:1", "stop h:2", "switch h:1", "switch h:2"]);
+    expect(world.log.slice(6)).toEqual(["canary [1,2] stable [] 10000", "canary [] stable [1,2] 0"]);
+    expect(world.rollout.phase.name).toBe("completed");
+  });
+
+  it("asks every smoke check of every slot before the slot joins", () => {
+    const world = runPerfectly(rolloutOf({ smokeChecks: 2 }));
+    expect(world.log.filter((line) => line.startsWith("smoke"))).toEqual([
+      "smoke h:1",
+      "smoke h:1",
+      "smoke h:2",
+      "smoke h:2",
+    ]);
+  });
+});
+
+describe("a gray release", () => {
+  it("updates as few slots as carry the share, bakes, and waits at its gate", () => {
+    const steps = [step(500, { bake: minutes(1) }), step(2500, { approve: true }), step(10_000)];
+    const world = runPerfectly(rolloutOf({ n: 2, steps }), {
+      before: (w) => {
+        if (w.rollout.phase.name === "approval") order(w, "promote");
+      },
+    });
+    expect(world.rollout.phase.name).toBe("completed");
+    expect(world.log.filter((line) => line.startsWith("canary"))).toEqual([
+      "canary [] stable [2] 0",
+      "canary [1] stable [2] 500",
+      "canary [1] stable [2] 2500",
+      "canary [1] stable [2] 10000",
+      "canary [1] stable [] 10000",
+      "canary [1,2] stable [] 10000",
+      "canary [] stable [1,2] 0",
+    ]);
+    expect(world.rollout.endedAt ?? 0).toBeGreaterThan(world.rollout.startedAt + 60_000);
+  });
+});
+
+describe("a release that fails", () => {
+  it("in its first slot leaves the others as they were and restores that slot", () => {
+    const world = runPerfectly(rolloutOf(), {
+      healthy: (_, rollout) =>
+        rollout.aborted !== null || !["starting", "checking"].includes(courseAt(rollout)),
+    });
+    expect(world.rollout.phase.name).toBe("rolled-back");
+    expect(world.rollout.aborted?.error.message).toContain("h:1: not healthy within 1m");
+    expect(world.rollout.aborted?.error.message).toContain("503");
+    expect(world.log.filter((line) => line.endsWith("h:2"))).toEqual([]);
+    expect(world.log.at(-1)).toBe("canary [] stable [1,2] 0");
+  });
+
+  it("when its artifact is refused has touched nothing", () => {
+    const world = runPerfectly(rolloutOf(), {
+      refuse: ({ kind }) => (kind === "fetch" ? refusal("404") : null),
+    });
+    expect(world.rollout.phase.name).toBe("rolled-back");
+    expect(world.log).toEqual([]);
+  });
+
+  it("when the gateway refuses the routing goes back without having stopped a slot", () => {
+    const world = runPerfectly(rolloutOf(), {
+      refuse: ({ kind }) => (kind === "prepare" ? refusal("nginx: [emerg]") : null),
+    });
+    expect(world.rollout.phase.name).toBe("rolled-back");
+    expect(world.log).toEqual([]);
+  });
+
+  it("and whose old release does not start again either is stuck, with the reason", () => {
+    const world = runPerfectly(rolloutOf(), {
+      refuse: ({ kind }) => (kind === "start" ? refusal("no such file") : null),
+    });
+    expect(world.rollout.phase).toMatchObject({ name: "stuck", error: { message: "no such file" } });
+  });
+});
+
+describe("decide", () => {
+  it("gives the same rollout and the same actions for unchanged inputs (law 8)", () => {
+    const seen = { slots: {}, health: {}, gateways: {}, outcomes: [] };
+    const start = rolloutOf();
+    const first = decide(start, seen, instant(1_000_100));
+    const second = decide(first.rollout, seen, instant(1_000_100));
+    expect(second.rollout).toBe(first.rollout);
+    expect(second.actions).toEqual(first.actions);
+  });
+
+  it("holds while it sees nothing, until the progress deadline turns it round", () => {
+    const seen = { slots: {}, health: {}, gateways: {}, outcomes: [] };
+    const start = { ...rolloutOf(), phase: { name: "updating" as const } };
+    const held = decide(start, seen, instant(1_000_000 + 599_999));
+    expect(held.rollout.aborted).toBeNull();
+    const turned = decide(start, seen, instant(1_000_000 + 600_000));
+    expect(turned.rollout.aborted?.by).toBe("deadline");
+  });
+});
+
+const shapes = fc.record({
+  n: fc.integer({ min: 2, max: 9 }),
+  uPart: fc.double({ min: 0, max: 1, noNaN: true }),
+  shares: fc.uniqueArray(fc.integer({ min: 0, max: 9_999 }), { maxLength: 4 }),
+  abortAt: fc.integer({ min: 0, max: 120 }),
+});
+
+describe("in any pool and at any steps", () => {
+  it("a rollout keeps the laws at every turn and completes", () => {
+    fc.assert(
+      fc.property(shapes, ({ n, uPart, shares }) => {
+        const world = runPerfectly(shaped(n, uPart, shares));
+        expect(world.broken).toEqual([]);
+        expect(world.rollout.phase.name).toBe("completed");
+      }),
+    );
+  });
+
+  it("an abort at any turn keeps the laws and ends with everything as before (law 6)", () => {
+    fc.assert(
+      fc.property(shapes, ({ n, uPart, shares, abortAt }) => {
+        const world = runPerfectly(shaped(n, uPart, shares), {
+          before: (w, turn) => {
+            if (turn === abortAt) order(w, "abort");
+          },
+        });
+        expect(world.broken).toEqual([]);
+        const back = world.rollout.aborted !== null;
+        expect(world.rollout.phase.name).toBe(back ? "rolled-back" : "completed");
+        const expected = back ? "v1" : "v2";
+        expect(new Set(Object.values(world.rollout.slots).map((course) => JSON.stringify(course)))).toEqual(
+          new Set([JSON.stringify({ at: "settled", release: expected })]),
+        );
+      }),
+    );
+  });
+});
+
+function shaped(n: number, uPart: number, shares: readonly number[]): Rollout {
+  const u = 1 + Math.floor(uPart * (n - 2));
+  const steps = [...shares.toSorted((a, b) => a - b), 10_000].map((share) => step(share));
+  return rolloutOf({ n, u, steps });
+}

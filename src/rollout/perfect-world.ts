@@ -1,0 +1,118 @@
+import { generation, type SlotKey } from "../model/ids.ts";
+import { instant, type Instant } from "../base/time.ts";
+import type { GatewayState, Health, Observed, SlotState } from "../model/observation.ts";
+import { DONE, refused, type Outcome } from "../model/outcome.ts";
+import { ENDED, type Rollout } from "../model/rollout.ts";
+import type { Action } from "./actions.ts";
+import { decide } from "./decide.ts";
+import { brokenLaws } from "./laws.ts";
+import type { Seen, Settled } from "./seen.ts";
+
+/**
+ * A world for tests in which everything works at once and is seen at once, but for what `refuse` says. Faults in time
+ * and in messages are the simulation's business.
+ */
+export interface World {
+  rollout: Rollout;
+  now: Instant;
+  readonly log: string[];
+  readonly broken: string[];
+}
+
+export interface Circumstances {
+  /** The outcome of an action that does not simply work. */
+  readonly refuse?: (action: Action) => Outcome | null;
+  readonly healthy?: (slot: SlotKey, rollout: Rollout) => boolean;
+  /** Told before each turn; may change the rollout, e.g. by a command. */
+  readonly before?: (world: World, turn: number) => void;
+}
+
+interface Things {
+  readonly slots: Record<SlotKey, SlotState>;
+  gateway: GatewayState;
+}
+
+const TURN = 100;
+const MOST_TURNS = 3000;
+
+export function runPerfectly(start: Rollout, circumstances: Circumstances = {}): World {
+  const world: World = { rollout: start, now: start.startedAt, log: [], broken: [] };
+  const things = initially(start);
+  let outcomes: Settled[] = [];
+  for (let turn = 0; turn < MOST_TURNS && !ENDED.includes(world.rollout.phase.name); turn += 1) {
+    world.now = instant(world.now + TURN);
+    circumstances.before?.(world, turn);
+    const seen = { ...look(things, world, circumstances), outcomes };
+    const decision = decide(world.rollout, seen, world.now);
+    world.rollout = decision.rollout;
+    world.broken.push(...brokenLaws(decision.rollout));
+    outcomes = decision.actions.map((action) => perform(things, action, { world, circumstances }));
+  }
+  return world;
+}
+
+function initially({ plan, from, routing }: Rollout): Things {
+  const state: SlotState = {
+    generation: generation(0),
+    release: from,
+    process: from === null ? "stopped" : "running",
+    restarts: 0,
+  };
+  return {
+    slots: Object.fromEntries(plan.slots.map((slot) => [slot, state])),
+    gateway: { running: true, serving: true, generation: generation(0), routing, inFlight: {} },
+  };
+}
+
+function look(things: Things, { rollout, now }: World, { healthy }: Circumstances): Omit<Seen, "outcomes"> {
+  const known = <T>(value: T): Observed<T> => ({ known: true, at: now, value });
+  const { plan } = rollout;
+  const health = (slot: SlotKey): Health => {
+    const fine = things.slots[slot]?.process === "running" && (healthy?.(slot, rollout) ?? true);
+    return { healthy: fine, answer: fine ? "200" : "503" };
+  };
+  const idle = { requests: 0, connections: 0 };
+  const inFlight = Object.fromEntries(plan.slots.map((slot) => [slot, idle]));
+  return {
+    slots: Object.fromEntries(Object.entries(things.slots).map(([slot, state]) => [slot, known(state)])),
+    health: Object.fromEntries(plan.slots.map((slot) => [slot, known(health(slot))])),
+    gateways: Object.fromEntries(plan.gateways.map((name) => [name, known({ ...things.gateway, inFlight })])),
+  };
+}
+
+function perform(
+  things: Things,
+  action: Action,
+  { world, circumstances }: { world: World; circumstances: Circumstances },
+): Settled {
+  const refusal = circumstances.refuse?.(action) ?? null;
+  if (refusal !== null) return { action, outcome: refusal };
+  const change = (slot: SlotKey, patch: Partial<SlotState>): void => {
+    const state = things.slots[slot];
+    if (state !== undefined) things.slots[slot] = { ...state, ...patch };
+  };
+  if (action.kind === "stop") change(action.slot, { process: "stopped", generation: action.generation });
+  if (action.kind === "start") change(action.slot, { process: "running", generation: action.generation });
+  if (action.kind === "switch")
+    change(action.slot, { release: action.release, generation: action.generation });
+  if (action.kind === "commit") {
+    things.gateway = { ...things.gateway, ...action.table };
+    world.log.push(describe(action.table.routing));
+  } else if (action.kind !== "prepare" && action.kind !== "fetch" && action.kind !== "stage") {
+    world.log.push("slot" in action ? `${action.kind} ${action.slot}` : action.key);
+  }
+  return { action, outcome: DONE };
+}
+
+const names = (slots: readonly SlotKey[]): string => slots.map((slot) => slot.split(":")[1]).join(",");
+const describe = ({
+  canary,
+  stable,
+  share,
+}: {
+  canary: readonly SlotKey[];
+  stable: readonly SlotKey[];
+  share: number;
+}) => `canary [${names(canary)}] stable [${names(stable)}] ${share}`;
+
+export const refusal = (message: string): Outcome => refused({ code: "slot.start", message });
