@@ -42,6 +42,7 @@ export class Recorder {
   readonly #lastRelease = new Map<number, { readonly release: string; readonly sentAt: number }>();
   readonly #sentAt: number[] = [];
   readonly #delay: number[] = [];
+  readonly #asked: number[] = [];
   readonly #by: number[] = [];
   #requests = 0;
   #posts = 0;
@@ -68,6 +69,7 @@ export class Recorder {
     if (!this.#keepSamples) return;
     this.#sentAt.push(tenth(one.sentAt));
     this.#delay.push(tenth(delay));
+    this.#asked.push(one.asked);
     this.#by.push(by);
   }
 
@@ -148,6 +150,7 @@ export class Recorder {
             names: answers.map((one) => one.answeredBy),
             sentAt: this.#sentAt,
             delay: this.#delay,
+            asked: this.#asked,
             by: this.#by,
           }
         : null,

@@ -45,6 +45,8 @@ export interface Samples {
   readonly names: readonly string[];
   readonly sentAt: readonly number[];
   readonly delay: readonly number[];
+  /** How long the request itself asked to take. */
+  readonly asked: readonly number[];
   readonly by: readonly number[];
 }
 

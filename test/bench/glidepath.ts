@@ -1,0 +1,33 @@
+// The same release by Glidepath.
+import { reloadsOf, workerPids } from "../../src/demo/nginx.ts";
+import { openWorkspace } from "../support/workspace.ts";
+import { type Measured, measure } from "./measure.ts";
+
+export async function benchGlidepath(): Promise<Measured> {
+  const workspace = await openWorkspace();
+  const { nginx } = workspace;
+  try {
+    const first = await workspace.glidepath("release", "v1", "--json");
+    if (first.code !== 0) throw new Error(`the first release failed: ${first.stdout}${first.stderr}`);
+    const act = async (): Promise<Awaited<ReturnType<Parameters<typeof measure>[0]["act"]>>> => {
+      const workers = workerPids(nginx).join(" ");
+      const reloads = reloadsOf(nginx);
+      const ran = await workspace.glidepath("release", "v2", "--json");
+      if (ran.code !== 0) throw new Error(`the release failed: ${ran.stdout}${ran.stderr}`);
+      const last = ran.events.at(-1);
+      return {
+        ...ran,
+        extra: {
+          cpuMs: ran.cost.cpu,
+          maxRssMb: ran.cost.maxRss,
+          reloads: reloadsOf(nginx) - reloads,
+          sameWorkers: workerPids(nginx).join(" ") === workers,
+          result: last,
+        },
+      };
+    };
+    return await measure({ name: "glidepath", workspace, from: "v1", act });
+  } finally {
+    await workspace.close();
+  }
+}

@@ -1,0 +1,105 @@
+// npm run bench [-- NAME...]: the hand procedure and Glidepath on the same application under the same load, and the
+// throughput of the nginx config. Prints tables; everything in full goes to bench-results/.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { hasNginx } from "../support/nginx.ts";
+import { benchGlidepath } from "./glidepath.ts";
+import type { Measured } from "./measure.ts";
+import { PEERS, benchPeer } from "./peers.ts";
+import { table } from "./table.ts";
+import { type Throughput, benchThroughput } from "./throughput.ts";
+
+const RESULTS = fileURLToPath(new URL("../../bench-results", import.meta.url));
+
+const procedures = new Map<string, () => Promise<Measured>>([
+  ...PEERS.map((peer) => [peer.name, () => benchPeer(peer)] as const),
+  ["glidepath", benchGlidepath],
+]);
+const NAMES = [...procedures.keys(), "throughput"];
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  procedures: [...procedures.keys()],
+  all: NAMES,
+};
+
+function save(name: string, content: unknown): void {
+  mkdirSync(RESULTS, { recursive: true });
+  // The folder ignores itself: results are of one machine.
+  writeFileSync(join(RESULTS, ".gitignore"), "*\n");
+  const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), node: process.version };
+  const at = new Date().toISOString();
+  const file = join(RESULTS, `${name}-${at.replaceAll(/[:.]/g, "-")}.json`);
+  writeFileSync(file, `${JSON.stringify({ at, machine, content }, null, 2)}\n`);
+  process.stderr.write(`bench: in full: ${file}\n`);
+}
+
+function procedureRow(one: Measured): readonly string[] {
+  const { name, requests, failed, failedBefore, p99Before, p99During, p99Ratio, took, floor, overhead } = one;
+  const numbers = [requests, failed, failedBefore, p99Before, p99During, p99Ratio, took, floor, overhead];
+  return [name, ...numbers.map(String)];
+}
+
+function printProcedures(results: readonly Measured[]): void {
+  const header = [
+    "procedure",
+    "requests",
+    "failed",
+    "of them before",
+    "p99 before ms",
+    "p99 during ms",
+    "ratio",
+  ];
+  console.log(table([...header, "took ms", "floor ms", "overhead ms"], results.map(procedureRow)));
+  const own = results.find(({ name }) => name === "glidepath")?.extra;
+  if (own === undefined) return;
+  console.log(
+    `\nglidepath itself: ${String(own["cpuMs"])} ms of processor time, ${String(own["maxRssMb"])} MB`,
+  );
+  console.log(`nginx reloads: ${String(own["reloads"])}; workers kept: ${String(own["sameWorkers"])}`);
+}
+
+function printThroughput(results: readonly Throughput[]): void {
+  const rows = results.map(({ name, minimal, glidepath, ratio }) => [
+    name,
+    ...[minimal.requestsPerSecond, glidepath.requestsPerSecond, ratio].map(String),
+    ...[minimal.cpuUsPerRequest, glidepath.cpuUsPerRequest].map(String),
+  ]);
+  const header = [
+    "throughput",
+    "minimal req/s",
+    "glidepath req/s",
+    "ratio",
+    "minimal µs/req",
+    "glidepath µs/req",
+  ];
+  console.log(`\n${table(header, rows)}`);
+}
+
+async function main(asked: readonly string[]): Promise<number> {
+  const names = (asked.length === 0 ? ["all"] : asked).flatMap((name) => GROUPS[name] ?? [name]);
+  const unknown = names.filter((name) => !NAMES.includes(name));
+  if (unknown.length > 0) {
+    console.error(`bench: there is no ${unknown.join(", ")}; there are ${NAMES.join(", ")}, procedures, all`);
+    return 2;
+  }
+  if (!hasNginx("bench")) return 3;
+  const results: Measured[] = [];
+  for (const name of names) {
+    const run = procedures.get(name);
+    if (run !== undefined) results.push(await run());
+  }
+  if (results.length > 0) {
+    printProcedures(results);
+    save("procedures", results);
+  }
+  if (names.includes("throughput")) {
+    const throughput = await benchThroughput();
+    printThroughput(throughput);
+    save("throughput", throughput);
+  }
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
