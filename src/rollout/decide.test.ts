@@ -7,7 +7,7 @@ import type { Rollout } from "../model/rollout.ts";
 import { basisPoints, NOTHING } from "../model/share.ts";
 import { command } from "./command.ts";
 import { decide } from "./decide.ts";
-import { refusal, runPerfectly, type World } from "./perfect-world.ts";
+import { refusal, runPerfectly, type World } from "../../test/support/perfect-world.ts";
 
 const step = (share: number, extra: Partial<Step> = {}): Step => ({
   share: basisPoints(share),

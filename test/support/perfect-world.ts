@@ -1,12 +1,12 @@
-import { generation, type SlotKey } from "../model/ids.ts";
-import { instant, type Instant } from "../base/time.ts";
-import type { GatewayState, Health, Observed, SlotState } from "../model/observation.ts";
-import { DONE, refused, type Outcome } from "../model/outcome.ts";
-import { ENDED, type Rollout } from "../model/rollout.ts";
-import type { Action } from "./actions.ts";
-import { decide } from "./decide.ts";
-import { brokenLaws } from "./laws.ts";
-import type { Seen, Settled } from "./seen.ts";
+import { generation, type SlotKey } from "../../src/model/ids.ts";
+import { instant, type Instant } from "../../src/base/time.ts";
+import type { GatewayState, Health, Observed, SlotState } from "../../src/model/observation.ts";
+import { DONE, refused, type Outcome } from "../../src/model/outcome.ts";
+import { ENDED, type Rollout } from "../../src/model/rollout.ts";
+import type { Action } from "../../src/rollout/actions.ts";
+import { decide } from "../../src/rollout/decide.ts";
+import { brokenLaws } from "../../src/rollout/laws.ts";
+import type { Seen, Settled } from "../../src/rollout/seen.ts";
 
 /**
  * A world for tests in which everything works at once and is seen at once, but for what `refuse` says. Faults in time
