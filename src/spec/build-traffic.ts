@@ -59,7 +59,7 @@ const sharesFile = (a: Gateway, b: Gateway): boolean =>
   a.address === b.address && OWN.some((key) => a[key] === b[key]);
 
 function sharedFile(gateway: Gateway, rival: Gateway, i: number): Finding {
-  const message = `the gateways ${rival.name} and ${gateway.name} are on one machine and write the same files`;
+  const message = `the gateways ${rival.name} and ${gateway.name} on one machine write the same files`;
   return finding(
     "conflict",
     ["gateway", "hosts", i],

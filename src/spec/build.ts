@@ -8,7 +8,7 @@ import { normalPath, resolvePath } from "./paths.ts";
 import { nameFrom } from "./rules/pool.ts";
 import type { FileValue } from "./schema.ts";
 
-/** The file as the model: defaults that depend on other keys, absolute paths. Everything was checked before. */
+/** The file as the model: defaults that depend on other keys, absolute paths. All was checked before. */
 export function buildApplication(file: FileValue, directory: string): Application {
   const hosts = file.hosts.map(buildHost);
   const slots = hosts.reduce((sum, host) => sum + host.slots.length, 0);

@@ -65,7 +65,7 @@ export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "a mapping";
-  if (typeof value !== "string") return String(value);
+  if (typeof value !== "string") return typeof value === "bigint" ? `${value}` : JSON.stringify(value);
   const short = value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value;
   return JSON.stringify(short).replaceAll(/\p{C}|[^\P{Z} ]/gu, escaped);
 }

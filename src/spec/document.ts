@@ -31,10 +31,10 @@ export function readDocument(text: string): ReadDocument {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const syntax = [...document.errors, ...document.warnings].map((error) => ({
-    ...place(error.pos[0]),
-    message: oneLine(error.message),
-  }));
+  const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => {
+    const { line, column } = place(pos[0]);
+    return { line, column, message: oneLine(message) };
+  });
   const walk = new Walk(place);
   const value = walk.node(document.contents, []);
   return { value, findings: walk.findings, syntax, placeOf: (path) => walk.placeOf(path) };

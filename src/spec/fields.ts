@@ -19,12 +19,14 @@ const mismatch = (expected: string, value: unknown): string => wrong(expected)({
 
 export function text(grammar: Grammar) {
   const string = z.string({ error: wrong(grammar.expected) });
-  return string.regex(grammar.pattern, { error: wrong(grammar.expected) }).superRefine((value, context) => {
+  const allowed = string.regex(grammar.pattern, { error: wrong(grammar.expected) });
+  const checked = allowed.superRefine((value, context) => {
     const reason = grammar.pattern.test(value) ? (grammar.refuse?.(value) ?? null) : null;
     if (reason === null) return;
     const message = `${mismatch(grammar.expected, value)}: ${reason}`;
     context.addIssue({ code: "custom", message });
   });
+  return checked.meta({ title: grammar.expected });
 }
 
 const COMMAND = "a shell command";
@@ -34,10 +36,11 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/;
 
 /** The user's own shell text; only these words in braces are substituted in it. */
 export function command(known: readonly Placeholder[] = PLACEHOLDERS) {
-  return z.string({ error: wrong(COMMAND) }).superRefine((value, context) => {
+  const checked = z.string({ error: wrong(COMMAND) }).superRefine((value, context) => {
     const fault = commandFault(value, known);
     if (fault !== null) context.addIssue({ code: "custom", message: fault });
   });
+  return checked.meta({ title: COMMAND });
 }
 
 function commandFault(value: string, known: readonly Placeholder[]): string | null {
@@ -50,11 +53,15 @@ function commandFault(value: string, known: readonly Placeholder[]): string | nu
   return `{${word}} is not substituted here: ${list} is; for the shell's own braces write { ${word} }`;
 }
 
+/** Text that is read into something else; the title is what editors and the reference show. */
+const titled = (expected: string, pattern: string) =>
+  z.string({ error: wrong(expected) }).meta({ title: expected, pattern });
+
 const DURATION = "a duration such as 500ms, 30s, 10m or 2h";
 const LONGEST = millis(30 * 86_400_000);
 
 export function duration(least: Duration = millis(1), most: Duration = LONGEST) {
-  return z.string({ error: wrong(DURATION) }).transform((value, context): Duration => {
+  return titled(DURATION, String.raw`^\d+(\.\d+)?(ms|s|m|h|d)$`).transform((value, context): Duration => {
     const read = parseDuration(value);
     if (read !== null && read >= least && read <= most) return read;
     const range = `from ${least}ms to ${most / 3_600_000}h`;
@@ -67,7 +74,7 @@ export function duration(least: Duration = millis(1), most: Duration = LONGEST) 
 const SHARE = "a share from 0% to 100% with at most two decimals, such as 5% or 0.25%";
 
 export function share(expected = SHARE) {
-  return z.string({ error: wrong(expected) }).transform((value, context): BasisPoints => {
+  return titled(expected, String.raw`^\d{1,3}(\.\d{1,2})? ?%$`).transform((value, context): BasisPoints => {
     const read = parseShare(value);
     if (read !== null) return read;
     context.addIssue({ code: "custom", message: mismatch(expected, value) });
@@ -90,13 +97,15 @@ const UNITS: Readonly<Record<string, number>> = {
 const MOST_BYTES = 64 * 1024 ** 4;
 
 export function size() {
-  return z.string({ error: wrong(SIZE) }).transform((value, context): number => {
-    const match = /^(\d{1,9}(?:\.\d{1,3})?) ?([A-Za-z]{1,3})$/.exec(value);
-    const bytes = Math.floor(Number(match?.[1]) * (UNITS[(match?.[2] ?? "").toUpperCase()] ?? Number.NaN));
-    if (bytes >= 1 && bytes <= MOST_BYTES) return bytes;
-    context.addIssue({ code: "custom", message: mismatch(SIZE, value) });
-    return z.NEVER;
-  });
+  return titled(SIZE, String.raw`^\d+(\.\d+)? ?([KMGTkmgt][Ii]?)?[Bb]$`).transform(
+    (value, context): number => {
+      const match = /^(\d{1,9}(?:\.\d{1,3})?) ?([A-Za-z]{1,3})$/.exec(value);
+      const bytes = Math.floor(Number(match?.[1]) * (UNITS[(match?.[2] ?? "").toUpperCase()] ?? Number.NaN));
+      if (bytes >= 1 && bytes <= MOST_BYTES) return bytes;
+      context.addIssue({ code: "custom", message: mismatch(SIZE, value) });
+      return z.NEVER;
+    },
+  );
 }
 
 export function whole(what: string, least: number, most: number) {

@@ -19,10 +19,11 @@ const USER = "[A-Za-z_][A-Za-z0-9_.-]{0,31}";
 
 const whole = (source: string): RegExp => new RegExp(`^(?:${source})$`);
 
+const noDotDot = (text: string): string | null => (text.includes("..") ? "two dots in a row" : null);
+
 function noWayUp(text: string): string | null {
   return text.split("/").includes("..") ? "a path here has no .. in it" : null;
 }
-const noDotDot = (text: string): string | null => (text.includes("..") ? "two dots in a row" : null);
 
 export const APP_NAME: Grammar = {
   expected: "a name of a-z, 0-9 and -, beginning with a letter, at most 32 long",
@@ -63,7 +64,8 @@ export const BINARY: Grammar = {
 
 const URL_TEXT = "[A-Za-z0-9._~/?@:+,=&%{}-]*";
 const ARCHIVE = /\.(?:tar|tar\.gz|tgz|tar\.zst|zip)$/;
-const LOCATION = `https?://(?:[A-Za-z0-9._~%:-]+@)?(?:${DNS}|\\[[0-9A-Fa-f:.]+\\])(?::\\d{1,5})?(?:[/?]${URL_TEXT})?`;
+const AUTHORITY = `(?:[A-Za-z0-9._~%:-]+@)?(?:${DNS}|\\[[0-9A-Fa-f:.]+\\])(?::\\d{1,5})?`;
+const LOCATION = `https?://${AUTHORITY}(?:[/?]${URL_TEXT})?`;
 const FILE = `(?:file://)?(?!-)/?[A-Za-z0-9_.{}][A-Za-z0-9_+@=,.{}-]*(?:/[A-Za-z0-9_+@=,.{}-]+)*`;
 
 function locationFault(text: string): string | null {

@@ -5,6 +5,7 @@ import type { Path } from "./diagnostic.ts";
 /** The parts of a JSON Schema that ours use. */
 export interface SchemaNode {
   readonly type?: string;
+  readonly title?: string;
   readonly description?: string;
   readonly default?: unknown;
   readonly properties?: Readonly<Record<string, SchemaNode>>;

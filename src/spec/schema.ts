@@ -141,7 +141,8 @@ const smoke = mapping(
     run: command()
       .optional()
       .describe(
-        "A command on the controller, beside the file; must exit 0. GLIDEPATH_URL, _RELEASE, _HOST, _PORT are set.",
+        "A command on the controller, in the file's directory; must exit 0. " +
+          "GLIDEPATH_URL, _RELEASE, _HOST, _PORT are set.",
       ),
     status: status().describe("With http: exactly this status. Default: any 2xx or 3xx."),
     contains: text(grammar.PHRASE).optional().describe("With http: the answer must contain this text."),

@@ -1,0 +1,170 @@
+import { parse } from "yaml";
+
+/** What is known when a file is written for somebody. */
+export interface Answers {
+  readonly app: string;
+  readonly url: string;
+  /** Default: local. */
+  readonly address?: string;
+  readonly name?: string;
+  readonly root: string;
+  readonly ports: readonly number[];
+  readonly run: RunAnswer;
+  /** A path that answers 2xx or 3xx when the application is healthy; null: the port takes connections. */
+  readonly health: string | null;
+  readonly listen: readonly (number | string)[];
+  readonly serverName?: readonly string[];
+  readonly config?: string;
+  readonly main?: string;
+  readonly nginx?: string;
+  readonly state?: string;
+  readonly log?: string;
+}
+export type RunAnswer =
+  | { readonly command: string; readonly user?: string }
+  | { readonly start: string; readonly stop: string; readonly status: string; readonly user?: string }
+  | { readonly static: true };
+
+/** A commented glidepath.yaml. parseApplication takes it, when the answers are good. */
+export function writeFile(answers: Answers): string {
+  const parts = [head(answers), pool(answers), run(answers.run), health(answers.health), gateway(answers)];
+  return [...parts, ROLLOUT].map((lines) => lines.join("\n")).join("\n\n") + "\n";
+}
+
+/** The file for an application that many people would recognise as theirs. */
+export const writeExample = (): string =>
+  writeFile({
+    app: "shop",
+    url: "https://version.example.com/shop/shop-{release}.tar.gz",
+    name: "web1",
+    root: "/srv/shop",
+    ports: [8001, 8002],
+    run: { command: "node server.js", user: "shop" },
+    health: "/healthz",
+    listen: [80],
+    serverName: ["shop.example.com"],
+    config: "/etc/nginx/conf.d/shop.conf",
+  });
+
+type Lines = readonly string[];
+
+const head = ({ app, url }: Answers): Lines => [
+  "# What Glidepath releases, where, and how. `glidepath check` tells whether it can.",
+  line("app", app, "names files and upstreams"),
+  "",
+  "artifact:",
+  `  ${line("url", url, "{release} is the release's name; also a path")}`,
+  "  # sha256: where the digest is read, or --sha256 HEX on the command line",
+  "  keep: 5 # releases kept on each host",
+];
+
+const pool = ({ address = "local", name, root, ports }: Answers): Lines => [
+  "hosts:",
+  ...(name === undefined
+    ? [`  - ${line("address", address)}`]
+    : [`  - ${line("name", name)}`, `    ${line("address", address)}`]),
+  `    ${line("root", root, "releases/ and slots/ below it are Glidepath's; shared/ is yours")}`,
+  `    slots: [${ports.join(", ")}] # ports; two at least, so that one can serve while the other is updated`,
+  "# shared: [uploads, .env] # linked from root/shared into every release",
+];
+
+function run(answer: RunAnswer): Lines {
+  if ("static" in answer) return ["run:", "  static: true # only files: there is nothing to start"];
+  const user =
+    answer.user === undefined
+      ? ["  # user: whoever runs it; by default the user that Glidepath is"]
+      : [`  ${line("user", answer.user)}`];
+  if ("command" in answer) {
+    return [
+      "run:",
+      `  ${line("command", answer.command, "run in the slot's directory, PORT set, supervised")}`,
+      ...user,
+      "  stop: { signal: SIGTERM, timeout: 30s }",
+    ];
+  }
+  const { start, stop, status } = answer;
+  return [
+    "run: # each in the slot's directory; {port} {dir} {release} {host} are substituted",
+    `  ${line("start", start)}`,
+    `  ${line("stop", stop)}`,
+    `  ${line("status", status, "exits 0 when the slot runs")}`,
+    ...user,
+  ];
+}
+
+const health = (path: string | null): Lines => [
+  "health:",
+  path === null
+    ? "  tcp: true # better: http: /healthz"
+    : `  ${line("http", path, "2xx or 3xx is healthy; or tcp: true, or exec: ./check.sh {port}")}`,
+  "  every: 500ms",
+  "  timeout: 2s",
+  "  within: 60s # a slot that is not healthy by then ends the rollout",
+  "",
+  "# smoke: # against an updated slot directly, before it gets traffic; all must pass",
+  "#   - { http: /login, status: 200, contains: Sign in }",
+  "#   - { run: ./smoke.sh, timeout: 60s } # here; GLIDEPATH_URL, _RELEASE, _HOST, _PORT are set",
+];
+
+function gateway(answers: Answers): Lines {
+  const { listen, serverName = [], config, main, nginx, state, log } = answers;
+  const paths = Object.entries({ config, main, nginx, state, log }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`  ${line(key, value, PATH_NOTES[key])}`],
+  );
+  return [
+    "gateway: # nginx, on every host unless hosts: names some",
+    `  listen: [${listen.map(inList).join(", ")}] # a port, or "address:port"`,
+    ...(serverName.length > 0 ? [`  serverName: [${serverName.map(inList).join(", ")}]`] : []),
+    ...paths,
+    "  connectTimeout: 1s # then another slot is asked",
+    "  readTimeout: 60s # the longest request of the application",
+  ];
+}
+
+const PATH_NOTES: Readonly<Record<string, string>> = {
+  config: "the one file that Glidepath owns in nginx",
+  state: "the switch; nginx's user must be able to read it",
+  log: "read for the receipt",
+};
+
+const ROLLOUT: Lines = [
+  "rollout:",
+  "  split: users # a share of users, each of whom stays where they are; or servers",
+  "  key: auto # a cookie that the gateway issues; or cookie:NAME, header:NAME, arg:NAME, address",
+  "  steps: # a smooth release; for a gray one put shares before it:",
+  "    # - { share: 5%, bake: 10m }",
+  "    # - { share: 25%, bake: 10m, approve: true }",
+  "    - { share: 100% }",
+  "  maxUnavailable: 1 # slots out of rotation at once, or a percentage",
+  "  maxLoad: 2.0 # going back: at most this times the even load per slot",
+  "  drain: 30s # for requests in flight",
+  "  progressDeadline: 10m",
+  "",
+  "# hooks: { beforeRelease: ./migrate.sh, afterRelease: ./notify.sh, onAbort: ./notify.sh }",
+  "state: .glidepath # beside this file",
+];
+
+/** `key: value # note`, the value in quotes where YAML would take it for something else. */
+function line(key: string, value: string, note?: string): string {
+  return `${key}: ${scalar(value)}${note === undefined ? "" : ` # ${note}`}`;
+}
+
+/** Written plainly only if it is read back as the same text. */
+function scalar(value: string): string {
+  return /^[\w./][\w ./@{}:=-]*$/.test(value) && readBack(`a: ${value} # b`) === value
+    ? value
+    : JSON.stringify(value);
+}
+
+function inList(value: number | string): string {
+  if (typeof value === "number") return String(value);
+  return /^[A-Za-z][\w.-]*$/.test(value) && readBack(`a: ${value}`) === value ? value : JSON.stringify(value);
+}
+
+function readBack(yaml: string): unknown {
+  try {
+    return (parse(yaml) as { readonly a: unknown }).a;
+  } catch {
+    return null;
+  }
+}
