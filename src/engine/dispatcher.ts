@@ -2,7 +2,7 @@ import { present } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
 import type { Application, Gateway, Slot } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
-import type { HostName, SlotKey } from "../model/ids.ts";
+import { ADOPTED, type HostName, type SlotKey } from "../model/ids.ts";
 import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Artifact } from "../ports/artifact.ts";
@@ -90,6 +90,7 @@ async function stage(host: HostName, performing: Performing): Promise<Outcome> {
 }
 
 async function isInstalled(host: HostName, { ports, rollout }: Performing): Promise<boolean> {
+  if (rollout.release === ADOPTED) return true;
   const installed = await ports.artifacts.installed(host);
   return installed.ok && installed.value.includes(rollout.release);
 }

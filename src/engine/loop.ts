@@ -118,13 +118,14 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   const outcomes = state.outcomes;
   state.outcomes = [];
   const now = clock.now();
+  const before = state.rollout;
   const decision = decide(ordered, { ...observer.latest(), outcomes }, now);
   const decided = await withLog(parts, decision.rollout);
   const failure = await persist(parts, decided);
   if (failure !== null) return err(failure);
   if (ENDED.includes(decided.phase.name)) return ok(decided);
   start(parts, decision.actions, now);
-  observer.look(decided, now);
+  observer.look(decided, now, decided !== before || outcomes.length > 0);
   const again = after(now, interestOf(decided).again);
   state.wakeAt = earliest(
     earliest(decision.wakeAt, ledgerWake(state.ledger)),

@@ -13,8 +13,8 @@ import type { EnginePorts } from "./ports.ts";
  * neither the others nor an operator's order; each carries the time at which it *began*.
  */
 export interface Observer {
-  /** Begins the looks that the next decision needs. */
-  look(rollout: Rollout, now: Instant): void;
+  /** Begins the looks that the next decision needs; at once where something has moved since the last ones. */
+  look(rollout: Rollout, now: Instant, moved: boolean): void;
   latest(): Observation;
 }
 
@@ -47,13 +47,21 @@ export function createObserver(application: Application, ports: EnginePorts, tel
     asked: new Map(),
   };
   return {
-    look: (rollout, now) => lookAll(context, rollout, now),
+    look: (rollout, now, moved) => {
+      if (moved) forgetDue(context);
+      lookAll(context, rollout, now);
+    },
     latest: () => ({
       slots: { ...looks.slots },
       health: { ...looks.health },
       gateways: { ...looks.gateways },
     }),
   };
+}
+
+/** Health has a rhythm of its own. */
+function forgetDue({ due }: Context): void {
+  for (const name of due.keys()) if (!name.startsWith("health ")) due.delete(name);
 }
 
 function lookAll(context: Context, rollout: Rollout, now: Instant): void {

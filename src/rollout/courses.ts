@@ -1,5 +1,5 @@
 import { appError, type AppError } from "../base/errors.ts";
-import { after, between, formatDuration, instant, type Instant } from "../base/time.ts";
+import { after, between, formatDuration, instant, millis, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
@@ -91,6 +91,7 @@ function draining(
 ): Rollout {
   const { target, attempt } = course;
   const traffic = inFlightOf(rollout, slot, seen);
+  if (rollout.plan.passive) return stop(rollout, slot, { target, attempt, now });
   if (now >= after(course.since, rollout.plan.drain)) {
     const cut = rollout.cut + (traffic?.requests ?? 0);
     return stop({ ...rollout, cut }, slot, { target, attempt, now });
@@ -215,11 +216,34 @@ function isReady(rollout: Rollout, slot: SlotKey): boolean {
   return course.at === "joining" || (course.at === "settled" && course.release === rollout.release);
 }
 
-function joining(rollout: Rollout, slot: SlotKey, { course }: Sight & { course: At<"joining"> }): Rollout {
+function joining(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: At<"joining"> },
+): Rollout {
   if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;
   const side = course.target === rollout.release ? rollout.routing.canary : rollout.routing.stable;
-  if (!side.includes(slot)) return rollout;
+  if (!side.includes(slot) || !isBack(rollout, slot, { seen, now, course })) return rollout;
   return withCourse(rollout, slot, { at: "settled", release: course.target });
+}
+
+/** How long a slot that nobody asks for is waited for, in the passive form. */
+const UNASKED = millis(5000);
+
+/**
+ * In the passive form nobody but nginx decides when a slot gets requests again: it must be seen to, or the next slot
+ * would be stopped while nginx still avoids this one.
+ */
+function isBack(
+  rollout: Rollout,
+  slot: SlotKey,
+  { seen, now, course }: Sight & { course: At<"joining"> },
+): boolean {
+  if (!rollout.plan.passive || now >= after(course.since, UNASKED)) return true;
+  return rollout.plan.gateways.every((name) => {
+    const state = gatewaySeen(seen, name);
+    return state !== null && state.at >= course.since && (state.value.inFlight[slot]?.connections ?? 0) > 0;
+  });
 }
 
 export function failed(

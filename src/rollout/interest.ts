@@ -22,7 +22,7 @@ export function interestOf(rollout: Rollout): Interest {
   const at = (stages: readonly string[]): readonly SlotKey[] =>
     plan.slots.filter((slot) => stages.includes(courseOf(rollout, slot).at));
   const slots = at(["stopping", "switching", "starting"]);
-  const inFlight = at(["draining"]);
+  const inFlight = at(plan.passive ? ["joining"] : ["draining"]);
   const checking = at(["checking"]);
   const busy = slots.length + inFlight.length + checking.length > 0 || rollout.change !== null;
   return {
