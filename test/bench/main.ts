@@ -9,7 +9,7 @@ import { hasNginx } from "../support/nginx.ts";
 import { benchGlidepath } from "./glidepath.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
-import { table } from "./table.ts";
+import { table } from "../../src/demo/table.ts";
 import { type Throughput, benchThroughput } from "./throughput.ts";
 
 const RESULTS = fileURLToPath(new URL("../../bench-results", import.meta.url));
