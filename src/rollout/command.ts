@@ -50,17 +50,11 @@ function promote(rollout: Rollout, to: "next" | "full" | { readonly share: numbe
   const steps = [...done.filter((step) => step.share < share), jump, ...rest];
   const step = Math.min(rollout.step, steps.length - 1);
   const jumped: Rollout = { ...rollout, plan: { ...rollout.plan, steps }, step, paused: null };
-  return ok(rollout.phase.name === "baking" || rollout.phase.name === "approval" ? passOn(jumped) : jumped);
+  const holds = ["shifting", "baking", "approval"].includes(rollout.phase.name);
+  return ok(holds ? enter(jumped, { name: "updating" }) : jumped);
 }
 
 const withoutWaiting = (step: Step): Step => ({ ...step, bake: millis(0), approve: false });
-
-/** Leaves a hold whose step may have been replaced. */
-function passOn(rollout: Rollout): Rollout {
-  const step = rollout.plan.steps[rollout.step];
-  if (step === undefined || step.approve) return enter(rollout, { name: "updating" });
-  return passGate(rollout);
-}
 
 function promoteNext(rollout: Rollout, now: Instant): Answer {
   const { phase } = rollout;

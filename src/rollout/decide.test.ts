@@ -1,77 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { instant, millis, minutes, seconds } from "../base/time.ts";
-import { generation, type HostName, type ReleaseId, type RolloutId, type SlotKey } from "../model/ids.ts";
-import type { Step } from "../model/application.ts";
+import { instant, minutes } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
-import { basisPoints, NOTHING } from "../model/share.ts";
 import { command } from "./command.ts";
 import { decide } from "./decide.ts";
+import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { refusal, runPerfectly, type World } from "../../test/support/perfect-world.ts";
-
-const step = (share: number, extra: Partial<Step> = {}): Step => ({
-  share: basisPoints(share),
-  bake: millis(0),
-  approve: false,
-  ...extra,
-});
-
-interface Shape {
-  readonly n?: number;
-  readonly u?: number;
-  readonly steps?: readonly Step[];
-  readonly from?: string | null;
-  readonly smokeChecks?: number;
-}
-
-function rolloutOf({
-  n = 2,
-  u = 1,
-  steps = [step(10_000)],
-  from = "v1",
-  smokeChecks = 0,
-}: Shape = {}): Rollout {
-  const host = "h" as HostName;
-  const slots = Array.from({ length: n }, (_, i) => `h:${i + 1}` as SlotKey);
-  const release = from as ReleaseId | null;
-  return {
-    id: "r1" as RolloutId,
-    app: "shop" as Rollout["app"],
-    kind: "release",
-    release: "v2" as ReleaseId,
-    from: release,
-    plan: {
-      slots,
-      hosts: [host],
-      gateways: [host],
-      hostOf: Object.fromEntries(slots.map((slot) => [slot, host])),
-      steps,
-      maxUnavailable: u,
-      maxLoad: 2,
-      drain: seconds(30),
-      progressDeadline: minutes(10),
-      healthyWithin: seconds(60),
-      smokeChecks,
-      passive: false,
-      hooks: { before: false, after: false, onAbort: false },
-    },
-    generation: generation(0),
-    phase: { name: "staging", fetched: false, staged: [], hooked: false },
-    routing: { canary: [], stable: release === null ? [] : slots, share: NOTHING },
-    unsettled: false,
-    change: null,
-    slots: Object.fromEntries(slots.map((slot) => [slot, { at: "settled", release }])),
-    step: 0,
-    paused: null,
-    aborted: null,
-    startedAt: instant(1_000_000),
-    endedAt: null,
-    progressAt: instant(1_000_000),
-    because: "",
-    cut: 0,
-    orderTaken: 0,
-  };
-}
 
 const order = (world: World, kind: "pause" | "resume" | "abort" | "promote"): void => {
   const given =
