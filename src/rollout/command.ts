@@ -45,16 +45,14 @@ function promote(rollout: Rollout, to: "next" | "full" | { readonly share: numbe
     return refuse(rollout, `it is at ${formatShare(current.share)} already; \`abort\` goes back`);
   }
   const jump: Step = { share, bake: millis(0), approve: share < EVERYTHING };
-  const done = rollout.plan.steps.slice(0, rollout.step + 1).map(withoutWaiting);
+  const done = rollout.plan.steps.slice(0, rollout.step + 1).filter((step) => step.share < share);
   const rest = rollout.plan.steps.slice(rollout.step + 1).filter((step) => step.share > share);
-  const steps = [...done.filter((step) => step.share < share), jump, ...rest];
-  const step = Math.min(rollout.step, steps.length - 1);
+  const steps = [...done, jump, ...rest];
+  const step = done.length;
   const jumped: Rollout = { ...rollout, plan: { ...rollout.plan, steps }, step, paused: null };
   const holds = ["shifting", "baking", "approval"].includes(rollout.phase.name);
   return ok(holds ? enter(jumped, { name: "updating" }) : jumped);
 }
-
-const withoutWaiting = (step: Step): Step => ({ ...step, bake: millis(0), approve: false });
 
 function promoteNext(rollout: Rollout, now: Instant): Answer {
   const { phase } = rollout;
