@@ -1,0 +1,70 @@
+import type { Random } from "../base/random.ts";
+import type { Rollout } from "../model/rollout.ts";
+import { CALM, type Faults } from "./faults.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Bench, Harm } from "./harms.ts";
+import type { Scenario } from "./scenario.ts";
+import type { Timeline } from "./timeline.ts";
+import type { TrafficContext } from "./traffic.ts";
+
+/** One controller process: when it dies nothing reaches it any more, and it does nothing any more. */
+export interface Life {
+  readonly number: number;
+  alive: boolean;
+}
+
+/** What one controller reaches the world by. */
+export interface Line {
+  readonly context: Context;
+  readonly life: Life;
+}
+
+/** Separate streams, so that one more look does not change what a write meets. */
+export interface Dice {
+  readonly fate: Random;
+  readonly delay: Random;
+  readonly look: Random;
+  readonly events: Random;
+  readonly traffic: Random;
+}
+
+/** What the parts of the world share. */
+export interface Context {
+  readonly timeline: Timeline;
+  readonly scenario: Scenario;
+  readonly fleet: Fleet;
+  readonly dice: Dice;
+  readonly faults: Faults;
+  /** Faults happen until then. */
+  readonly faultsUntil: number;
+  /** Planted: hosts and gateways do not look at generations. */
+  readonly acceptStale: boolean;
+  readonly harms: Harm[];
+  /** null: nobody wants to read it. */
+  readonly trace: string[] | null;
+  /** As it is on disk. */
+  rollout: Rollout | null;
+  /** Requests that a stop cut after their drain deadline. */
+  cut: number;
+}
+
+export const faultsNow = (context: Context): Faults =>
+  context.timeline.now() < context.faultsUntil ? context.faults : CALM;
+
+export const benchOf = ({ fleet, timeline, scenario, rollout }: Context): Bench => ({
+  fleet,
+  drain: scenario.application.policy.drain,
+  now: timeline.now(),
+  rollout,
+});
+
+export const trafficOf = (context: Context): TrafficContext => ({
+  now: context.timeline.now(),
+  random: context.dice.traffic,
+  slow: faultsNow(context).slowRequest,
+});
+
+/** A line for whoever looks into a run; the text is only made if somebody does. */
+export function tell(context: Context, text: () => string): void {
+  context.trace?.push(`${String(context.timeline.now() % 10_000_000).padStart(8)} ${text()}`);
+}

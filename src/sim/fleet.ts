@@ -1,0 +1,157 @@
+import { poolOf, type Gateway, type Slot } from "../model/application.ts";
+import { generation, type Generation, type HostName, type ReleaseId, type SlotKey } from "../model/ids.ts";
+import { inRotation, type Routing, type RoutingTable } from "../model/routing.ts";
+import { NOTHING } from "../model/share.ts";
+import type { Behaviour, Scenario } from "./scenario.ts";
+
+/** Never. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+export interface SimHost {
+  readonly name: HostName;
+  /** It is off until then. */
+  downUntil: number;
+  /** It runs, but the controller cannot reach it until then. */
+  cutUntil: number;
+  readonly releases: Set<ReleaseId>;
+}
+
+export interface SimSlot {
+  readonly slot: Slot;
+  readonly host: SimHost;
+  generation: Generation;
+  /** The release that its link points to. */
+  link: ReleaseId | null;
+  /** Whether it is to run, over reboots too. */
+  intent: "up" | "down";
+  process: "running" | "stopped";
+  /** The release that the process was started from. */
+  running: ReleaseId | null;
+  behaviour: Behaviour;
+  restarts: number;
+  /** When the process answers, or will. */
+  servesFrom: number;
+  /** It has answered since it was last started. */
+  wasHealthy: boolean;
+  /** Smoke checks passed since it was last started. */
+  readonly passed: Set<number>;
+  /** One write at a time: the others wait. */
+  lockedUntil: number;
+  /** Grows with every process, so that what was meant for an earlier one does nothing. */
+  life: number;
+}
+
+export interface SimGateway {
+  readonly gateway: Gateway;
+  readonly host: SimHost;
+  /** nginx is dead until then. */
+  deadUntil: number;
+  /** The newest generation that wrote here. */
+  seen: Generation;
+  /** What nginx follows; null: nothing was ever installed. */
+  table: RoutingTable | null;
+  readonly prepared: Map<Generation, RoutingTable>;
+  readonly traffic: Map<SlotKey, Stream>;
+}
+
+/** One slot's requests from one gateway, after it left the rotation there. */
+export interface Stream {
+  /** When it left the rotation. */
+  readonly leftAt: number;
+  /** When the requests end that were in flight then. */
+  ends: readonly number[];
+}
+
+export interface Fleet {
+  readonly hosts: ReadonlyMap<HostName, SimHost>;
+  readonly slots: ReadonlyMap<SlotKey, SimSlot>;
+  readonly gateways: ReadonlyMap<HostName, SimGateway>;
+}
+
+/** The generation of everything that was written before the story begins. */
+export const BEFORE: Generation = generation(3);
+
+export function buildFleet({ application, stable }: Scenario): Fleet {
+  const pool = poolOf(application.hosts);
+  const hosts = new Map<HostName, SimHost>();
+  const hostOf = (name: HostName): SimHost => {
+    const host = hosts.get(name) ?? { name, downUntil: 0, cutUntil: 0, releases: new Set<ReleaseId>() };
+    hosts.set(name, host);
+    return host;
+  };
+  const slots = new Map(pool.map((slot) => [slot.key, buildSlot(slot, hostOf(slot.host), stable)]));
+  const routing: Routing = { canary: [], stable: pool.map((slot) => slot.key), share: NOTHING };
+  const table = stable === null ? null : { generation: BEFORE, routing };
+  const gateways = new Map(
+    application.gateways.map((gateway) => [gateway.name, buildGateway(gateway, hostOf(gateway.name), table)]),
+  );
+  if (stable !== null) for (const host of hosts.values()) host.releases.add(stable);
+  return { hosts, slots, gateways };
+}
+
+function buildSlot(slot: Slot, host: SimHost, stable: ReleaseId | null): SimSlot {
+  const runs = stable !== null;
+  return {
+    slot,
+    host,
+    generation: runs ? BEFORE : generation(0),
+    link: stable,
+    intent: runs ? "up" : "down",
+    process: runs ? "running" : "stopped",
+    running: stable,
+    behaviour: "good",
+    restarts: 0,
+    servesFrom: runs ? 0 : NEVER,
+    wasHealthy: runs,
+    passed: new Set(),
+    lockedUntil: 0,
+    life: 0,
+  };
+}
+
+function buildGateway(gateway: Gateway, host: SimHost, table: RoutingTable | null): SimGateway {
+  return {
+    gateway,
+    host,
+    deadUntil: 0,
+    seen: table?.generation ?? generation(0),
+    table,
+    prepared: new Map(),
+    traffic: new Map(),
+  };
+}
+
+/** The process answers requests now. */
+export const isServing = (slot: SimSlot, now: number): boolean =>
+  slot.process === "running" && slot.host.downUntil <= now && slot.servesFrom <= now;
+
+export const isAlive = (gateway: SimGateway, now: number): boolean =>
+  gateway.deadUntil <= now && gateway.host.downUntil <= now;
+
+export const isReachable = (host: SimHost, now: number): boolean =>
+  host.downUntil <= now && host.cutUntil <= now;
+
+/** The gateways whose routing has the slot in it, whatever anybody believes. */
+export function routedBy(fleet: Fleet, slot: SlotKey): readonly SimGateway[] {
+  return [...fleet.gateways.values()].filter(
+    ({ table }) => table !== null && inRotation(table.routing, slot),
+  );
+}
+
+/** For people: who serves whom. */
+export function routingText(routing: Routing | null): string {
+  if (routing === null) return "nothing";
+  const { canary, stable, share } = routing;
+  return `canary ${canary.join(",") || "-"} stable ${stable.join(",") || "-"} share ${share}`;
+}
+
+/** What runs where and who routes to whom, without times: the same for all ways to the same end. */
+export function describeFleet(fleet: Fleet): string {
+  const slots = [...fleet.slots.values()].map(
+    (slot) => `${slot.slot.key} ${slot.link} ${slot.process} ${slot.intent}`,
+  );
+  const gateways = [...fleet.gateways.values()].map(
+    ({ gateway, table }) => `${gateway.name} ${routingText(table?.routing ?? null)}`,
+  );
+  return [...slots, ...gateways].join("\n");
+}

@@ -1,0 +1,93 @@
+import { present } from "../base/assert.ts";
+import { appError } from "../base/errors.ts";
+import { ok } from "../base/result.ts";
+import { instant } from "../base/time.ts";
+import type { Gateway, Slot } from "../model/application.ts";
+import { generation, type Generation, type HostName } from "../model/ids.ts";
+import type { GatewayState, Observed } from "../model/observation.ts";
+import { DONE, refused, type Outcome } from "../model/outcome.ts";
+import type { RoutingTable } from "../model/routing.ts";
+import type { GatewayPort } from "../ports/gateway.ts";
+import { benchOf, faultsNow, tell, trafficOf, type Context, type Line } from "./context.ts";
+import { isAlive, routingText, type SimGateway } from "./fleet.ts";
+import { harmsOfSwitch } from "./harms.ts";
+import { deliver, look, type Effect } from "./network.ts";
+import { followRouting, inFlight } from "./traffic.ts";
+
+/** Gateways as one controller sees and writes them. */
+export function gatewayPort(line: Line): GatewayPort {
+  const { context } = line;
+  const memories = new Map<HostName, Observed<GatewayState>[]>();
+  const find = ({ name }: Gateway): SimGateway => present(context.fleet.gateways.get(name), name);
+  const write = (gateway: Gateway, name: string, effect: Effect): Promise<Outcome> =>
+    deliver(line, { name: `${name} ${gateway.name}`, host: find(gateway).host, effect });
+  return {
+    observe: (gateway, measure) => {
+      const sim = find(gateway);
+      const memory = memories.get(gateway.name) ?? [];
+      memories.set(gateway.name, memory);
+      const see = (): GatewayState => stateOf(context, sim, measure);
+      return look(line, { name: gateway.name, host: sim.host, see, memory });
+    },
+    prepare: (gateway, table) =>
+      write(gateway, `prepare@${table.generation}`, (finish) => {
+        finish(fenced(context, find(gateway), table.generation) ?? prepare(context, find(gateway), table));
+      }),
+    commit: (gateway, table) =>
+      write(gateway, `commit@${table.generation} ${routingText(table.routing)}`, (finish) => {
+        finish(fenced(context, find(gateway), table.generation) ?? commit(context, find(gateway), table));
+      }),
+    preview: ({ config }) => Promise.resolve(ok({ path: config, current: "", wanted: "", reload: false })),
+  };
+}
+
+function stateOf(context: Context, sim: SimGateway, measure: readonly Slot[]): GatewayState {
+  const traffic = trafficOf(context);
+  return {
+    running: isAlive(sim, traffic.now),
+    serving: isAlive(sim, traffic.now) && sim.table !== null,
+    generation: sim.table?.generation ?? generation(0),
+    routing: sim.table?.routing ?? null,
+    inFlight: Object.fromEntries(measure.map(({ key }) => [key, inFlight(sim, key, traffic)])),
+  };
+}
+
+/** Law 9: what has seen a newer generation refuses an older write. */
+function fenced(context: Context, sim: SimGateway, at: Generation): Outcome | null {
+  if (at >= sim.seen) return null;
+  const text = `${sim.gateway.name} has seen generation ${sim.seen}, this write is of ${at}`;
+  if (!context.acceptStale) {
+    return refused(appError("gateway.fenced", text, { hint: "another controller wrote here; look again" }));
+  }
+  tell(context, () => `! ${sim.gateway.name} accepts @${at} after @${sim.seen}`);
+  const what = `${sim.gateway.name} accepts a write at ${at} after one at ${sim.seen}`;
+  context.harms.push({ at: instant(context.timeline.now()), law: 9, what });
+  return null;
+}
+
+function prepare(context: Context, sim: SimGateway, table: RoutingTable): Outcome {
+  if (sim.table === null && !isAlive(sim, context.timeline.now())) {
+    return refused(appError("gateway.not-running", `${sim.gateway.name}: nginx does not run`));
+  }
+  if (context.dice.events.chance(faultsNow(context).prepareRefused)) {
+    return refused(appError("gateway.config", `${sim.gateway.name}: nginx -t refuses the config`));
+  }
+  sim.seen = table.generation;
+  sim.prepared.set(table.generation, table);
+  return DONE;
+}
+
+function commit(context: Context, sim: SimGateway, table: RoutingTable): Outcome {
+  const prepared = sim.prepared.get(table.generation);
+  if (prepared === undefined) {
+    return refused(appError("gateway.config", `${sim.gateway.name}: ${table.generation} was not prepared`));
+  }
+  sim.seen = table.generation;
+  if (sim.table?.generation === table.generation) return DONE;
+  context.harms.push(...harmsOfSwitch(sim, prepared.routing, benchOf(context)));
+  followRouting(sim, prepared.routing, trafficOf(context));
+  sim.table = prepared;
+  sim.prepared.clear();
+  sim.prepared.set(prepared.generation, prepared);
+  return DONE;
+}

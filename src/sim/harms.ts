@@ -1,0 +1,142 @@
+import { instant, type Instant } from "../base/time.ts";
+import type { Rollout } from "../model/rollout.ts";
+import type { ReleaseId, SlotKey } from "../model/ids.ts";
+import { rotationSize, type Routing } from "../model/routing.ts";
+import { EVERYTHING } from "../model/share.ts";
+import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
+import { leftAt, pending } from "./traffic.ts";
+
+/** A law that was broken in the world itself, whatever the controller believes. */
+export interface Harm {
+  readonly at: Instant;
+  readonly law: number;
+  readonly what: string;
+}
+
+/** What judges: the fleet as it is, and the rollout as it is on disk. */
+export interface Bench {
+  readonly fleet: Fleet;
+  /** How long requests in flight are waited for. */
+  readonly drain: number;
+  readonly now: number;
+  readonly rollout: Rollout | null;
+}
+
+const harm = (now: number, law: number, what: string): Harm => ({ at: instant(now), law, what });
+
+/** A slot is about to be stopped by a write. */
+export function harmsOfStop(slot: SimSlot, { fleet, now, drain }: Bench): readonly Harm[] {
+  const key = slot.slot.key;
+  const harms = routedBy(fleet, key).map(({ gateway }) =>
+    harm(now, 1, `${key} is stopped while ${gateway.name} routes to it`),
+  );
+  for (const gateway of fleet.gateways.values()) {
+    const lost = pending(gateway, key, now);
+    const drained = now - leftAt(gateway, key);
+    if (slot.process === "stopped" || lost === 0 || drained >= drain) continue;
+    const what = `${key} is stopped with ${lost} requests from ${gateway.gateway.name} in flight`;
+    harms.push(harm(now, 1, `${what}, ${drained} ms after it left`));
+  }
+  return harms;
+}
+
+/** A gateway is about to follow another routing. */
+export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: Bench): readonly Harm[] {
+  return [
+    ...carriers(gateway, next, bench),
+    ...rotation(gateway, next, bench),
+    ...loads(gateway, next, bench),
+    ...members(gateway, next, bench),
+    ...returns(gateway, next, bench),
+  ];
+}
+
+/** Law 4: every role that has traffic has a slot. */
+function carriers({ gateway }: SimGateway, next: Routing, { now }: Bench): readonly Harm[] {
+  if (next.share > 0 && next.canary.length === 0) {
+    return [harm(now, 4, `${gateway.name} gives ${next.share} to a canary without a slot`)];
+  }
+  if (next.share < EVERYTHING && next.stable.length === 0 && next.canary.length > 0) {
+    return [harm(now, 4, `${gateway.name} gives ${EVERYTHING - next.share} to a stable without a slot`)];
+  }
+  return [];
+}
+
+/** Law 5: never fewer than N−u in rotation because of us; going back, at least somebody. */
+function rotation({ gateway, table }: SimGateway, next: Routing, { now, rollout }: Bench): readonly Harm[] {
+  const before = table === null ? 0 : rotationSize(table.routing);
+  if (rollout === null || before === 0) return [];
+  const size = rotationSize(next);
+  const isBack = rollout.aborted !== null;
+  const least = isBack ? 1 : rollout.plan.slots.length - rollout.plan.maxUnavailable;
+  if (size >= least || size >= before || (isBack && rollout.from === null)) return [];
+  return [
+    harm(now, 5, `${gateway.name} is left with ${size} slots in rotation, at least ${least} must stay`),
+  ];
+}
+
+/** Law 4: no slot is planned above 1/(N−u), going back above maxLoad/N. */
+function loads({ gateway, table }: SimGateway, next: Routing, { now, rollout }: Bench): readonly Harm[] {
+  if (rollout === null || table === null || rollout.from === null) return [];
+  const n = rollout.plan.slots.length;
+  const forward = 1 / (n - rollout.plan.maxUnavailable);
+  const limit = rollout.aborted === null ? forward : Math.max(forward, rollout.plan.maxLoad / n);
+  const share = next.share / EVERYTHING;
+  const load = Math.max(perSlot(share, next.canary), perSlot(1 - share, next.stable));
+  if (load <= limit + 2 / EVERYTHING) return [];
+  const what = `${gateway.name} plans ${load.toFixed(4)} of all on one slot, limit ${limit.toFixed(4)}`;
+  return [harm(now, 4, what)];
+}
+
+const perSlot = (share: number, slots: readonly SlotKey[]): number =>
+  slots.length === 0 ? 0 : share / slots.length;
+
+/** A slot that joins runs its role's release, was healthy, and passed its smoke checks if it is a canary. */
+function members({ gateway, table }: SimGateway, next: Routing, bench: Bench): readonly Harm[] {
+  const { fleet, now, rollout } = bench;
+  const before = table?.routing;
+  const isNew = (key: SlotKey): boolean =>
+    before === undefined || !(before.canary.includes(key) || before.stable.includes(key));
+  const harms: Harm[] = [];
+  for (const key of [...next.canary, ...next.stable]) {
+    const slot = fleet.slots.get(key);
+    if (slot === undefined) continue;
+    const role = roleOf(next, key, rollout);
+    const runs = slot.running ?? slot.link;
+    if (rollout !== null && role !== null && runs !== role) {
+      harms.push(harm(now, 4, `${gateway.name} has ${key} for ${role}, and it runs ${runs}`));
+    }
+    if (isNew(key) && slot.intent === "down") {
+      harms.push(harm(now, 4, `${gateway.name} takes in ${key}, which is stopped`));
+    } else if (isNew(key) && !slot.wasHealthy) {
+      harms.push(harm(now, 4, `${gateway.name} takes in ${key}, which was never healthy`));
+    }
+    harms.push(...unsmoked(slot, next, bench));
+  }
+  return harms;
+}
+
+function roleOf(routing: Routing, key: SlotKey, rollout: Rollout | null): ReleaseId | null {
+  if (rollout === null) return null;
+  if (routing.canary.includes(key)) return rollout.release;
+  const isOver = rollout.aborted === null && routing.canary.length === 0 && rollout.routing.share > 0;
+  return isOver ? rollout.release : rollout.from;
+}
+
+function unsmoked(slot: SimSlot, next: Routing, { now, rollout }: Bench): readonly Harm[] {
+  const key = slot.slot.key;
+  if (rollout === null || rollout.aborted !== null || !next.canary.includes(key)) return [];
+  for (let index = 0; index < rollout.plan.smokeChecks; index += 1) {
+    if (!slot.passed.has(index)) return [harm(now, 4, `${key} serves without its smoke check ${index}`)];
+  }
+  return [];
+}
+
+/** Law 12: a share goes down only when going back, or at the end, when all run the canary. */
+function returns({ gateway, table }: SimGateway, next: Routing, { now, rollout }: Bench): readonly Harm[] {
+  const before = table?.routing;
+  if (rollout === null || before === undefined || rollout.aborted !== null) return [];
+  if (next.share >= before.share || next.canary.length === 0) return [];
+  const what = `${gateway.name} takes users back from the canary: ${before.share} → ${next.share}`;
+  return [harm(now, 12, what)];
+}

@@ -1,0 +1,154 @@
+import { instant } from "../base/time.ts";
+import { inRotation, sameRouting } from "../model/routing.ts";
+import { isEnded, type PhaseName, type Rollout, type SlotCourse } from "../model/rollout.ts";
+import type { SlotKey } from "../model/ids.ts";
+import { routedBy, routingText, type Fleet, type SimSlot } from "./fleet.ts";
+import type { Harm } from "./harms.ts";
+
+/** The truth that a decision is held against. */
+export interface Truth {
+  readonly fleet: Fleet;
+  readonly now: number;
+}
+
+interface Step {
+  readonly truth: Truth;
+  readonly before: Rollout;
+  readonly after: Rollout;
+}
+
+/** The laws that a step from one persisted state to the next breaks, held against what is really there. */
+export function check(truth: Truth, before: Rollout | null, after: Rollout): readonly Harm[] {
+  if (before === null) return [];
+  const step: Step = { truth, before, after };
+  const at = instant(truth.now);
+  return RULES.flatMap(([law, rule]) => rule(step).map((what) => ({ at, law, what })));
+}
+
+type Rule = (step: Step) => readonly string[];
+
+/** Law 2: what the rollout takes for confirmed is so on every gateway. */
+const routingIsTrue: Rule = ({ truth, before, after }) => {
+  if (before.change === null || after.change !== null) return [];
+  if (sameRouting(before.routing, after.routing) || isEnded(after)) return [];
+  return [...truth.fleet.gateways.values()]
+    .filter(({ table }) => table === null || !sameRouting(table.routing, after.routing))
+    .map(({ gateway, table }) => {
+      return `${gateway.name} is taken for ${routingText(after.routing)} and has ${routingText(table?.routing ?? null)}`;
+    });
+};
+
+/** Law 1 and 2: what a slot's course says was seen is true. */
+const courseIsTrue: Rule = ({ truth, before, after }) =>
+  after.plan.slots.flatMap((key) => {
+    const slot = truth.fleet.slots.get(key);
+    const from = before.slots[key];
+    const to = after.slots[key];
+    if (slot === undefined || from === undefined || to === undefined || from.at === to.at) return [];
+    const broken = CLAIMS[to.at]?.({ slot, from, to, truth, after }) ?? null;
+    return broken === null ? [] : [`${key} is ${to.at}, and ${broken}`];
+  });
+
+interface Claim {
+  readonly slot: SimSlot;
+  readonly from: SlotCourse;
+  readonly to: SlotCourse;
+  readonly truth: Truth;
+  readonly after: Rollout;
+}
+
+/** For each state that a slot enters: what must be so in the world. */
+const CLAIMS: Partial<Record<SlotCourse["at"], (claim: Claim) => string | null>> = {
+  draining: ({ slot, truth }) => stillRouted(truth, slot.slot.key),
+  stopping: ({ slot, truth, from }) => (from.at === "draining" ? stillRouted(truth, slot.slot.key) : null),
+  switching: ({ slot }) => (slot.intent === "up" ? "it is to run" : null),
+  starting: ({ slot, to }) =>
+    "target" in to && slot.link !== to.target ? `it points to ${slot.link}` : null,
+  checking: ({ slot }) => (slot.intent === "down" ? "it was not started" : null),
+  settled: ({ slot, to, from, truth }) => {
+    if (to.at !== "settled" || to.release === null || from.at !== "joining") return null;
+    if (slot.link !== to.release) return `it points to ${slot.link}`;
+    const missing = [...truth.fleet.gateways.values()].find(
+      ({ table }) => table === null || !inRotation(table.routing, slot.slot.key),
+    );
+    return missing === undefined ? null : `${missing.gateway.name} does not route to it`;
+  },
+};
+
+function stillRouted({ fleet }: Truth, key: SlotKey): string | null {
+  const [gateway] = routedBy(fleet, key);
+  return gateway === undefined ? null : `${gateway.gateway.name} routes to it`;
+}
+
+/** Law 6: an end is an end; a stuck rollout can be taken up by an operator only. */
+const endIsEnd: Rule = ({ before, after }) => {
+  const { name } = before.phase;
+  if (!isEnded(before) || before === after) return [];
+  if (name === "stuck" && after.phase.name === "aborting") return [];
+  return sameButOrder(before, after) ? [] : [`a rollout that was ${name} became ${after.phase.name}`];
+};
+
+const sameButOrder = (before: Rollout, after: Rollout): boolean =>
+  before.phase === after.phase && before.generation === after.generation;
+
+/** Law 9: generations only grow, by the writes that are given one. */
+const generationsGrow: Rule = ({ before, after }) =>
+  after.generation < before.generation ? [`generation ${before.generation} → ${after.generation}`] : [];
+
+const ANY_END: readonly PhaseName[] = ["aborting", "rolled-back", "superseded", "stuck"];
+const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
+  staging: ["updating", ...ANY_END],
+  updating: ["shifting", "baking", "approval", "finishing", "completed", ...ANY_END],
+  shifting: ["updating", "baking", "approval", "finishing", "completed", ...ANY_END],
+  baking: ["updating", "shifting", "approval", "finishing", "completed", ...ANY_END],
+  approval: ["updating", "shifting", "finishing", "completed", ...ANY_END],
+  finishing: ["completed", ...ANY_END],
+  aborting: ["rolled-back", "superseded", "stuck"],
+  completed: [],
+  "rolled-back": [],
+  superseded: [],
+  stuck: ["aborting", "rolled-back", "superseded"],
+};
+
+/** Law 6: phases follow each other as the diagram says. */
+const phasesFollow: Rule = ({ before, after }) => {
+  const from = before.phase.name;
+  const to = after.phase.name;
+  return from === to || NEXT[from].includes(to) ? [] : [`${from} → ${to}`];
+};
+
+/** Law 10: an end is what it says. */
+const endIsTrue: Rule = ({ truth, before, after }) => {
+  if (isEnded(before)) return [];
+  const { name } = after.phase;
+  if (name !== "completed" && name !== "rolled-back") return [];
+  const release = name === "completed" ? after.release : after.from;
+  const wrong = [...truth.fleet.slots.values()].filter(
+    (slot) => slot.link !== release || slot.intent !== (release === null ? "down" : "up"),
+  );
+  const apart = [...truth.fleet.gateways.values()].filter(
+    ({ table }) =>
+      release !== null &&
+      (table?.routing.stable.length !== truth.fleet.slots.size || table.routing.share !== 0),
+  );
+  return [
+    ...wrong.map((slot) => `${name}, but ${slot.slot.key} points to ${slot.link}, to be ${slot.intent}`),
+    ...apart.map(
+      ({ gateway, table }) => `${name}, but ${gateway.name} routes ${routingText(table?.routing ?? null)}`,
+    ),
+  ];
+};
+
+/** Law 6: who goes back does not go forward again. */
+const backStaysBack: Rule = ({ before, after }) =>
+  before.aborted !== null && after.aborted === null ? ["an aborted rollout goes forward again"] : [];
+
+const RULES: readonly (readonly [number, Rule])[] = [
+  [2, routingIsTrue],
+  [1, courseIsTrue],
+  [6, endIsEnd],
+  [6, phasesFollow],
+  [6, backStaysBack],
+  [9, generationsGrow],
+  [10, endIsTrue],
+];

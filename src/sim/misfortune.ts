@@ -1,0 +1,40 @@
+import { seededRandom } from "../base/random.ts";
+import { tell, type Context } from "./context.ts";
+import type { FaultName } from "./faults.ts";
+import { crash, reboot } from "./process.ts";
+
+type Strike = (
+  context: Context,
+  roll: { pick<T>(items: readonly T[]): T; int(a: number, b: number): number },
+) => void;
+
+/** What happens to the fleet by itself. */
+const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
+  slotCrashes: (context, roll) => crash(context, roll.pick([...context.fleet.slots.values()])),
+  reboots: (context, roll) => {
+    const host = roll.pick([...context.fleet.hosts.values()]);
+    reboot(context, host, context.timeline.now() + roll.int(2000, 20_000));
+  },
+  nginxDeaths: (context, roll) => {
+    const gateway = roll.pick([...context.fleet.gateways.values()]);
+    tell(context, () => `* nginx dies on ${gateway.gateway.name}`);
+    gateway.deadUntil = context.timeline.now() + roll.int(500, 15_000);
+  },
+  partitions: (context, roll) => {
+    const host = roll.pick([...context.fleet.hosts.values()]);
+    tell(context, () => `* ${host.name} cannot be reached`);
+    host.cutUntil = context.timeline.now() + roll.int(500, 20_000);
+  },
+};
+
+/** Puts each into the time that the seed has for it. */
+export function arrangeMisfortune(context: Context, seed: number): void {
+  const random = seededRandom(seed ^ 0x0bad_1ac5);
+  const start = context.timeline.now();
+  const span = context.faultsUntil - start;
+  for (const [name, strike] of Object.entries(STRIKES)) {
+    for (let count = context.faults[name as FaultName]; count > 0; count -= 1) {
+      context.timeline.in(random.int(0, span), () => strike(context, random));
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { present } from "../base/assert.ts";
+import { appError } from "../base/errors.ts";
+import { err, ok } from "../base/result.ts";
+import { instant } from "../base/time.ts";
+import { DONE, refused } from "../model/outcome.ts";
+import { NO_TRAFFIC, type Traffic } from "../model/traffic.ts";
+import type { Artifact, ArtifactPort } from "../ports/artifact.ts";
+import type { Clock, Ids } from "../ports/clock.ts";
+import type { HookPort, ProbePort } from "../ports/probe.ts";
+import type { TelemetryPort, TrafficSecond } from "../ports/telemetry.ts";
+import type { ReleaseId } from "../model/ids.ts";
+import { faultsNow, tell, type Line } from "./context.ts";
+import { isReachable, isServing } from "./fleet.ts";
+import { answer, deliver } from "./network.ts";
+import { healthOf } from "./process.ts";
+
+/** Sleeps until the world's time is there. */
+export function clock({ context: { timeline }, life }: Line): Clock {
+  return {
+    now: () => timeline.now(),
+    sleep: (until, signal) =>
+      new Promise((resolve) => {
+        if (!life.alive) return;
+        if (signal.aborted) return resolve();
+        const rise = (): void => {
+          signal.removeEventListener("abort", rise);
+          if (!life.alive) return;
+          timeline.wake();
+          resolve();
+        };
+        signal.addEventListener("abort", rise);
+        timeline.at(until, rise);
+      }),
+  };
+}
+
+export function ids(prefix: string): Ids {
+  let count = 0;
+  return { next: () => `${prefix}-${String((count += 1)).padStart(4, "0")}` };
+}
+
+export function artifactPort(line: Line): ArtifactPort {
+  const { context } = line;
+  const { fleet, dice } = context;
+  const releasesOf = (name: Parameters<ArtifactPort["installed"]>[0]): Set<ReleaseId> =>
+    present(fleet.hosts.get(name), name).releases;
+  return {
+    fetch: (release, { onProgress }) =>
+      answer(line, dice.delay.int(50, 500), () => {
+        onProgress({ received: 1000, total: 1000 });
+        if (dice.events.chance(faultsNow(context).fetchFails)) {
+          return err(appError("artifact.unreachable", `${release}: connection reset`, { hint: "try again" }));
+        }
+        return ok(artifactOf(release));
+      }),
+    stage: (name, artifact) =>
+      deliver(line, {
+        name: `stage ${artifact.release} ${name}`,
+        host: present(fleet.hosts.get(name), name),
+        effect: (finish) => {
+          if (dice.events.chance(faultsNow(context).diskFull)) {
+            return finish(refused(appError("host.disk", `${name}: no space left on the disk`)));
+          }
+          releasesOf(name).add(artifact.release);
+          finish(DONE);
+        },
+      }),
+    installed: (name) => answer(line, 5, () => ok([...releasesOf(name)])),
+    prune: () => answer(line, 5, () => DONE),
+  };
+}
+
+const artifactOf = (release: ReleaseId): Artifact => ({
+  release,
+  digest: "0".repeat(64),
+  tar: `/nowhere/${release}.tar`,
+  bytes: 1000,
+  entries: 10,
+});
+
+export function probePort(line: Line): ProbePort {
+  const { context } = line;
+  const { fleet, dice, timeline } = context;
+  return {
+    health: ({ key }) =>
+      answer(line, 3, () => {
+        const slot = present(fleet.slots.get(key), key);
+        if (!isReachable(slot.host, timeline.now())) return { healthy: false, answer: "no answer within 2s" };
+        if (dice.look.chance(faultsNow(context).healthFlaps)) return { healthy: false, answer: "502" };
+        const health = healthOf(slot, timeline.now());
+        if (health.healthy) slot.wasHealthy = true;
+        return health;
+      }),
+    smoke: ({ key }, release, index) => {
+      const slot = present(fleet.slots.get(key), key);
+      const name = `smoke ${index} of ${release} on ${key}`;
+      const effect = (finish: Parameters<Parameters<typeof deliver>[1]["effect"]>[0]): void => {
+        const flaps = dice.events.chance(faultsNow(context).smokeFlaps);
+        const works = isServing(slot, timeline.now()) && slot.running === release && !flaps;
+        if (!works || slot.behaviour === "fails-smoke") {
+          return finish(refused(appError("slot.smoke", `${key}: GET /login → 500`)));
+        }
+        slot.passed.add(index);
+        finish(DONE);
+      };
+      return deliver(line, { name, host: slot.host, effect });
+    },
+  };
+}
+
+export function hookPort(line: Line): HookPort {
+  const { context } = line;
+  const { dice } = context;
+  return {
+    run: (hook) =>
+      answer(line, dice.delay.int(20, 200), () => {
+        const fails = dice.events.chance(faultsNow(context).hookFails);
+        tell(context, () => `. hook ${hook}: ${fails ? "fails" : "done"}`);
+        return fails ? refused(appError("hook.failed", `${hook} exited with 1`)) : DONE;
+      }),
+  };
+}
+
+/** Each gateway logs ten requests a second, all of them good. */
+const SECOND: Traffic = { ...NO_TRAFFIC, requests: 10, latency: { 150: 10 } };
+const MOST_SECONDS = 30;
+
+export function telemetryPort(line: Line): TelemetryPort {
+  const { context } = line;
+  return {
+    open: (_gateway, back) => answer(line, 5, () => ok(String(Math.floor(back / 1000)))),
+    read: (_gateway, cursor) =>
+      answer(line, 5, () => {
+        const until = Math.floor(instant(context.timeline.now()) / 1000);
+        const from = Math.max(Number(cursor), until - MOST_SECONDS);
+        const seconds: TrafficSecond[] = [];
+        for (let second = from; second < until; second += 1) seconds.push({ second, traffic: SECOND });
+        return ok({ cursor: String(until), seconds, lostBytes: 0 });
+      }),
+  };
+}

@@ -1,0 +1,224 @@
+import { seededRandom, type Random } from "../base/random.ts";
+import { millis, seconds } from "../base/time.ts";
+import type { Application, Gateway, Host, Policy, Slot, SmokeCheck, Step } from "../model/application.ts";
+import { slotKey, type AppName, type HostName, type ReleaseId } from "../model/ids.ts";
+import { basisPoints } from "../model/share.ts";
+
+/** How a release behaves once it is started. */
+export type Behaviour =
+  | "good"
+  /** Healthy, but only after seconds. */
+  | "slow"
+  | "never-listens"
+  | "unhealthy"
+  | "fails-smoke"
+  /** Exits at once, each time that it is started. */
+  | "crashes-at-start"
+  /** Exits now and then. */
+  | "crashes-at-random";
+
+export const BEHAVIOURS: readonly Behaviour[] = [
+  "good",
+  "slow",
+  "never-listens",
+  "unhealthy",
+  "fails-smoke",
+  "crashes-at-start",
+  "crashes-at-random",
+];
+
+/** The installation and the releases that a seed stands for. */
+export interface Scenario {
+  readonly application: Application;
+  /** What runs at the start; null: nothing ran before. */
+  readonly stable: ReleaseId | null;
+  readonly canary: ReleaseId;
+  readonly behaviours: Readonly<Record<ReleaseId, Behaviour>>;
+  /** A bad release may be bad on some hosts only; null: everywhere. */
+  readonly badOn: HostName | null;
+  /** The supervisor restarts what exits. */
+  readonly supervised: boolean;
+}
+
+export interface Shape {
+  readonly hosts: number;
+  readonly slotsPerHost: number;
+  readonly gateways: number;
+  readonly steps: readonly Step[];
+  readonly maxUnavailable: number;
+  readonly smokeChecks: number;
+  readonly hooks: boolean;
+}
+
+const release = (text: string): ReleaseId => text as ReleaseId;
+const STABLE = release("v1");
+const CANARY = release("v2");
+
+const step = (share: number, bake = 0, approve = false): Step => ({
+  share: basisPoints(share),
+  bake: seconds(bake),
+  approve,
+});
+
+/** One host, two slots, straight to everything: the hand procedure. */
+export const SMOOTH: Shape = {
+  hosts: 1,
+  slotsPerHost: 2,
+  gateways: 1,
+  steps: [step(10_000)],
+  maxUnavailable: 1,
+  smokeChecks: 1,
+  hooks: false,
+};
+
+const STEPS: readonly (readonly Step[])[] = [
+  [step(10_000)],
+  [step(500, 2), step(2500, 2), step(10_000)],
+  [step(0), step(5000, 3), step(10_000)],
+  [step(2500, 1, true), step(10_000)],
+  [step(3333), step(6667), step(10_000, 2)],
+];
+
+export function drawShape(random: Random): Shape {
+  const hosts = random.pick([1, 1, 2, 2, 3]);
+  const slotsPerHost = hosts === 1 ? random.pick([2, 2, 3, 4]) : random.pick([1, 1, 2]);
+  const total = hosts * slotsPerHost;
+  return {
+    hosts,
+    slotsPerHost,
+    gateways: random.pick(hosts === 1 ? [1, 1, 2] : [1, 2, 2]),
+    steps: random.pick(STEPS),
+    maxUnavailable: random.int(1, Math.max(1, Math.floor(total / 2))),
+    smokeChecks: random.int(0, 2),
+    hooks: random.chance(0.3),
+  };
+}
+
+export function scenarioOf(shape: Shape, parts: Partial<Omit<Scenario, "application">> = {}): Scenario {
+  return {
+    application: applicationOf(shape),
+    stable: STABLE,
+    canary: CANARY,
+    behaviours: { [STABLE]: "good", [CANARY]: "good" },
+    badOn: null,
+    supervised: true,
+    ...parts,
+  };
+}
+
+export function drawScenario(seed: number): Scenario {
+  const random = seededRandom(seed ^ 0x0b5e_55ed);
+  const shape = drawShape(random);
+  const isGood = random.chance(0.6);
+  const behaviour = isGood ? "good" : random.pick(BEHAVIOURS);
+  const first = random.chance(0.07);
+  const badOn = random.chance(0.3) ? hostNameOf(random.int(0, shape.hosts - 1)) : null;
+  return scenarioOf(shape, {
+    stable: first ? null : STABLE,
+    behaviours: { [STABLE]: random.chance(0.95) ? "good" : "crashes-at-random", [CANARY]: behaviour },
+    badOn,
+    supervised: random.chance(0.8),
+  });
+}
+
+const hostNameOf = (index: number): HostName => `web${index + 1}` as HostName;
+/** A gateway beside the slots where there is a host for it, as is usual; else on a machine of its own. */
+const gatewayNameOf = (index: number, hosts: number): HostName =>
+  index < hosts ? hostNameOf(index) : (`edge${index + 1}` as HostName);
+
+function applicationOf(shape: Shape): Application {
+  const hosts = Array.from({ length: shape.hosts }, (_, i) => hostOf(i, shape.slotsPerHost));
+  return {
+    name: "shop" as AppName,
+    artifact: {
+      url: "https://version.example.com/shop-{release}.tar.gz",
+      sha256: null,
+      keep: 3,
+      maxBytes: 1e9,
+      maxEntries: 1e5,
+    },
+    hosts,
+    sshConfig: null,
+    shared: [],
+    run: {
+      kind: "command",
+      command: "node server.js",
+      env: {},
+      user: null,
+      stop: { signal: "SIGTERM", timeout: seconds(2) },
+    },
+    health: {
+      probe: { kind: "tcp" },
+      every: millis(500),
+      timeout: seconds(2),
+      within: seconds(6),
+    },
+    smoke: Array.from({ length: shape.smokeChecks }, smokeCheck),
+    gateways: Array.from({ length: shape.gateways }, (_, i) => gatewayOf(gatewayNameOf(i, shape.hosts))),
+    gateway: {
+      mode: "server",
+      passive: false,
+      serverName: ["shop.example.com"],
+      connectTimeout: seconds(1),
+      readTimeout: seconds(60),
+      split: "users",
+      key: { by: "auto" },
+      rules: [],
+    },
+    policy: policyOf(shape),
+    hooks: {
+      beforeRelease: shape.hooks ? "./migrate.sh" : null,
+      afterRelease: shape.hooks ? "./tell.sh" : null,
+      onAbort: shape.hooks ? "./undo.sh" : null,
+    },
+    state: "/nowhere",
+    directory: "/nowhere",
+  };
+}
+
+const policyOf = (shape: Shape): Policy => ({
+  steps: shape.steps,
+  maxUnavailable: shape.maxUnavailable,
+  maxLoad: 2,
+  drain: seconds(3),
+  progressDeadline: seconds(60),
+});
+
+const smokeCheck = (): SmokeCheck => ({
+  kind: "http",
+  path: "/login",
+  status: 200,
+  contains: null,
+  timeout: seconds(5),
+});
+
+function hostOf(index: number, slots: number): Host {
+  const name = hostNameOf(index);
+  return {
+    name,
+    address: "local",
+    root: "/srv/shop",
+    slots: Array.from({ length: slots }, (_, i) => slotOf(name, 8001 + i)),
+  };
+}
+
+const slotOf = (host: HostName, port: number): Slot => ({
+  key: slotKey(host, port),
+  host,
+  port,
+  dir: `/srv/shop/slots/${port}`,
+  address: host,
+});
+
+function gatewayOf(name: HostName): Gateway {
+  return {
+    name,
+    address: "local",
+    config: "/etc/nginx/conf.d/shop.conf",
+    main: "/etc/nginx/nginx.conf",
+    nginx: "nginx",
+    listen: ["80"],
+    state: "/var/lib/glidepath",
+    log: "/var/log/nginx/shop.log",
+  };
+}

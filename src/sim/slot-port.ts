@@ -1,0 +1,132 @@
+import { appError, type AppError } from "../base/errors.ts";
+import { present } from "../base/assert.ts";
+import { DONE, refused, type Outcome } from "../model/outcome.ts";
+import { instant } from "../base/time.ts";
+import type { Generation, HostName, SlotKey } from "../model/ids.ts";
+import type { Observed, SlotState } from "../model/observation.ts";
+import type { SlotPort } from "../ports/slot.ts";
+import type { Slot } from "../model/application.ts";
+import { faultsNow, tell, type Context, type Line } from "./context.ts";
+import type { SimSlot } from "./fleet.ts";
+import { deliver, look, type Effect } from "./network.ts";
+import { boot, halt } from "./process.ts";
+
+type Seen = ReadonlyMap<SlotKey, SlotState>;
+
+/** Slots as one controller sees and writes them. */
+export function slotPort(line: Line): SlotPort {
+  const { context } = line;
+  const memories = new Map<HostName, Observed<Seen>[]>();
+  const find = (slot: Slot): SimSlot => present(context.fleet.slots.get(slot.key), slot.key);
+  const write = (slot: Slot, name: string, effect: Effect): Promise<Outcome> =>
+    deliver(line, { name: `${name} ${slot.key}`, host: find(slot).host, effect });
+  return {
+    observe: async (name, slots) => {
+      const host = present(context.fleet.hosts.get(name), name);
+      const memory = memories.get(name) ?? [];
+      memories.set(name, memory);
+      const see = (): Seen => new Map(slots.map((slot) => [slot.key, stateOf(find(slot))]));
+      const seen = await look(line, { name, host, see, memory });
+      return new Map(slots.map((slot) => [slot.key, part(seen, slot.key)]));
+    },
+    stop: (slot, at) =>
+      write(slot, `stop@${at}`, (finish) => {
+        stop(context, find(slot), { at, finish });
+      }),
+    switch: (slot, release, at) =>
+      write(slot, `switch@${at} ${release}`, (finish) => {
+        whenFree(context, find(slot), (sim) => {
+          finish(fenced(context, sim, at) ?? relink(sim, release, at));
+        });
+      }),
+    start: (slot, at) =>
+      write(slot, `start@${at}`, (finish) => {
+        whenFree(context, find(slot), (sim) => {
+          finish(fenced(context, sim, at) ?? start(context, sim, at));
+        });
+      }),
+    logTail: () => Promise.resolve(""),
+  };
+}
+
+const stateOf = ({ generation, link, process, restarts }: SimSlot): SlotState => ({
+  generation,
+  release: link,
+  process,
+  restarts,
+});
+
+function part(seen: Observed<Seen>, key: SlotKey): Observed<SlotState> {
+  if (!seen.known) return seen;
+  const value = seen.value.get(key);
+  if (value === undefined) return { known: false, at: seen.at, why: `${key} was not looked at` };
+  return { known: true, at: seen.at, value };
+}
+
+/** One write at a time holds the slot's lock. */
+function whenFree(context: Context, slot: SimSlot, run: (slot: SimSlot) => void): void {
+  const { timeline } = context;
+  if (slot.lockedUntil <= timeline.now()) run(slot);
+  else timeline.at(slot.lockedUntil, () => whenFree(context, slot, run));
+}
+
+interface Stop {
+  readonly at: Generation;
+  readonly finish: (outcome: Outcome) => void;
+}
+
+function stop(context: Context, slot: SimSlot, { at, finish }: Stop): void {
+  whenFree(context, slot, (sim) => {
+    const refusal = fenced(context, sim, at);
+    if (refusal !== null) return finish(refusal);
+    sim.generation = at;
+    halt(context, sim, () => finish(DONE));
+  });
+}
+
+/** Law 9: what has seen a newer generation refuses an older write. */
+function fenced(context: Context, slot: SimSlot, at: Generation): Outcome | null {
+  if (at >= slot.generation) return null;
+  if (!context.acceptStale) return refused(tooOld(slot, at));
+  tell(context, () => `! ${slot.slot.key} accepts @${at} after @${slot.generation}`);
+  const what = `${slot.slot.key} accepts a write at ${at} after one at ${slot.generation}`;
+  context.harms.push({ at: instant(context.timeline.now()), law: 9, what });
+  return null;
+}
+
+const tooOld = (slot: SimSlot, at: Generation): AppError =>
+  appError("slot.fenced", `${slot.slot.key} has seen generation ${slot.generation}, this write is of ${at}`, {
+    hint: "another controller wrote here; look again",
+  });
+
+function relink(slot: SimSlot, release: SimSlot["link"], at: Generation): Outcome {
+  if (slot.process === "running") {
+    return refused(appError("slot.busy", `${slot.slot.key} runs; it is switched when stopped`));
+  }
+  if (release !== null && !slot.host.releases.has(release)) {
+    return refused(appError("release.unknown", `${release} is not unpacked on ${slot.host.name}`));
+  }
+  slot.generation = at;
+  slot.link = release;
+  return DONE;
+}
+
+function start(context: Context, slot: SimSlot, at: Generation): Outcome {
+  if (slot.link === null) return refused(appError("slot.start", `${slot.slot.key} points to no release`));
+  if (slot.process === "running" && slot.intent === "up") {
+    slot.generation = at;
+    return DONE;
+  }
+  if (context.dice.events.chance(faultsNow(context).startRefused)) {
+    return refused(appError("slot.port-taken", `${slot.slot.key}: the port is taken`));
+  }
+  if (at > slot.generation) {
+    slot.wasHealthy = false;
+    slot.passed.clear();
+  }
+  slot.generation = at;
+  slot.intent = "up";
+  slot.restarts = 0;
+  boot(context, slot);
+  return DONE;
+}
