@@ -1,0 +1,95 @@
+import { get as getPlain } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { get as getSecure } from "node:https";
+import type { Mark } from "./cache.ts";
+import { refuse } from "./refusal.ts";
+import { shownUrl } from "./source.ts";
+
+/**
+ * One GET, redirects followed. Not `fetch`: that would unpack a body whose server labels every .gz as an encoding, and
+ * the digest is of the bytes as published.
+ */
+export interface Question {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Longest silence in ms, before the answer and within it. */
+  readonly stall: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly mark: Mark;
+  /** Bytes of the body, as announced. */
+  readonly length: number | null;
+  /** Where a partial answer begins. */
+  readonly rangeStart: number | null;
+  /** Throws when the body is cut, or silent for too long. */
+  body(): AsyncGenerator<Uint8Array>;
+  discard(): void;
+}
+
+const MOST_REDIRECTS = 5;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+function send(url: URL, question: Question): Promise<IncomingMessage> {
+  const get = url.protocol === "https:" ? getSecure : getPlain;
+  const headers = { "accept-encoding": "identity", "user-agent": "glidepath", ...question.headers };
+  return new Promise((resolve, reject) => {
+    const request = get(url.href, { headers, agent: false, signal: question.signal }, resolve);
+    request.setTimeout(question.stall, () => {
+      request.destroy(new Error(`no byte came for ${question.stall} ms`));
+    });
+    request.on("error", reject);
+  });
+}
+
+function nextUrl(url: URL, location: string | undefined): URL {
+  const next = location !== undefined && URL.canParse(location, url.href) ? new URL(location, url) : null;
+  if (next === null) throw refuse("artifact.unreachable", `${shownUrl(url)} redirects to no valid address`);
+  const isKnown = next.protocol === "https:" || next.protocol === "http:";
+  if (!isKnown || (url.protocol === "https:" && next.protocol === "http:")) {
+    throw refuse(
+      "artifact.unreachable",
+      `${shownUrl(url)} redirects from ${url.protocol} to ${next.protocol}`,
+      {
+        hint: "this is not followed: put the final address into the file",
+      },
+    );
+  }
+  return next;
+}
+
+const lengthOf = (message: IncomingMessage): number | null => {
+  const text = message.headers["content-length"];
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
+};
+
+function rangeStartOf(message: IncomingMessage): number | null {
+  const match = /^bytes (\d+)-/.exec(message.headers["content-range"] ?? "");
+  return match === null ? null : Number(match[1]);
+}
+
+async function* bodyOf(message: IncomingMessage): AsyncGenerator<Uint8Array> {
+  for await (const chunk of message) yield chunk as Uint8Array;
+}
+
+export async function ask(start: URL, question: Question): Promise<Answer> {
+  let url = start;
+  for (let count = 0; count <= MOST_REDIRECTS; count += 1) {
+    const message = await send(url, question);
+    const status = message.statusCode ?? 0;
+    if (!REDIRECTS.has(status)) {
+      return {
+        status,
+        mark: { etag: message.headers.etag ?? null, lastModified: message.headers["last-modified"] ?? null },
+        length: lengthOf(message),
+        rangeStart: rangeStartOf(message),
+        body: () => bodyOf(message),
+        discard: () => void message.destroy(),
+      };
+    }
+    message.destroy();
+    url = nextUrl(url, message.headers.location);
+  }
+  throw refuse("artifact.unreachable", `${shownUrl(start)} redirects more than ${MOST_REDIRECTS} times`);
+}
