@@ -45,7 +45,13 @@ export interface Status {
 
 /** What a follower sees while a rollout runs here. */
 export type RolloutEvent =
-  | { readonly kind: "decided"; readonly at: Instant; readonly rollout: Rollout }
+  | {
+      readonly kind: "decided";
+      readonly at: Instant;
+      readonly rollout: Rollout;
+      /** Requests in flight, as last seen; for the eye only. */
+      readonly inFlight?: Readonly<Record<SlotKey, number>>;
+    }
   | {
       readonly kind: "progress";
       readonly at: Instant;

@@ -1,0 +1,17 @@
+import type { CommandRow } from "../command.ts";
+import { fail, releaseOf } from "../context.ts";
+import { refuseDetach, SHA256_OPTION, startAndFollow } from "../start.ts";
+
+export const release: CommandRow = {
+  name: "release",
+  args: { "<release>": "what the artifact is named by, for example v3.2.32" },
+  summary: "start a rollout and follow it to its end; Ctrl-C asks: keep going, pause, abort",
+  options: [SHA256_OPTION, { flags: "--detach", help: "let a controller service carry it" }],
+  run: async (context) => {
+    const wanted = releaseOf(context.args[0] ?? "");
+    if (!wanted.ok) return fail(context, wanted.error);
+    const refused = refuseDetach(context);
+    if (refused !== null) return refused;
+    return startAndFollow(context, (control, options) => control.start(wanted.value, options));
+  },
+};

@@ -1,0 +1,110 @@
+import { appError } from "../../base/errors.ts";
+import type { RolloutId } from "../../model/ids.ts";
+import type { CommandRow } from "../command.ts";
+import { answer, fail, pageOf, releaseOf, withOpened, type Context } from "../context.ts";
+import type { Opened } from "../deps.ts";
+import { DONE, REFUSED } from "../exit.ts";
+import { planLines } from "../render/plan.ts";
+import { checkLines, explainLines, historyLines, recordLines } from "../render/reports.ts";
+import { historyJson, planJson, recordJson } from "../wire.ts";
+
+export const check: CommandRow = {
+  name: "check",
+  summary: "validate the file and the world: SSH, nginx, ports, rights, disk, clock",
+  run: (context) =>
+    withOpened(context, async ({ examiners }) => {
+      const found = await Promise.all(examiners.map((examiner) => examiner.examine()));
+      const findings = found.flat();
+      const ready = findings.every(({ severity }) => severity !== "fault");
+      answer(
+        context,
+        () => checkLines(findings),
+        () => ({ ready, findings }),
+      );
+      return ready ? DONE : REFUSED;
+    }),
+};
+
+export const plan: CommandRow = {
+  name: "plan",
+  args: { "<release>": "the release that would be released" },
+  summary: "what a release would do, host by host and gateway by gateway; changes nothing",
+  run: async (context) => {
+    const wanted = releaseOf(context.args[0] ?? "");
+    if (!wanted.ok) return fail(context, wanted.error);
+    return withOpened(context, async ({ control, application }) => {
+      const story = await control.plan(wanted.value);
+      if (!story.ok) return fail(context, story.error);
+      answer(
+        context,
+        () => planLines(story.value, application, pageOf(context, "stdout").columns),
+        () => planJson(story.value),
+      );
+      return DONE;
+    });
+  },
+};
+
+const DEFAULT_LIMIT = 20;
+
+async function list(context: Context, { control }: Opened, limit: number): Promise<number> {
+  const records = await control.history(limit);
+  answer(
+    context,
+    () => historyLines(records),
+    () => records.map(historyJson),
+  );
+  return DONE;
+}
+
+async function inFull(context: Context, { control }: Opened, id: string): Promise<number> {
+  const found = await control.record(id as RolloutId);
+  if (found === null) {
+    return fail(
+      context,
+      appError("rollout.absent", `there is no rollout ${id}`, { hint: "see `glidepath history`" }),
+    );
+  }
+  answer(
+    context,
+    () => recordLines(found.record, found.entries),
+    () => recordJson(found.record, found.entries),
+  );
+  return DONE;
+}
+
+export const history: CommandRow = {
+  name: "history",
+  args: { "[id]": "one rollout in full, with its journal" },
+  summary: "rollouts with outcome, duration, requests and failures, newest first",
+  options: [{ flags: "--limit <n>", help: `how many, ${DEFAULT_LIMIT} by default` }],
+  run: async (context) => {
+    const limit = Number(context.options["limit"] ?? DEFAULT_LIMIT);
+    if (!Number.isInteger(limit) || limit < 1) {
+      return fail(context, appError("usage", "--limit takes a whole number from 1"));
+    }
+    const [id] = context.args;
+    return withOpened(context, (opened) =>
+      id === undefined ? list(context, opened, limit) : inFull(context, opened, id),
+    );
+  },
+};
+
+export const explain: CommandRow = {
+  name: "explain",
+  summary: "which release a user gets, and by which rule or bucket",
+  options: [
+    { flags: "--user <key>", help: "the value of the user's key, as the gateway sees it", required: true },
+  ],
+  run: (context) =>
+    withOpened(context, async (opened) => {
+      const explained = await opened.explain(String(context.options["user"]));
+      if (!explained.ok) return fail(context, explained.error);
+      answer(
+        context,
+        () => explainLines(explained.value),
+        () => explained.value,
+      );
+      return DONE;
+    }),
+};

@@ -1,0 +1,62 @@
+import type { AppError } from "../base/errors.ts";
+import type { Result } from "../base/result.ts";
+import type { Application } from "../model/application.ts";
+import type { ReleaseId } from "../model/ids.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ControlPlane } from "../ports/control.ts";
+import type { Examiner } from "../ports/examine.ts";
+import type { Io } from "./io.ts";
+
+/** Everything that a command needs of one application, made by main from its file. */
+export interface Opened {
+  readonly application: Application;
+  readonly control: ControlPlane;
+  readonly examiners: readonly Examiner[];
+  /** Which release the user of this key gets now; computed, no request is made. */
+  explain(user: string): Promise<Result<Explanation, AppError>>;
+  close(): Promise<void>;
+}
+
+export interface Explanation {
+  readonly user: string;
+  readonly release: ReleaseId | null;
+  readonly role: "stable" | "canary" | "none";
+  /** Basis points of the canary. */
+  readonly share: number;
+  readonly by: { readonly rule: string } | { readonly bucket: number; readonly of: number };
+}
+
+/** What `init` found on this machine; the nginx of PATH and its config. */
+export interface Survey {
+  readonly binary: string;
+  readonly main: string;
+  readonly confDir: string;
+  readonly listens: readonly string[];
+  readonly upstreams: readonly { readonly name: string; readonly servers: readonly string[] }[];
+}
+
+/** As src/demo takes them. */
+export interface DemoOptions {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  /** Leave the directory there at the end. */
+  readonly keep: boolean;
+  readonly color: boolean;
+  readonly json: boolean;
+  /** Also a gray release. */
+  readonly gray: boolean;
+}
+
+/** What main gives the commands. */
+export interface CliDeps {
+  readonly io: Io;
+  readonly clock: Clock;
+  readonly version: string;
+  /** Who gives orders: `alice@build1`. */
+  readonly by: string;
+  /** A mistake in the file is `file.invalid` with one diagnostic a line in its details. */
+  open(file: string): Promise<Result<Opened, AppError>>;
+  survey(): Promise<Survey | null>;
+  /** The exit code. */
+  demo(options: DemoOptions): Promise<number>;
+}

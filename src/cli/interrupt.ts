@@ -1,0 +1,77 @@
+import type { Rollout } from "../model/rollout.ts";
+import type { ControlPlane } from "../ports/control.ts";
+import { fail, type Context } from "./context.ts";
+import type { Viewer } from "./viewer.ts";
+
+const QUESTION = "Stop? [k]eep going  [p]ause and leave  [a]bort and go back  (Ctrl-C leaves at once)";
+
+export interface InterruptParts {
+  readonly context: Context;
+  readonly control: ControlPlane;
+  readonly viewer: Viewer;
+  /** Ends the run of this process, wherever the rollout stands. */
+  readonly leave: () => void;
+}
+
+/** What a signal does to a rollout that this process carries. */
+export interface Interrupt {
+  signal(): void;
+  /** Must see every state of the rollout: a pause is waited for. */
+  saw(rollout: Rollout): void;
+  end(): void;
+}
+
+/**
+ * On a terminal Ctrl-C asks; elsewhere the first signal pauses the rollout and leaves. A second one leaves at once.
+ *
+ *   idle ─signal─► asking ─k─► idle      asking ─p─► pausing ─rollout is paused─► left
+ *   idle ─signal, no terminal──────────────────────► pausing       any other ─signal─► left
+ */
+export function interruptOf({ context, control, viewer, leave }: InterruptParts): Interrupt {
+  const { io, deps, flags } = context;
+  let state: "idle" | "asking" | "pausing" | "left" = "idle";
+  let last: Rollout | null = null;
+  const over = new AbortController();
+
+  const leaveNow = (): void => {
+    state = "left";
+    over.abort();
+    leave();
+  };
+  const pause = async (): Promise<void> => {
+    state = "pausing";
+    if (last !== null && last.paused !== null) return leaveNow();
+    const taken = await control.order({ kind: "pause" }, deps.by);
+    if (taken.ok) return;
+    fail(context, taken.error);
+    leaveNow();
+  };
+  const abort = async (): Promise<void> => {
+    state = "idle";
+    const taken = await control.order({ kind: "abort", reason: `${deps.by} pressed Ctrl-C` }, deps.by);
+    if (!taken.ok) fail(context, taken.error);
+  };
+  const ask = async (): Promise<void> => {
+    state = "asking";
+    viewer.question(QUESTION);
+    const key = await io.askKey("kpa", over.signal);
+    viewer.question(null);
+    if (state !== "asking") return;
+    if (key === "p") return pause();
+    if (key === "a") return abort();
+    if (key === "k") state = "idle";
+    else leaveNow();
+  };
+
+  return {
+    signal: () => {
+      if (state !== "idle") leaveNow();
+      else void (io.interactive && !flags.json ? ask() : pause());
+    },
+    saw: (rollout) => {
+      last = rollout;
+      if (state === "pausing" && rollout.paused !== null) leaveNow();
+    },
+    end: () => over.abort(),
+  };
+}

@@ -1,0 +1,79 @@
+import { appError, type AppError } from "../base/errors.ts";
+import { isEnded, isStuck, type Order, type Rollout } from "../model/rollout.ts";
+import type { Status } from "../ports/control.ts";
+import { answer, fail, tell, withOpened, type Context } from "./context.ts";
+import type { Opened } from "./deps.ts";
+import { followRollout } from "./follow.ts";
+import { stepWords } from "./render/live.ts";
+import { clean, good, line, strong, warn, type Line } from "./render/text.ts";
+import { share } from "./render/words.ts";
+import { orderJson } from "./wire.ts";
+
+export const WAIT_OPTION = { flags: "--wait", help: "follow the rollout to its end" };
+
+const TAKEN: Readonly<Record<Order["kind"], string>> = {
+  promote: "goes on to its next step",
+  pause: "is being paused",
+  resume: "goes on",
+  abort: "is going back",
+};
+
+function takenLines(order: Order, rollout: Rollout): readonly Line[] {
+  const where = [rollout.phase.name, stepWords(rollout), share(rollout.routing.share)].filter(
+    (text) => text !== "",
+  );
+  return [
+    line(good("✓ "), strong(rollout.release), ` ${TAKEN[order.kind]}: ${where.join(", ")}`),
+    line("  ", clean(rollout.because)),
+  ];
+}
+
+const standsStill = (rollout: Rollout): AppError =>
+  appError("rollout.refused", `no process carries the rollout of ${rollout.release}: it stands still`, {
+    hint: "`glidepath resume` goes on with it, `glidepath abort` goes back",
+  });
+
+/** The rollout, if nobody moves it: its process is gone, or it gave up and needs an operator. */
+function orphanOf({ rollout, holder }: Status): Rollout | null {
+  if (rollout === null || holder?.alive === true) return null;
+  return !isEnded(rollout) || isStuck(rollout) ? rollout : null;
+}
+
+async function give(context: Context, opened: Opened, order: Order): Promise<number> {
+  const taken = await opened.control.order(order, context.deps.by);
+  if (!taken.ok) return fail(context, taken.error);
+  if (context.options["wait"] === true) return followRollout(context, opened, "watch");
+  answer(
+    context,
+    () => takenLines(order, taken.value),
+    () => orderJson(taken.value),
+  );
+  return 0;
+}
+
+/** Takes the rollout over, gives the order to ourselves where there is one to give, and carries it to its end. */
+async function takeOver(context: Context, opened: Opened, order: Order): Promise<number> {
+  const { control } = opened;
+  const taken = await control.takeOver(context.deps.by);
+  if (!taken.ok) return fail(context, taken.error);
+  const { release, paused, phase } = taken.value;
+  tell(context, [
+    line(warn("! "), `nobody carried the rollout of ${release}: this process does from now on`),
+  ]);
+  const needed = order.kind !== "resume" || paused !== null || phase.name === "stuck";
+  const given = needed ? await control.order(order, context.deps.by) : taken;
+  if (!given.ok) return fail(context, given.error);
+  return followRollout(context, opened, "carry");
+}
+
+/** An order to the current rollout, whoever carries it. `resume` and `abort` carry it themselves when nobody does. */
+export function orderRollout(context: Context, order: Order): Promise<number> {
+  return withOpened(context, async (opened) => {
+    const status = await opened.control.status();
+    if (!status.ok) return fail(context, status.error);
+    const left = orphanOf(status.value);
+    if (left === null) return give(context, opened, order);
+    if (order.kind === "resume" || order.kind === "abort") return takeOver(context, opened, order);
+    return fail(context, standsStill(left));
+  });
+}

@@ -1,0 +1,146 @@
+import { Command, CommanderError } from "commander";
+import { appError, ERRORS, type AppError } from "../base/errors.ts";
+import type { CommandRow } from "./command.ts";
+import { fail, type Context, type Flags } from "./context.ts";
+import type { CliDeps } from "./deps.ts";
+import { DONE, OPERATOR_NEEDED, USAGE } from "./exit.ts";
+import { demo } from "./commands/demo.ts";
+import { init } from "./commands/init.ts";
+import { abort, pause, promote, resume } from "./commands/orders.ts";
+import { release } from "./commands/release.ts";
+import { check, explain, history, plan } from "./commands/reports.ts";
+import { rollback } from "./commands/rollback.ts";
+import { status } from "./commands/status.ts";
+import { bad, line } from "./render/text.ts";
+import { print } from "./render/text.ts";
+
+const COMMANDS: readonly CommandRow[] = [
+  init,
+  check,
+  plan,
+  release,
+  status,
+  promote,
+  pause,
+  resume,
+  abort,
+  rollback,
+  history,
+  explain,
+  demo,
+];
+
+const EXIT_CODES = `
+Exit codes: 0 done · 1 rolled back · 2 bad file or usage · 3 refused · 4 stuck, needs an operator · 5 interrupted`;
+
+export interface Program {
+  readonly command: Command;
+  /** Runs one command line; the value is the exit code. Never throws. */
+  run(args: readonly string[]): Promise<number>;
+}
+
+function flagsOf(command: Command): Flags {
+  const { file, json, yes, color } = command.optsWithGlobals<
+    Partial<Flags> & Pick<Flags, "file" | "color">
+  >();
+  return { file, json: json ?? false, yes: yes ?? false, color };
+}
+
+function addRow(
+  program: Command,
+  row: CommandRow,
+  act: (context: Omit<Context, "deps" | "io">) => Promise<void>,
+): void {
+  const command = program.command(row.name).summary(row.summary).description(row.summary);
+  for (const [name, help] of Object.entries(row.args ?? {})) command.argument(name, help);
+  for (const { flags, help, required } of row.options ?? []) {
+    if (required === true) command.requiredOption(flags, help);
+    else command.option(flags, help);
+  }
+  command.action(async () => {
+    const args = command.args.filter((arg) => arg !== undefined);
+    await act({ flags: flagsOf(command), args, options: command.opts() });
+  });
+}
+
+/** A failure whose place had no room for a value carries it as its cause. */
+function appErrorIn(thrown: unknown): AppError | null {
+  const cause: unknown = thrown instanceof Error ? thrown.cause : null;
+  const is = typeof cause === "object" && cause !== null && "code" in cause && String(cause.code) in ERRORS;
+  return is ? (cause as AppError) : null;
+}
+
+function defect(context: Context, thrown: unknown): number {
+  const known = appErrorIn(thrown);
+  if (known !== null) return fail(context, known);
+  const what = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  fail(
+    context,
+    appError("rollout.stuck", `Glidepath met a defect of its own: ${what.replaceAll("\n", " ")}`, {
+      hint: "please report it, with what was typed and `glidepath history`. What runs now was left as it is: see `glidepath status`",
+    }),
+  );
+  return OPERATOR_NEEDED;
+}
+
+/** Commander's own words, as ours are: `✗ …`, exit code 2. */
+function usage(deps: CliDeps, thrown: CommanderError, json: boolean): number {
+  if (thrown.exitCode === 0) return DONE;
+  if (json) {
+    const message = thrown.message.replace(/^error: /, "");
+    deps.io.stdout(`${JSON.stringify({ error: appError("usage", message) })}\n`);
+  }
+  return USAGE;
+}
+
+function configure(program: Command, { io, version }: CliDeps): void {
+  program
+    .name("glidepath")
+    .description("Smooth and gray releases for applications on plain Linux servers behind nginx.")
+    .version(version, "-V, --version", "print the version")
+    .option("--file <file>", "the application's file", "glidepath.yaml")
+    .option("--json", "one JSON document on stdout; for what is followed, one event a line")
+    .option("--yes", "do not ask")
+    .option("--no-color", "no colours")
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .showHelpAfterError("→ `glidepath --help` lists the commands, `glidepath COMMAND --help` explains one")
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .addHelpText("after", EXIT_CODES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout(text),
+      writeErr: (text) => io.stderr(text),
+      getOutHelpWidth: () => io.columns(),
+      getErrHelpWidth: () => io.columns(),
+      outputError: (text, write) => {
+        const words = text.replace(/^error: /, "").trimEnd();
+        write(print([line(bad("✗ "), words)], { columns: 0, color: false, unicode: io.unicode }, false));
+      },
+    });
+}
+
+/** The command line over whatever `deps` opens. */
+export function buildProgram(deps: CliDeps): Program {
+  const command = new Command();
+  configure(command, deps);
+  let code = DONE;
+  for (const row of COMMANDS) {
+    addRow(command, row, async (given) => {
+      const context = { deps, io: deps.io, ...given };
+      code = await row.run(context).catch((thrown: unknown) => defect(context, thrown));
+    });
+  }
+  return {
+    command,
+    run: async (args) => {
+      try {
+        await command.parseAsync(args, { from: "user" });
+        return code;
+      } catch (thrown) {
+        if (thrown instanceof CommanderError) return usage(deps, thrown, args.includes("--json"));
+        throw thrown;
+      }
+    },
+  };
+}

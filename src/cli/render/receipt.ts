@@ -1,0 +1,115 @@
+import { between } from "../../base/time.ts";
+import type { Receipt } from "../../model/receipt.ts";
+import type { Rollout } from "../../model/rollout.ts";
+import { quantile, type Traffic } from "../../model/traffic.ts";
+import { detailLines, errorLines } from "./error.ts";
+import { stepWords } from "./live.ts";
+import {
+  bad,
+  canary,
+  clean,
+  dim,
+  EMPTY,
+  good,
+  indent,
+  line,
+  plain,
+  strong,
+  table,
+  warn,
+  type Line,
+} from "./text.ts";
+import { count, counted, ms, share, time } from "./words.ts";
+
+function requestsLine({ during, cut }: Receipt): Line {
+  const spans = [
+    plain(`${count(during.requests)} requests · `),
+    during.failed > 0 ? bad(`${count(during.failed)} failed`) : good("0 failed"),
+    plain(" · "),
+    during.cut + cut > 0 ? bad(`${count(during.cut + cut)} cut`) : plain("0 cut"),
+  ];
+  return during.retried > 0
+    ? [...spans, dim(` · ${count(during.retried)} answered by a second slot`)]
+    : spans;
+}
+
+const latencyRow = (label: string, times: readonly Traffic[], q: number): readonly Line[] => [
+  line(label),
+  ...times.map((traffic) => line(ms(quantile(traffic.latency, q)))),
+];
+
+function latencyLines({ before, during, after }: Receipt): readonly Line[] {
+  const times = [before, during, after];
+  if (times.every((traffic) => traffic.requests === 0)) return [];
+  return table([
+    [line(dim("latency")), line(dim("before")), line(dim("during")), line(dim("after"))],
+    latencyRow("  p50", times, 0.5),
+    latencyRow("  p99", times, 0.99),
+  ]);
+}
+
+/** What the rollout did to the people who used the application meanwhile. */
+export function receiptLines(receipt: Receipt): readonly Line[] {
+  const phases = receipt.phases.map(({ name, took }) => `${name} ${time(took)}`).join(" · ");
+  const switches = `${counted(receipt.switches, "switch", "switches")} of traffic, the longest took ${time(receipt.longestSwitch)}`;
+  return [
+    requestsLine(receipt),
+    ...latencyLines(receipt),
+    line(receipt.switches === 0 ? "no switch of traffic" : switches),
+    ...(phases === "" ? [] : [line(phases)]),
+    ...receipt.missing.map((text) => line(warn(`not measured: ${clean(text)}`))),
+  ].map((given) => indent(2, given));
+}
+
+function wentBack(rollout: Rollout): readonly Line[] {
+  const { aborted, release, from } = rollout;
+  const took = time(between(rollout.startedAt, rollout.endedAt ?? rollout.progressAt));
+  const back = from === null ? "nothing is served, as before" : `everybody gets ${from}, as before`;
+  const head = line(bad("✗ "), strong(release), ` was rolled back after ${took}: ${back}`);
+  if (aborted === null) return [head];
+  const { message, details, hint } = aborted.error;
+  const why = line("  because ", aborted.by === "operator" ? clean(message) : bad(clean(message)));
+  return [head, why, ...detailLines(details), ...(hint === undefined ? [] : [line("  → ", hint)])];
+}
+
+function whereItStands(rollout: Rollout): string {
+  const step = stepWords(rollout);
+  return `${rollout.phase.name} at ${share(rollout.routing.share)}${step === "" ? "" : `, ${step}`}`;
+}
+
+/** `carried`: another process goes on with it. */
+function left(rollout: Rollout, carried: boolean): readonly Line[] {
+  const state = whereItStands(rollout);
+  const head = rollout.paused === null ? "left as it is" : "paused";
+  if (carried) return [line(warn("… "), `${rollout.release}: ${state}; it goes on without this terminal`)];
+  return [
+    line(warn("… "), strong(rollout.release), ` is ${head}: ${state}. Traffic stays as it is now`),
+    line("  → `glidepath resume` goes on from here, `glidepath abort` goes back"),
+  ];
+}
+
+function done(rollout: Rollout): readonly Line[] {
+  const took = time(between(rollout.startedAt, rollout.endedAt ?? rollout.progressAt));
+  const from = rollout.from === null ? "" : `, in place of ${rollout.from}`;
+  return [line(good("✓ "), canary(rollout.release), ` serves everybody${from}: done in ${took}`)];
+}
+
+/** The last words of a rollout, or of this process about it. */
+export function endLines(rollout: Rollout, receipt: Receipt | null, carried = false): readonly Line[] {
+  const facts = receipt === null ? [] : [EMPTY, ...receiptLines(receipt)];
+  switch (rollout.phase.name) {
+    case "completed":
+      return [...done(rollout), ...facts];
+    case "rolled-back":
+      return [...wentBack(rollout), ...facts];
+    case "superseded":
+      return [
+        line(warn("… "), `${rollout.release} gave way to another rollout: see \`glidepath status\``),
+        ...facts,
+      ];
+    case "stuck":
+      return [...errorLines(rollout.phase.error), ...facts];
+    default:
+      return left(rollout, carried);
+  }
+}

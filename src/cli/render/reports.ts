@@ -1,0 +1,93 @@
+import { between } from "../../base/time.ts";
+import type { Rollout } from "../../model/rollout.ts";
+import type { Finding } from "../../ports/examine.ts";
+import type { HistoryRecord, JournalEntry } from "../../ports/journal.ts";
+import type { Explanation } from "../deps.ts";
+import { endLines } from "./receipt.ts";
+import { bad, canary, clean, dim, EMPTY, good, indent, line, plain, strong, table, warn } from "./text.ts";
+import type { Line, Span } from "./text.ts";
+import { clock, count, counted, share, time } from "./words.ts";
+
+const MARKS: Readonly<Record<Finding["severity"], Span>> = {
+  fine: good("✓ "),
+  warning: warn("! "),
+  fault: bad("✗ "),
+};
+
+function findingLines({ severity, subject, found, todo }: Finding): readonly Line[] {
+  const [first = "", ...more] = clean(found).split("\n");
+  return [
+    line(MARKS[severity], strong(subject), `  ${first}`),
+    ...more.map((text) => line("    ", dim(text))),
+    ...(todo === null ? [] : [line("  → ", todo)]),
+  ];
+}
+
+const SEVERITIES = ["fine", "warning", "fault"] as const;
+
+/** What is fine first, so that what is not stands last, where the eye is. */
+export function checkLines(findings: readonly Finding[]): readonly Line[] {
+  const groups = SEVERITIES.map((severity) => findings.filter((finding) => finding.severity === severity));
+  const [fine = [], warnings = [], faults = []] = groups;
+  const sum = `${counted(fine.length, "check")} fine, ${counted(warnings.length, "warning")}, ${counted(faults.length, "fault")}`;
+  const verdict = faults.length === 0 ? good("ready to release") : bad("not ready to release");
+  return [...groups.flat().flatMap(findingLines), EMPTY, line(verdict, dim(` · ${sum}`))];
+}
+
+function outcomeSpan(rollout: Rollout): Span {
+  const { name } = rollout.phase;
+  if (name === "completed") return good(name);
+  return name === "rolled-back" || name === "stuck"
+    ? bad(name)
+    : warn(name === "superseded" ? name : "under way");
+}
+
+const HEAD = ["id", "release", "from", "started", "took", "outcome", "requests", "failed", ""].map((text) =>
+  line(dim(text)),
+);
+
+function historyRow({ rollout, receipt }: HistoryRecord): readonly Line[] {
+  const during = receipt?.during;
+  const why = rollout.aborted?.error.message ?? "";
+  return [
+    line(rollout.id),
+    line(rollout.release),
+    line(rollout.from ?? "–"),
+    line(clock(rollout.startedAt)),
+    line(rollout.endedAt === null ? "–" : time(between(rollout.startedAt, rollout.endedAt))),
+    [outcomeSpan(rollout)],
+    line(during === undefined ? "–" : count(during.requests)),
+    line(during === undefined ? "–" : during.failed > 0 ? bad(count(during.failed)) : "0"),
+    line(dim(clean(why))),
+  ];
+}
+
+export const historyLines = (records: readonly HistoryRecord[]): readonly Line[] =>
+  records.length === 0 ? [line("no rollout yet")] : table([HEAD, ...records.map(historyRow)]);
+
+/** One rollout with everything that was decided and why. */
+export function recordLines(
+  { rollout, receipt }: HistoryRecord,
+  entries: readonly JournalEntry[],
+): readonly Line[] {
+  const rows = entries.map(({ at, kind, because }) => [
+    line(dim(time(between(rollout.startedAt, at)))),
+    line(kind === "order" || kind === "taken-over" ? warn(kind) : dim(kind)),
+    line(clean(because)),
+  ]);
+  const head = line(
+    strong(`${rollout.app} ${rollout.kind} `),
+    dim(rollout.id),
+    `  started ${clock(rollout.startedAt)} UTC`,
+  );
+  return [head, EMPTY, ...table(rows).map((given) => indent(2, given)), EMPTY, ...endLines(rollout, receipt)];
+}
+
+export function explainLines({ user, release, role, share: points, by }: Explanation): readonly Line[] {
+  const why =
+    "rule" in by
+      ? `a rule says so: ${clean(by.rule)}`
+      : `bucket ${by.bucket} of ${by.of}; the canary has the buckets below ${points}, that is ${share(points)}`;
+  const shown = role === "canary" ? canary(release ?? "nothing") : plain(release ?? "nothing");
+  return [line(strong(clean(user)), "  gets ", shown, role === "none" ? "" : ` (${role})`), line("  ", why)];
+}

@@ -1,0 +1,117 @@
+import { between } from "../../base/time.ts";
+import { isEnded, isStuck, type Rollout } from "../../model/rollout.ts";
+import type { GatewayStatus, SlotStatus, Status } from "../../ports/control.ts";
+import { phaseSpan, stageSpan, stepWords } from "./live.ts";
+import {
+  bad,
+  canary,
+  clean,
+  dim,
+  EMPTY,
+  good,
+  indent,
+  line,
+  plain,
+  strong,
+  table,
+  warn,
+  type Line,
+  type Span,
+} from "./text.ts";
+import { share, time } from "./words.ts";
+
+/** Still something to do or to decide. */
+export const isOpen = (rollout: Rollout): boolean => !isEnded(rollout) || isStuck(rollout);
+
+function roleSpan(slot: SlotStatus): Span {
+  if (slot.role === "none") return dim("–");
+  return slot.role === "canary" ? canary("canary") : plain("stable");
+}
+
+function processSpan({ state }: SlotStatus): Span {
+  if (!state.known) return warn(`unknown: ${clean(state.why)}`);
+  const { process, restarts } = state.value;
+  if (process === "stopped") return dim("stopped");
+  return restarts > 0 ? warn(`running, ${restarts} restarts`) : plain("running");
+}
+
+function healthSpan({ health, state }: SlotStatus): Span {
+  if (!health.known) return state.known && state.value.process === "stopped" ? dim("–") : warn("unknown");
+  return health.value.healthy ? good("healthy") : bad(`unhealthy: ${clean(health.value.answer)}`);
+}
+
+function rotationSpan(slot: SlotStatus, rollout: Rollout | null): Span {
+  if (slot.inRotation) return good("● in rotation");
+  const course = rollout?.slots[slot.slot.key];
+  return course === undefined || rollout === null || course.at === "settled"
+    ? dim("○ out of rotation")
+    : stageSpan(rollout, slot.slot.key, course);
+}
+
+function slotRow(slot: SlotStatus, rollout: Rollout | null): readonly Line[] {
+  const release = slot.state.known ? (slot.state.value.release ?? "–") : "?";
+  return [
+    line(slot.slot.key),
+    line(release),
+    [roleSpan(slot)],
+    [rotationSpan(slot, rollout)],
+    [processSpan(slot)],
+    [healthSpan(slot)],
+    line(slot.inFlight === null ? dim("?") : String(slot.inFlight.requests)),
+  ];
+}
+
+const HEAD = ["slot", "release", "role", "rotation", "process", "health", "in flight"].map((text) =>
+  line(dim(text)),
+);
+
+function gatewayText({ name, state, confirmed }: GatewayStatus): readonly Line[] {
+  if (!state.known) return [line(name), line(warn(`unknown: ${clean(state.why)}`))];
+  const { serving, generation, routing } = state.value;
+  if (routing === null) return [line(name), line(dim("not set up yet"))];
+  const seen = confirmed ? good("confirmed") : warn("not confirmed yet");
+  return [
+    line(name),
+    line(`table ${generation} `, seen, ...(serving ? [] : [bad("  nginx is not running")])),
+  ];
+}
+
+function rolloutLines({ rollout, at, holder }: Status): readonly Line[] {
+  if (rollout === null || !isOpen(rollout)) return [];
+  const step = stepWords(rollout);
+  const words = [step, share(rollout.routing.share), time(between(rollout.startedAt, at))].filter(
+    (text) => text !== "",
+  );
+  const paused = rollout.paused === null ? [] : [warn(` · PAUSED by ${rollout.paused.by}`)];
+  return [
+    line(
+      "  → ",
+      canary(rollout.release),
+      "  ",
+      phaseSpan(rollout),
+      dim(` · ${words.join(" · ")}`),
+      ...paused,
+    ),
+    line("  ", clean(rollout.because)),
+    ...(holder?.alive === true ? [line("  ", dim(`carried by ${holder.who}`))] : orphanLines(rollout)),
+  ];
+}
+
+function orphanLines(rollout: Rollout): readonly Line[] {
+  if (isStuck(rollout)) return [];
+  return [line("  ", warn("no process carries it: `glidepath resume` goes on, `glidepath abort` goes back"))];
+}
+
+/** What runs where, in which rotation, and because of what. */
+export function statusLines(status: Status, app: string, columns: number): readonly Line[] {
+  const rollout = status.rollout !== null && isOpen(status.rollout) ? status.rollout : null;
+  const rows = [HEAD, ...status.slots.map((slot) => slotRow(slot, rollout))];
+  return [
+    line(strong(app), `  stable ${status.stable ?? "none yet"}`),
+    ...rolloutLines(status),
+    EMPTY,
+    ...table(columns < 70 ? rows.map((row) => row.slice(0, 4)) : rows).map((given) => indent(2, given)),
+    EMPTY,
+    ...table(status.gateways.map(gatewayText)).map((given) => line("  ", dim("gateway "), ...given)),
+  ];
+}

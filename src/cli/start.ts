@@ -1,0 +1,54 @@
+import { appError, type AppError } from "../base/errors.ts";
+import type { Result } from "../base/result.ts";
+import { isEnded, type Rollout } from "../model/rollout.ts";
+import type { ControlPlane, StartOptions } from "../ports/control.ts";
+import { fail, sha256Of, withOpened, type Context } from "./context.ts";
+import { followRollout } from "./follow.ts";
+
+type Begin = (control: ControlPlane, options: StartOptions) => Promise<Result<Rollout, AppError>>;
+
+/** Why no rollout can start now; null if none is under way. A journal that cannot be read is for `start` to report. */
+async function underWay(control: ControlPlane): Promise<AppError | null> {
+  const status = await control.status();
+  if (!status.ok) return null;
+  const { rollout, holder } = status.value;
+  if (rollout === null || isEnded(rollout)) return null;
+  const what = `a rollout of ${rollout.release} is under way (${rollout.phase.name})`;
+  if (holder?.alive === true) {
+    return appError("rollout.active", `${what}, carried by ${holder.who}`, {
+      hint: "wait for it, watch it with `glidepath status --watch`, or end it with `glidepath abort`",
+    });
+  }
+  return appError("rollout.active", `${what}, and the process that carried it is gone`, {
+    hint: "`glidepath resume` goes on with it, `glidepath abort` goes back; then try again",
+  });
+}
+
+/** Begins a rollout and follows it to its end: `release` and `rollback`. */
+export function startAndFollow(context: Context, begin: Begin): Promise<number> {
+  const sha256 = sha256Of(context.options["sha256"]);
+  if (!sha256.ok) return Promise.resolve(fail(context, sha256.error));
+  return withOpened(context, async (opened) => {
+    const { control } = opened;
+    const busy = await underWay(control);
+    if (busy !== null) return fail(context, busy);
+    const started = await begin(control, { sha256: sha256.value, by: context.deps.by });
+    if (!started.ok) return fail(context, started.error);
+    return followRollout(context, opened, "carry");
+  });
+}
+
+export const SHA256_OPTION = { flags: "--sha256 <hex>", help: "the digest that the artifact must have" };
+
+const NO_SERVICE = appError(
+  "usage",
+  "--detach hands the rollout to a controller service, and none runs here",
+  {
+    hint: "leave it out, and run the command in tmux or under `systemd-run` so that it outlives this terminal",
+  },
+);
+
+/** `--detach` where nothing could take the rollout over. */
+export function refuseDetach(context: Context): number | null {
+  return context.options["detach"] === true ? fail(context, NO_SERVICE) : null;
+}

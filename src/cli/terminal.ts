@@ -1,0 +1,126 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import process from "node:process";
+import { confirm, intro, isCancel, outro, text } from "@clack/prompts";
+import { createLogUpdate } from "log-update";
+import type { Files, Io, Prompts, Screen } from "./io.ts";
+
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
+/** `NO_COLOR` and `TERM=dumb` are obeyed; `FORCE_COLOR` is for those who pipe and still want it. */
+function colored(stream: NodeJS.WriteStream): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  if (NO_COLOR !== undefined && NO_COLOR !== "") return false;
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== "0") return true;
+  return stream.isTTY && TERM !== "dumb";
+}
+
+function isUtf8(): boolean {
+  const { LC_ALL, LC_CTYPE, LANG } = process.env;
+  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== "");
+  return locale === undefined || /utf-?8/i.test(locale);
+}
+
+function screenOn(stream: NodeJS.WriteStream): Screen {
+  const update = createLogUpdate(stream);
+  return {
+    show: (content) => update(content.trimEnd()),
+    clear: () => {
+      update.clear();
+      update.done();
+    },
+    done: () => update.done(),
+  };
+}
+
+function onSignal(handler: () => void): () => void {
+  process.on("SIGINT", handler);
+  process.on("SIGTERM", handler);
+  return () => {
+    process.off("SIGINT", handler);
+    process.off("SIGTERM", handler);
+  };
+}
+
+/** In raw mode Ctrl-C is a key like any other, so it ends here and is no signal. */
+function askKey(keys: string, cancel: AbortSignal): Promise<string> {
+  const { stdin } = process;
+  return new Promise((resolve) => {
+    const end = (key: string): void => {
+      stdin.off("data", onData);
+      cancel.removeEventListener("abort", onCancel);
+      stdin.setRawMode(false);
+      stdin.pause();
+      resolve(key);
+    };
+    const onCancel = (): void => end("interrupt");
+    const onData = (data: Buffer): void => {
+      const key = data.toString("utf8").toLowerCase();
+      if (key === "\u0003") end("interrupt");
+      else if (key.length === 1 && keys.includes(key)) end(key);
+    };
+    if (cancel.aborted) return resolve("interrupt");
+    stdin.setRawMode(true);
+    stdin.on("data", onData);
+    stdin.resume();
+    cancel.addEventListener("abort", onCancel, { once: true });
+  });
+}
+
+const prompts: Prompts = {
+  intro: (title) => intro(title, { output: process.stderr }),
+  outro: (message) => outro(message, { output: process.stderr }),
+  text: async ({ message, initial, refuse }) => {
+    const answer = await text({
+      message,
+      initialValue: initial,
+      output: process.stderr,
+      validate: (value) => refuse(value ?? "") ?? undefined,
+    });
+    return isCancel(answer) ? null : answer;
+  },
+  confirm: async (message) => {
+    const answer = await confirm({ message, initialValue: false, output: process.stderr });
+    return isCancel(answer) ? null : answer;
+  },
+};
+
+const files: Files = {
+  exists: (path) => existsSync(path),
+  write: (path, content) => writeFileSync(path, content),
+  here: () => basename(process.cwd()),
+};
+
+/** A reader that has gone, as in `glidepath history | head`, is no failure. */
+function ignoreGoneReader(stream: NodeJS.WriteStream): void {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
+/** The process's own terminal, streams and signals. */
+export function processIo(): Io {
+  const { stdin, stdout, stderr } = process;
+  ignoreGoneReader(stdout);
+  ignoreGoneReader(stderr);
+  return {
+    stdout: (content) => void stdout.write(content),
+    stderr: (content) => void stderr.write(content),
+    interactive: stdin.isTTY && stderr.isTTY && process.env["TERM"] !== "dumb",
+    color: { stdout: colored(stdout), stderr: colored(stderr) },
+    unicode: isUtf8(),
+    columns: () => stderr.columns || stdout.columns || DEFAULT_COLUMNS,
+    rows: () => stderr.rows || DEFAULT_ROWS,
+    screen: screenOn(stderr),
+    onSignal,
+    askKey,
+    repeat: (everyMs, action) => {
+      const timer = setInterval(action, everyMs);
+      timer.unref();
+      return () => clearInterval(timer);
+    },
+    prompts,
+    files,
+  };
+}

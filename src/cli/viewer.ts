@@ -1,0 +1,102 @@
+import type { Instant } from "../base/time.ts";
+import type { RolloutEvent } from "../ports/control.ts";
+import { pageOf, type Context } from "./context.ts";
+import { errorLines } from "./render/error.ts";
+import { advance, liveLines, newsLine, NOTHING_YET } from "./render/live.ts";
+import { print, warn, line, type Line } from "./render/text.ts";
+import { gist } from "./render/words.ts";
+import { eventJson } from "./wire.ts";
+
+/** Shows a rollout while it goes on. */
+export interface Viewer {
+  event(event: RolloutEvent): void;
+  /** A question that waits for a key; null when it was answered. */
+  question(text: string | null): void;
+  end(): void;
+}
+
+/** A countdown is news no more often than this. */
+const QUIET_MS = 30_000;
+
+/** Tells whether an event says something that was not said before. */
+export function newsFilter(): (event: RolloutEvent) => boolean {
+  let last = "";
+  let lastAt = 0;
+  return (event) => {
+    if (event.kind !== "decided" && event.kind !== "trouble") return event.kind === "ended";
+    const said = event.kind === "trouble" ? event.error.message : decidedGist(event);
+    if (said === last && event.at - lastAt < QUIET_MS) return false;
+    last = said;
+    lastAt = event.at;
+    return true;
+  };
+}
+
+function decidedGist({ rollout }: RolloutEvent & { kind: "decided" }): string {
+  const { phase, step, paused, routing, because } = rollout;
+  return [phase.name, step, routing.share, paused === null ? "" : "paused", gist(because)].join(" ");
+}
+
+function plainViewer(context: Context): Viewer {
+  const isNews = newsFilter();
+  const say = (lines: readonly Line[]): void =>
+    context.io.stderr(print(lines, { ...pageOf(context, "stderr"), columns: 0 }, false));
+  return {
+    event: (event) => {
+      if (event.kind === "ended" || !isNews(event)) return;
+      if (event.kind === "decided") say([newsLine(event.rollout, event.at)]);
+      if (event.kind === "trouble") say(errorLines(event.error));
+    },
+    question: () => {},
+    end: () => {},
+  };
+}
+
+function jsonViewer(context: Context): Viewer {
+  const isNews = newsFilter();
+  return {
+    event: (event) => {
+      const json =
+        event.kind === "progress" || event.kind === "traffic" || isNews(event) ? eventJson(event) : null;
+      if (json !== null) context.io.stdout(`${JSON.stringify(json)}\n`);
+    },
+    question: () => {},
+    end: () => {},
+  };
+}
+
+/** What is around the slots in the live view, and a line to spare. */
+const OTHER_ROWS = 12;
+
+function liveViewer(context: Context, now: () => Instant): Viewer {
+  const { io } = context;
+  let state = NOTHING_YET;
+  let asked: string | null = null;
+  const draw = (): void => {
+    const page = pageOf(context, "stderr");
+    const rows = Math.max(3, io.rows() - OTHER_ROWS);
+    const lines = liveLines(state, { now: now(), columns: page.columns, rows });
+    io.screen.show(print(asked === null ? lines : [...lines, line(warn(asked))], page));
+  };
+  const stop = io.repeat(250, draw);
+  return {
+    event: (event) => {
+      state = advance(state, event);
+      if (event.kind !== "traffic") draw();
+    },
+    question: (text) => {
+      asked = text;
+      draw();
+    },
+    end: () => {
+      stop();
+      io.screen.clear();
+    },
+  };
+}
+
+export function viewerFor(context: Context): Viewer {
+  if (context.flags.json) return jsonViewer(context);
+  if (!context.io.interactive) return plainViewer(context);
+  return liveViewer(context, () => context.deps.clock.now());
+}
