@@ -5,7 +5,7 @@ import type { Order, Rollout } from "../model/rollout.ts";
 import type { Step } from "../model/application.ts";
 import type { SlotKey } from "../model/ids.ts";
 import { basisPoints, EVERYTHING, formatShare } from "../model/share.ts";
-import { byOperator, goBack } from "./endings.ts";
+import { byOperator, goBack, isServingFirst } from "./endings.ts";
 import { courseOf, enter, leave, stop } from "./evolve.ts";
 import { passBake, passGate } from "./steps.ts";
 
@@ -27,6 +27,8 @@ export function command(rollout: Rollout, { order, by }: Given, now: Instant): A
     case "resume":
       return ok(rollout.paused === null ? rollout : { ...rollout, paused: null, progressAt: now });
     case "abort":
+      if (isServingFirst(rollout))
+        return refuse(rollout, "it is the first release and serves: nothing ran before it");
       return ok(goBack(rollout, byOperator(order.reason, now)));
     case "promote":
       if (rollout.aborted !== null) return refuse(rollout, "it is going back");
@@ -81,6 +83,10 @@ const approved = ({ plan, step }: Rollout): Rollout["plan"] => ({
 function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
   if (order.kind !== "abort" && order.kind !== "resume")
     return refuse(rollout, "it is stuck; `abort` tries to go back");
+  if (isServingFirst(rollout)) {
+    const anew = { ...rollout, aborted: null, progressAt: now, endedAt: null, unsettled: true, change: null };
+    return ok(enter(anew, { name: "updating" }));
+  }
   const aborted = rollout.aborted ?? byOperator("it was stuck", now);
   const anew: Rollout = {
     ...rollout,

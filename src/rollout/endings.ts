@@ -2,7 +2,8 @@ import { appError, type AppError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Abort, Rollout } from "../model/rollout.ts";
-import { courseOf, enter, stop, withCourse } from "./evolve.ts";
+import { rotationSize } from "../model/routing.ts";
+import { courseOf, enter, isFirst, stop, withCourse } from "./evolve.ts";
 
 /** Only an operator can go on from here. */
 export function stuck(rollout: Rollout, error: AppError): Rollout {
@@ -13,12 +14,17 @@ export function stuck(rollout: Rollout, error: AppError): Rollout {
 /** Turns the rollout round. Before anything was touched this is its end; afterwards the way back begins. */
 export function goBack(rollout: Rollout, abort: Abort): Rollout {
   if (rollout.aborted !== null) return rollout;
+  if (isServingFirst(rollout)) return stuck(rollout, abort.error);
   const turned = { ...rollout, aborted: abort, paused: null };
   if (rollout.phase.name === "staging" && !rollout.phase.hooked)
     return enter(turned, { name: "rolled-back" });
   const aborting = enter(turned, { name: "aborting", hooked: false });
   return rollout.plan.slots.reduce((r, slot) => turnRound(r, slot, abort.at), aborting);
 }
+
+/** The first release is in rotation, or may be: there is nothing to go back to, and it had better stay. */
+export const isServingFirst = (rollout: Rollout): boolean =>
+  isFirst(rollout) && (rollout.unsettled || rotationSize(rollout.routing) > 0);
 
 /**
  * A slot that was only on its way out still runs the old release and simply joins again. One that was written to is

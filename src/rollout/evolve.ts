@@ -16,7 +16,7 @@ export const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
   completed: [],
   "rolled-back": [],
   superseded: [],
-  stuck: ["aborting"],
+  stuck: ["aborting", "updating"],
 };
 
 /** The only way from one phase to another. */
