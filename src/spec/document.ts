@@ -8,9 +8,14 @@ export interface ReadDocument {
   readonly value: unknown;
   readonly findings: readonly Finding[];
   /** Syntax errors have a place, but no key. */
-  readonly syntax: readonly (Place & { readonly message: string })[];
+  readonly syntax: readonly SyntaxMistake[];
   /** The place of a key (of an item, in a list), or of the nearest that exists above it. */
   placeOf(path: Path): Place;
+}
+
+export interface SyntaxMistake extends Place {
+  readonly message: string;
+  readonly hint?: string;
 }
 
 /** Far above what people write, far below what hurts. */
@@ -31,10 +36,7 @@ export function readDocument(text: string): ReadDocument {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => {
-    const { line, column } = place(pos[0]);
-    return { line, column, message: oneLine(message) };
-  });
+  const syntax = syntaxMistakes(document, text, place);
   const walk = new Walk(place);
   const value = walk.node(document.contents, []);
   return { value, findings: walk.findings, syntax, placeOf: (path) => walk.placeOf(path) };
@@ -52,6 +54,25 @@ function composed(text: string, lineCounter: LineCounter): Document.Parsed | nul
     return null;
   }
 }
+
+/** The first, and one for each later line where the parser found its way again: the rest follows from these. */
+function syntaxMistakes(
+  document: Document.Parsed,
+  text: string,
+  place: (offset: number) => Place,
+): readonly SyntaxMistake[] {
+  const source = text.split("\n");
+  const mistakes = new Map<number, SyntaxMistake>();
+  for (const { pos, message, code } of [...document.errors, ...document.warnings]) {
+    const { line, column } = place(pos[0]);
+    if (mistakes.has(line) || (mistakes.size > 0 && code === "UNEXPECTED_TOKEN")) continue;
+    const hint = PLACEHOLDER.test(source[line - 1] ?? "") ? { hint: "put a text with {…} in quotes" } : {};
+    mistakes.set(line, { line, column, message: oneLine(message), ...hint });
+  }
+  return [...mistakes.values()];
+}
+
+const PLACEHOLDER = /\{(?:port|dir|release|host)\}/;
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim();
 

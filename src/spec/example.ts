@@ -4,30 +4,28 @@ import { parse } from "yaml";
 export interface Answers {
   readonly app: string;
   readonly url: string;
+  readonly root: string;
+  readonly ports: readonly number[];
+  /** null: only files, nothing to start. */
+  readonly command: string | null;
+  /** A path that answers 2xx or 3xx when the application is healthy; empty: the port takes connections. */
+  readonly health: string;
+  readonly listen: readonly string[];
+  readonly config: string;
+  readonly main: string;
+  readonly nginx: string;
   /** Default: local. */
   readonly address?: string;
   readonly name?: string;
-  readonly root: string;
-  readonly ports: readonly number[];
-  readonly run: RunAnswer;
-  /** A path that answers 2xx or 3xx when the application is healthy; null: the port takes connections. */
-  readonly health: string | null;
-  readonly listen: readonly (number | string)[];
+  readonly user?: string;
   readonly serverName?: readonly string[];
-  readonly config?: string;
-  readonly main?: string;
-  readonly nginx?: string;
   readonly state?: string;
   readonly log?: string;
 }
-export type RunAnswer =
-  | { readonly command: string; readonly user?: string }
-  | { readonly start: string; readonly stop: string; readonly status: string; readonly user?: string }
-  | { readonly static: true };
 
 /** A commented glidepath.yaml. parseApplication takes it, when the answers are good. */
 export function writeFile(answers: Answers): string {
-  const parts = [head(answers), pool(answers), run(answers.run), health(answers.health), gateway(answers)];
+  const parts = [head(answers), pool(answers), run(answers), health(answers.health), gateway(answers)];
   return [...parts, ROLLOUT].map((lines) => lines.join("\n")).join("\n\n") + "\n";
 }
 
@@ -39,11 +37,14 @@ export const writeExample = (): string =>
     name: "web1",
     root: "/srv/shop",
     ports: [8001, 8002],
-    run: { command: "node server.js", user: "shop" },
+    command: "node server.js",
+    user: "shop",
     health: "/healthz",
-    listen: [80],
+    listen: ["80"],
     serverName: ["shop.example.com"],
     config: "/etc/nginx/conf.d/shop.conf",
+    main: "/etc/nginx/nginx.conf",
+    nginx: "nginx",
   });
 
 type Lines = readonly string[];
@@ -68,33 +69,19 @@ const pool = ({ address = "local", name, root, ports }: Answers): Lines => [
   "# shared: [uploads, .env] # linked from root/shared into every release",
 ];
 
-function run(answer: RunAnswer): Lines {
-  if ("static" in answer) return ["run:", "  static: true # only files: there is nothing to start"];
-  const user =
-    answer.user === undefined
-      ? ["  # user: whoever runs it; by default the user that Glidepath is"]
-      : [`  ${line("user", answer.user)}`];
-  if ("command" in answer) {
-    return [
-      "run:",
-      `  ${line("command", answer.command, "run in the slot's directory, PORT set, supervised")}`,
-      ...user,
-      "  stop: { signal: SIGTERM, timeout: 30s }",
-    ];
-  }
-  const { start, stop, status } = answer;
-  return [
-    "run: # each in the slot's directory; {port} {dir} {release} {host} are substituted",
-    `  ${line("start", start)}`,
-    `  ${line("stop", stop)}`,
-    `  ${line("status", status, "exits 0 when the slot runs")}`,
-    ...user,
-  ];
-}
+const run = ({ command, user }: Answers): Lines =>
+  command === null
+    ? ["run:", "  static: true # only files: there is nothing to start"]
+    : [
+        "run: # or your own start:, stop: and status:",
+        `  ${line("command", command, "in the slot's directory, PORT set, supervised")}`,
+        user === undefined ? "  # user: by default the user that Glidepath is" : `  ${line("user", user)}`,
+        "  stop: { signal: SIGTERM, timeout: 30s }",
+      ];
 
-const health = (path: string | null): Lines => [
+const health = (path: string): Lines => [
   "health:",
-  path === null
+  path === ""
     ? "  tcp: true # better: http: /healthz"
     : `  ${line("http", path, "2xx or 3xx is healthy; or tcp: true, or exec: ./check.sh {port}")}`,
   "  every: 500ms",
@@ -156,9 +143,9 @@ function scalar(value: string): string {
     : JSON.stringify(value);
 }
 
-function inList(value: number | string): string {
-  if (typeof value === "number") return String(value);
-  return /^[A-Za-z][\w.-]*$/.test(value) && readBack(`a: ${value}`) === value ? value : JSON.stringify(value);
+function inList(value: string): string {
+  const plain = /^\d+$/.test(value) || (/^[A-Za-z][\w.-]*$/.test(value) && readBack(`a: ${value}`) === value);
+  return plain ? value : JSON.stringify(value);
 }
 
 function readBack(yaml: string): unknown {

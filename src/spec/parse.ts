@@ -43,7 +43,9 @@ export function parseApplication(
   const file = treeOf(document.value);
   const found = [...document.findings, ...shape, ...crossFindings(file)];
   if (document.syntax.length > 0)
-    return err([...syntaxMistakes(document), ...located(document, trusted(found))].toSorted(byPlace));
+    return err(
+      [...syntaxMistakes(document), ...trusted(document, located(document, found))].toSorted(byPlace),
+    );
   if (!parsed.success || found.length > 0) return err(located(document, found));
   const application = buildApplication(parsed.data, context.directory);
   const late = gatewayFindings(application.gateways, parsed.data);
@@ -58,12 +60,14 @@ const crossFindings = (file: Tree): readonly Finding[] => [
   ...unsupportedFindings(file),
 ];
 
-/** After a syntax error a key may only seem to be missing. */
-const trusted = (findings: readonly Finding[]): readonly Finding[] =>
-  findings.filter(({ code }) => code !== "missing" && code !== "conflict");
+/** After a syntax error a key may only seem to be missing, and what is on its line is not what was meant. */
+function trusted(document: ReadDocument, found: readonly Diagnostic[]): readonly Diagnostic[] {
+  const lines = new Set(document.syntax.map(({ line }) => line));
+  return found.filter(({ code, line }) => code !== "missing" && code !== "conflict" && !lines.has(line));
+}
 
 const syntaxMistakes = (document: ReadDocument): readonly Diagnostic[] =>
-  document.syntax.map(({ line, column, message }) => ({ code: "syntax", line, column, path: "", message }));
+  document.syntax.map((mistake) => Object.assign({ code: "syntax" as const, path: "" }, mistake));
 
 function warnings(file: Tree, context: FileContext): readonly Finding[] {
   const found = [...trafficWarnings(file)];

@@ -110,7 +110,7 @@ export const rollout = mapping(
     key: text(grammar.USER_KEY)
       .prefault("auto")
       .describe(
-        "Who a user is: auto (a cookie that the gateway issues), a cookie, header or argument, or the address.",
+        "Who a user is: auto (a cookie that the gateway issues), a cookie, header, argument, or the address.",
       ),
     rules: list(rule, "rules")
       .prefault([])

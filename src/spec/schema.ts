@@ -17,8 +17,8 @@ import {
 import * as grammar from "./grammar.ts";
 
 /**
- * Every key of the file, once: what it takes, its default, its description. The parser, the JSON Schema and the
- * reference come from here. Rules over several keys are in rules/.
+ * Every key of the file, once: what it takes, its default, its description. The parser, the JSON Schema and
+ * the reference come from here. Rules over several keys are in rules/.
  */
 const artifact = mapping(
   {

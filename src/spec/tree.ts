@@ -4,8 +4,8 @@ import type { Path } from "./diagnostic.ts";
 export type Tree = Readonly<Record<string, unknown>>;
 
 /**
- * The mapping; without any key where the file has something else. Rules look at what is there, whatever else is
- * wrong.
+ * The mapping; without any key where the file has something else. Rules look at what is there, whatever else
+ * is wrong.
  */
 export const treeOf = (value: unknown): Tree =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Tree) : {};
