@@ -20,9 +20,13 @@ interface Step {
 /** The laws that a step from one persisted state to the next breaks, held against what is really there. */
 export function check(truth: Truth, before: Rollout | null, after: Rollout): readonly Harm[] {
   if (before === null) return [];
+  const now = instant(truth.now);
+  if (before.id !== after.id) {
+    const what = `${after.id} begins while ${before.id} is ${before.phase.name}`;
+    return isEnded(before) && before.phase.name !== "stuck" ? [] : [{ at: now, law: 6, what }];
+  }
   const step: Step = { truth, before, after };
-  const at = instant(truth.now);
-  return RULES.flatMap(([law, rule]) => rule(step).map((what) => ({ at, law, what })));
+  return RULES.flatMap(([law, rule]) => rule(step).map((what) => ({ at: now, law, what })));
 }
 
 type Rule = (step: Step) => readonly string[];
@@ -34,7 +38,8 @@ const routingIsTrue: Rule = ({ truth, before, after }) => {
   return [...truth.fleet.gateways.values()]
     .filter(({ table }) => table === null || !sameRouting(table.routing, after.routing))
     .map(({ gateway, table }) => {
-      return `${gateway.name} is taken for ${routingText(after.routing)} and has ${routingText(table?.routing ?? null)}`;
+      const really = routingText(table?.routing ?? null);
+      return `${gateway.name} is taken for ${routingText(after.routing)} and has ${really}`;
     });
 };
 
@@ -95,19 +100,30 @@ const sameButOrder = (before: Rollout, after: Rollout): boolean =>
 const generationsGrow: Rule = ({ before, after }) =>
   after.generation < before.generation ? [`generation ${before.generation} → ${after.generation}`] : [];
 
-const ANY_END: readonly PhaseName[] = ["aborting", "rolled-back", "superseded", "stuck"];
+const FORWARD: readonly PhaseName[] = [
+  "updating",
+  "shifting",
+  "baking",
+  "approval",
+  "finishing",
+  "completed",
+];
+const BACK: readonly PhaseName[] = ["aborting", "rolled-back", "superseded", "stuck"];
+const ON: readonly PhaseName[] = [...FORWARD, ...BACK];
+
+/** Where one decision may lead, which can be several phases on. */
 const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
-  staging: ["updating", ...ANY_END],
-  updating: ["shifting", "baking", "approval", "finishing", "completed", ...ANY_END],
-  shifting: ["updating", "baking", "approval", "finishing", "completed", ...ANY_END],
-  baking: ["updating", "shifting", "approval", "finishing", "completed", ...ANY_END],
-  approval: ["updating", "shifting", "finishing", "completed", ...ANY_END],
-  finishing: ["completed", ...ANY_END],
-  aborting: ["rolled-back", "superseded", "stuck"],
+  staging: ON,
+  updating: ON,
+  shifting: ON,
+  baking: ON,
+  approval: ON,
+  finishing: ["completed", ...BACK],
+  aborting: BACK,
   completed: [],
   "rolled-back": [],
   superseded: [],
-  stuck: ["aborting", "rolled-back", "superseded"],
+  stuck: BACK,
 };
 
 /** Law 6: phases follow each other as the diagram says. */

@@ -36,7 +36,7 @@ export function answer<T>({ context: { timeline }, life }: Line, ms: number, val
   });
 }
 
-/** Carries one write to its host, through whatever the seed has for it, also if its controller dies meanwhile. */
+/** Carries one write to its host, through whatever the seed has for it, also if its sender dies. */
 export function deliver({ context, life }: Line, write: Write): Promise<Outcome> {
   return new Promise((resolve) => {
     if (!life.alive) return;

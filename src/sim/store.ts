@@ -148,7 +148,7 @@ function keep(parts: StoreParts, save: Save): Result<number, AppError> {
   append(store, { ...entry, rollout: rollout.id });
   context.rollout = rollout;
   tell(context, () => `= ${rollout.phase.name} ${coursesOf(rollout)}: ${rollout.because}`);
-  onSaved(before?.id === rollout.id ? before : null, rollout);
+  onSaved(before, rollout);
   return ok(revision);
 }
 

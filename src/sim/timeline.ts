@@ -16,8 +16,8 @@ const isBefore = (a: Event, b: Event): boolean =>
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /**
- * The only time there is: a queue of events, ordered by time and then by the order in which they were asked for.
- * Between two moments whoever was answered runs until it waits again.
+ * The only time there is: a queue of events, ordered by time and then by the order of asking. Between two
+ * moments whoever was answered runs until it waits again.
  */
 export class Timeline {
   #now: number;

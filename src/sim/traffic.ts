@@ -8,8 +8,8 @@ import { NEVER, type SimGateway, type Stream } from "./fleet.ts";
 const KEEP_ALIVE = 400;
 
 /**
- * Users ask all the time. While a slot is in rotation it has requests in flight; when it leaves, those that are
- * in flight then go on for as long as they take, and no new ones come.
+ * Users ask all the time. While a slot is in rotation it has requests in flight; when it leaves, those in
+ * flight then go on for as long as they take, and no new ones come.
  */
 export function followRouting(gateway: SimGateway, next: Routing, context: TrafficContext): void {
   const before = gateway.table?.routing ?? null;

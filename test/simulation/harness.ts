@@ -1,0 +1,235 @@
+import { seededRandom, type Random } from "../../src/base/random.ts";
+import { after, instant, minutes, seconds, type Instant } from "../../src/base/time.ts";
+import { isEnded, type Order, type Rollout } from "../../src/model/rollout.ts";
+import type { ReleaseId } from "../../src/model/ids.ts";
+import type { ControlPlane } from "../../src/ports/control.ts";
+import { createControl } from "../../src/engine/control.ts";
+import type { Harm } from "../../src/sim/harms.ts";
+import { createWorld, type Controller, type SimPorts, type World } from "../../src/sim/world.ts";
+import type { WorldOptions } from "../../src/sim/world.ts";
+
+export interface SimulationOptions extends Omit<WorldOptions, "onKilled"> {
+  /** What lies between the engine and the world: where bugs are planted. */
+  readonly wrap?: (ports: SimPorts) => SimPorts;
+  /** Nobody gives orders but those that are needed to come to an end. */
+  readonly quiet?: boolean;
+}
+
+export interface Report {
+  readonly seed: number;
+  /** Laws that were broken; an end that never came is law 10. */
+  readonly broken: readonly Harm[];
+  readonly ends: readonly string[];
+  /** Every line of the journal. */
+  readonly journal: string;
+  /** What runs where at the end. */
+  readonly fleet: string;
+  readonly description: string;
+  readonly trace: readonly string[];
+  readonly writes: number;
+  readonly events: number;
+  /** Simulated time, in seconds. */
+  readonly took: number;
+}
+
+/** After the last fault, how long the story may go on. */
+const PATIENCE = minutes(30);
+/** Writes that are late arrive at last within this time. */
+const AFTERMATH = seconds(70);
+
+/** One story: a rollout, perhaps its rollback, everything that the seed does to them, and the end. */
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Report> {
+  const story = new Story(seed, options);
+  await story.tell();
+  return story.report();
+}
+
+/** What writes have made of the fleet; what runs may crash by itself. */
+const intended = (world: World): string => world.describe().replaceAll(/ (running|stopped)/g, "");
+
+class Story {
+  readonly #seed: number;
+  readonly #options: SimulationOptions;
+  readonly #random: Random;
+  readonly #world: World;
+  readonly #broken: Harm[] = [];
+  readonly #ends: string[] = [];
+  readonly #rollsBack: boolean;
+  #isOver = false;
+  #attempts = 0;
+
+  constructor(seed: number, options: SimulationOptions) {
+    this.#seed = seed;
+    this.#options = options;
+    this.#random = seededRandom(seed ^ 0x0b5e_7a11);
+    this.#rollsBack = options.quiet !== true && this.#random.chance(0.2);
+    const onKilled = (): void => this.#later(this.#random.int(50, 20_000), () => this.#launch());
+    this.#world = createWorld(seed, { ...options, onKilled });
+  }
+
+  async tell(): Promise<void> {
+    const world = this.#world;
+    this.#launch();
+    if (this.#options.quiet !== true) this.#arrangeOrders();
+    this.#help();
+    const limit = after(world.faultsUntil, PATIENCE);
+    const halt = await world.run(() => this.#isOver, limit);
+    if (halt !== "until") return this.#breakLaw(10, `no end: ${halt}, ${this.#because()}`);
+    const end = intended(world);
+    await world.run(() => false, after(world.timeline.now(), AFTERMATH));
+    if (intended(world) !== end) this.#breakLaw(9, `after the end:\n${end}\n→\n${intended(world)}`);
+  }
+
+  report(): Report {
+    const world = this.#world;
+    return {
+      seed: this.#seed,
+      broken: [...world.harms(), ...this.#broken],
+      ends: this.#ends,
+      journal: world.store.entries.map((entry) => JSON.stringify(entry)).join("\n"),
+      fleet: world.describe(),
+      description: world.description,
+      trace: world.trace,
+      writes: world.store.writes,
+      events: world.timeline.happened,
+      took: (world.timeline.now() - (world.store.entries[0]?.at ?? world.timeline.now())) / 1000,
+    };
+  }
+
+  /** A controller process: it starts the rollout or takes it over, and carries it for as long as it lives. */
+  #launch(): void {
+    const controller = this.#world.boot();
+    const ports = this.#options.wrap?.(controller.ports) ?? controller.ports;
+    const control = createControl(this.#world.scenario.application, ports);
+    this.#carry(control, controller).catch((cause: unknown) => {
+      this.#breakLaw(0, `thrown: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`);
+      this.#isOver = true;
+    });
+  }
+
+  async #carry(control: ControlPlane, controller: Controller): Promise<void> {
+    const begun = await this.#begin(control);
+    if (!begun) return this.#again(controller);
+    const ended = await control.run(new AbortController().signal, () => undefined);
+    if (!ended.ok) return this.#again(controller);
+    this.#ends.push(ended.value.phase.name);
+    this.#world.kill(controller);
+    if (ended.value.phase.name === "stuck") return this.#unstick(ended.value);
+    if (this.#mayRollBack()) return this.#launch();
+    this.#isOver = true;
+  }
+
+  async #begin(control: ControlPlane): Promise<boolean> {
+    const options = { sha256: null, by: "alice" };
+    const rollout = this.#world.rollout();
+    if (rollout === null) return (await control.start(this.#world.scenario.canary, options)).ok;
+    if (!isEnded(rollout) || rollout.phase.name === "stuck") return (await control.takeOver("alice")).ok;
+    if (this.#mayRollBack()) return (await control.rollback(null, options)).ok;
+    this.#isOver = true;
+    return true;
+  }
+
+  #mayRollBack(): boolean {
+    const rollout = this.#world.rollout();
+    const isDone = rollout?.phase.name === "completed" && rollout.kind === "release" && rollout.from !== null;
+    return isDone && this.#rollsBack;
+  }
+
+  /** Whoever cannot go on ends, and is started again after a while. */
+  #again(controller: Controller): void {
+    if (this.#isOver) return;
+    this.#world.kill(controller);
+    this.#later(1000, () => this.#launch());
+  }
+
+  /** A stuck rollout says what the operator can do; once all is well again, he does. */
+  #unstick(rollout: Rollout): void {
+    const { phase } = rollout;
+    if (phase.name === "stuck" && phase.error.message === "") this.#breakLaw(10, "stuck without a reason");
+    this.#attempts += 1;
+    if (this.#attempts > 5) {
+      this.#breakLaw(10, `stuck although all is well: ${rollout.because}`);
+      this.#isOver = true;
+      return;
+    }
+    const wait = Math.max(0, this.#world.faultsUntil - this.#world.timeline.now()) + 30_000;
+    this.#later(wait, () => {
+      this.#order({ kind: "abort", reason: "stuck" });
+      this.#later(100, () => this.#launch());
+    });
+  }
+
+  /** What people say while it runs, and a second one who wants to release too. */
+  #arrangeOrders(): void {
+    const random = this.#random;
+    const count = random.chance(0.5) ? random.int(1, 4) : 0;
+    for (let i = 0; i < count; i += 1) {
+      const order = random.pick(ORDERS);
+      this.#later(random.int(0, 60_000), () => this.#order(order));
+    }
+    if (random.chance(0.2)) this.#later(random.int(0, 60_000), () => this.#intrude());
+  }
+
+  #order(order: Order): void {
+    const controller = this.#world.boot();
+    const control = createControl(this.#world.scenario.application, controller.ports);
+    void control.order(order, "bob").then(() => this.#world.kill(controller));
+  }
+
+  #intrude(): void {
+    const controller = this.#world.boot();
+    const control = createControl(this.#world.scenario.application, controller.ports);
+    const before = this.#world.rollout();
+    void control.start("v3" as ReleaseId, { sha256: null, by: "eve" }).then((started) => {
+      this.#world.kill(controller);
+      const isActive = before !== null && !isEnded(before);
+      if (started.ok && isActive) this.#breakLaw(6, "a second rollout was started");
+      return started;
+    });
+  }
+
+  /** From time to time somebody looks whether the rollout waits for a person. */
+  #help(): void {
+    const { timeline, faultsUntil } = this.#world;
+    this.#later(5000, () => {
+      if (this.#isOver) return;
+      const rollout = this.#world.rollout();
+      const isCalm = timeline.now() > faultsUntil || this.#options.quiet === true;
+      if (isCalm && rollout !== null && !isEnded(rollout)) {
+        if (rollout.paused !== null) this.#order({ kind: "resume" });
+        else if (rollout.phase.name === "approval") this.#order({ kind: "promote", to: "next" });
+      }
+      this.#help();
+    });
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.#world.timeline.in(ms, () => {
+      if (this.#isOver) return;
+      this.#world.timeline.wake();
+      run();
+    });
+  }
+
+  #breakLaw(law: number, what: string): void {
+    this.#broken.push({ at: this.#now(), law, what });
+  }
+
+  #now(): Instant {
+    return instant(this.#world.timeline.now());
+  }
+
+  #because(): string {
+    const rollout = this.#world.rollout();
+    return rollout === null ? "nothing was started" : `${rollout.phase.name}: ${rollout.because}`;
+  }
+}
+
+const ORDERS: readonly Order[] = [
+  { kind: "pause" },
+  { kind: "resume" },
+  { kind: "abort", reason: "on second thoughts" },
+  { kind: "promote", to: "next" },
+  { kind: "promote", to: "full" },
+  { kind: "promote", to: { share: 7500 } },
+];
