@@ -1,7 +1,7 @@
 // A scene for one test: releases on the shelf, nginx running, and the real command at hand.
 import process from "node:process";
 import type { Behaviour } from "../../src/demo/app.ts";
-import { packRelease } from "../../src/demo/artifacts.ts";
+import { type Release, packRelease } from "../../src/demo/artifacts.ts";
 import { startNginx } from "../../src/demo/nginx.ts";
 import { type Scene, type SceneOptions, buildScene, closeScene } from "../../src/demo/scene.ts";
 import { type CommandOptions, type Ran, type Running, runCommand, startCommand } from "./command.ts";
@@ -20,7 +20,9 @@ export interface Workspace extends Scene {
   readonly start: (args: readonly string[], options?: Partial<CommandOptions>) => Running;
   /** `status --json`, parsed. */
   readonly status: () => Promise<StatusJson>;
-  readonly addRelease: (release: string, behaviour?: Behaviour) => Promise<string>;
+  readonly addRelease: (release: string, behaviour?: Behaviour, files?: Release["files"]) => Promise<string>;
+  /** The first release, which must succeed. */
+  readonly bringUp: (release?: string) => Promise<void>;
   /** Waits until answers flow. */
   readonly load: (options?: Partial<LoadOptions>) => Promise<Load>;
   /** Which release each slot answers with when asked directly; "nothing" where nothing answers. */
@@ -35,8 +37,8 @@ async function releaseAt(port: number): Promise<string> {
 
 export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
   const scene = await buildScene(options);
-  const addRelease = (release: string, behaviour: Behaviour = {}): Promise<string> =>
-    packRelease(scene.artifacts, { release, behaviour });
+  const addRelease: Workspace["addRelease"] = (release, behaviour = {}, files = {}) =>
+    packRelease(scene.artifacts, { release, behaviour, files });
   for (const [release, behaviour] of Object.entries(options.releases ?? { v1: {}, v2: {} })) {
     await addRelease(release, behaviour);
   }
@@ -54,6 +56,10 @@ export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Wor
       return status as unknown as StatusJson;
     },
     addRelease,
+    bringUp: async (release = "v1") => {
+      const ran = await glidepath("release", release);
+      if (ran.code !== 0) throw new Error(`${release} did not come up: ${ran.stdout}${ran.stderr}`);
+    },
     load: async (more = {}) => {
       const load = startLoad({ url: scene.url, samples: true, ...more });
       loads.push(load);

@@ -1,0 +1,85 @@
+// A bad release goes back by itself; no user meets it, and the operator reads why.
+import { describe, expect, it, onTestFinished } from "vitest";
+import { reloadsOf } from "../../src/demo/nginx.ts";
+import type { Behaviour } from "../support/app.ts";
+import { failuresOf } from "../support/load.ts";
+import { mustExit } from "../support/exit.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { openWorkspace } from "../support/workspace.ts";
+
+interface Case {
+  readonly name: string;
+  readonly behaviour: Behaviour;
+  /** Each must be in what the operator reads: the slot comes on top. */
+  readonly says: readonly RegExp[];
+}
+
+const cases: readonly Case[] = [
+  {
+    name: "never listens",
+    behaviour: { neverListens: true },
+    says: [/\/healthz/, /refused/i, /still thinking/],
+  },
+  {
+    name: "answers 503 on its health check",
+    behaviour: { health503: true },
+    says: [/\/healthz/, /503/, /no database/, /listens on port/],
+  },
+  {
+    name: "fails its smoke check",
+    behaviour: { smokeFails: true },
+    says: [/\/login/, /500/, /200/, /listens on port/],
+  },
+  {
+    name: "ends itself right after its start",
+    behaviour: { crashAfterMs: 0 },
+    says: [/\/healthz/, /out of luck/],
+  },
+];
+
+describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => {
+  it.each(cases)("$name goes back, and nobody notices", async ({ behaviour, says }) => {
+    const workspace = await openWorkspace({ releases: { v1: {}, v2: behaviour } });
+    onTestFinished(workspace.close);
+    await workspace.bringUp("v1");
+    const reloads = reloadsOf(workspace.nginx);
+    const load = await workspace.load();
+    const ran = await workspace.glidepath("release", "v2");
+    const report = await load.stop();
+
+    mustExit(ran, 1);
+    expect(failuresOf(report)).toEqual([]);
+    expect(report.answers.filter(({ answeredBy }) => answeredBy.startsWith("v2"))).toEqual([]);
+    expect(reloadsOf(workspace.nginx)).toBe(reloads);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+    for (const words of [new RegExp(String(workspace.slots[0])), ...says]) expect(ran.stderr).toMatch(words);
+    const status = await workspace.status();
+    expect(status).toMatchObject({ stable: "v1", rollout: null });
+    expect(status.slots.map(({ release, inRotation }) => ({ release, inRotation }))).toEqual([
+      { release: "v1", inRotation: true },
+      { release: "v1", inRotation: true },
+    ]);
+  });
+
+  it("is good can follow a bad one", async () => {
+    const workspace = await openWorkspace({ releases: { v1: {}, v2: { health503: true }, v3: {} } });
+    onTestFinished(workspace.close);
+    await workspace.bringUp("v1");
+    const load = await workspace.load();
+    mustExit(await workspace.glidepath("release", "v2"), 1);
+    mustExit(await workspace.glidepath("release", "v3"), 0);
+    expect(failuresOf(await load.stop())).toEqual([]);
+    expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
+  });
+
+  it("does not exist is refused before anything is touched", async () => {
+    const workspace = await openWorkspace();
+    onTestFinished(workspace.close);
+    await workspace.bringUp("v1");
+    const ran = await workspace.glidepath("release", "v77");
+    mustExit(ran, 3);
+    expect(ran.stderr).toMatch(/shop-v77\.tar\.gz/);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+    expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
+  });
+});

@@ -1,0 +1,214 @@
+// What lies around the release is broken: a clear message, the right exit code, nothing lost.
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
+import { type Server, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { masterPid, startNginx, testNginx, workerPids } from "../../src/demo/nginx.ts";
+import { ended, processesIn, signal } from "../../src/demo/processes.ts";
+import { failuresOf } from "../support/load.ts";
+import { mustExit } from "../support/exit.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { canMount, isRoot, needs } from "../support/skip.ts";
+import { until } from "../support/until.ts";
+import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support/workspace.ts";
+
+const NOBODY = 65_534;
+
+async function opened(options: WorkspaceOptions = {}): Promise<Workspace> {
+  const workspace = await openWorkspace(options);
+  onTestFinished(workspace.close);
+  return workspace;
+}
+
+const breakNginx = ({ nginx }: Workspace): string => {
+  const file = join(nginx.confd, "zz-other.conf");
+  writeFileSync(file, "server { bogus on; }\n");
+  return file;
+};
+
+function listenOn(port: number): Promise<Server> {
+  const server = createServer((socket) => socket.end("go away\n"));
+  onTestFinished(() => void server.close());
+  return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(server)));
+}
+
+/** Whose parent is the supervisor or nobody: processes that run in the slot's release. */
+const appsOf = (workspace: Workspace, release: string): readonly number[] =>
+  processesIn(join(workspace.root, "releases", release)).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("server.mjs"),
+  );
+
+describe.skipIf(!hasNginx("integration: faults"))("around the release", () => {
+  describe("a fault elsewhere in nginx's config", () => {
+    it("refuses the first release in nginx's own words and leaves no file of ours", async () => {
+      const workspace = await opened();
+      const other = breakNginx(workspace);
+      const ran = await workspace.glidepath("release", "v1");
+      mustExit(ran, 3);
+      expect(ran.stderr).toContain('unknown directive "bogus"');
+      expect(ran.stderr).toContain(other);
+      expect(readdirSync(workspace.nginx.confd)).toEqual(["zz-other.conf"]);
+
+      unlinkSync(other);
+      mustExit(await workspace.glidepath("release", "v1"), 0);
+      expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+    });
+
+    it("does not touch a later release, which needs no reload", async () => {
+      const workspace = await opened();
+      await workspace.bringUp("v1");
+      const before = readFileSync(join(workspace.nginx.confd, "shop.conf"), "utf8");
+      const load = await workspace.load();
+      breakNginx(workspace);
+      const ran = await workspace.glidepath("release", "v2");
+      mustExit(ran, 0);
+      expect(failuresOf(await load.stop())).toEqual([]);
+      expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
+      expect(readFileSync(join(workspace.nginx.confd, "shop.conf"), "utf8")).toBe(before);
+    });
+  });
+
+  it("an edited config of ours is refused, not overwritten", async () => {
+    const workspace = await opened();
+    await workspace.bringUp("v1");
+    const file = join(workspace.nginx.confd, "shop.conf");
+    const edited = `${readFileSync(file, "utf8")}\n# somebody was here\n`;
+    writeFileSync(file, edited);
+    const load = await workspace.load();
+    const ran = await workspace.glidepath("release", "v2");
+    mustExit(ran, 3);
+    expect(ran.stderr).toContain(file);
+    expect(readFileSync(file, "utf8")).toBe(edited);
+    expect(failuresOf(await load.stop())).toEqual([]);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
+
+  it("a config directory without write permission is named", async () => {
+    const workspace = await opened();
+    const { nginx, directory } = workspace;
+    if (isRoot()) {
+      // Root may write everywhere, so somebody else releases; the nginx directory stays root's.
+      execFileSync("chown", ["-R", `${NOBODY}:${NOBODY}`, directory]);
+      execFileSync("chown", ["-R", "0:0", nginx.directory]);
+      chmodSync(directory, 0o755);
+    } else {
+      chmodSync(nginx.confd, 0o555);
+      onTestFinished(() => chmodSync(nginx.confd, 0o755));
+    }
+    const who = isRoot() ? { uid: NOBODY, gid: NOBODY, env: { HOME: directory } } : {};
+    const ran = await workspace.start(["release", "v1"], who).done;
+    mustExit(ran, 3);
+    expect(ran.stderr).toContain(nginx.confd);
+    expect(ran.stderr).toMatch(/permission|may not|not allowed|write/i);
+    expect(readdirSync(nginx.confd)).toEqual([]);
+  });
+
+  it.skipIf(!needs(canMount(), "integration: a full disk", "needs root and the right to mount"))(
+    "a full disk while unpacking leaves the old release where it was and no half a release",
+    async () => {
+      const workspace = await opened();
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", workspace.root]);
+      onTestFinished(() => void execFileSync("umount", ["-l", workspace.root]));
+      await workspace.bringUp("v1");
+      // Random hexadecimal digits: no archive makes 6 MB of them fit.
+      await workspace.addRelease("v9", {}, { "ballast.txt": randomBytes(3_000_000).toString("hex") });
+      const load = await workspace.load();
+      const ran = await workspace.glidepath("release", "v9");
+      mustExit(ran, 3);
+      expect(ran.stderr).toMatch(/no space|full|disk/i);
+      expect(ran.stderr).toContain(workspace.root);
+      expect(failuresOf(await load.stop())).toEqual([]);
+      expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+      expect(existsSync(join(workspace.root, "releases", "v9"))).toBe(false);
+      await workspace.addRelease("v2");
+      mustExit(await workspace.glidepath("release", "v2"), 0);
+    },
+  );
+
+  it("a port taken by a stranger is named, and the stranger left alone", async () => {
+    const workspace = await opened();
+    const stranger = await listenOn(workspace.slots[1]!);
+    const ran = await workspace.glidepath("release", "v1");
+    mustExit(ran, 3);
+    expect(ran.stderr).toContain(String(workspace.slots[1]));
+    expect(ran.stderr).toMatch(/taken|in use|listens/i);
+    expect(stranger.listening).toBe(true);
+    const answer = await fetch(`http://127.0.0.1:${workspace.slots[1]}/`).catch(() => "no HTTP");
+    expect(answer).toBe("no HTTP");
+  });
+
+  it("an nginx that does not run is named, with how to start it", async () => {
+    const workspace = await opened({ start: false });
+    const ran = await workspace.glidepath("release", "v1");
+    mustExit(ran, 3);
+    expect(ran.stderr).toMatch(/nginx.*(not running|does not run)/i);
+    expect(await workspace.inSlots()).toEqual(["nothing", "nothing"]);
+    await startNginx(workspace.nginx);
+    mustExit(await workspace.glidepath("release", "v1"), 0);
+  });
+
+  it("an nginx killed in the middle can start again, and the release reaches its end", async () => {
+    const workspace = await opened();
+    await workspace.bringUp("v1");
+    const running = workspace.start(["release", "v2", "--json"]);
+    await running.says(/"phase":"updating"/);
+    const { nginx } = workspace;
+    const master = masterPid(nginx)!;
+    for (const pid of [master, ...workerPids(nginx)]) signal(pid, "SIGKILL");
+    await ended(master, 2000);
+    await wait(1500);
+    await startNginx(nginx);
+    const load = await workspace.load();
+    const ran = await running.done;
+    mustExit(ran, 0, 1, 4);
+    // Stuck is an end too, when it says what is wrong and a command leads on.
+    if (ran.code === 4) mustExit(await workspace.glidepath("resume", "--wait"), 0);
+    const report = await load.stop();
+    expect(failuresOf(report)).toEqual([]);
+    const release = ran.code === 1 ? "v1" : "v2";
+    expect(await workspace.inSlots()).toEqual([release, release]);
+    expect(await workspace.status()).toMatchObject({ stable: release, rollout: null });
+    await testNginx(nginx);
+  });
+
+  it("a new release that is killed once while it starts is started again", async () => {
+    const workspace = await opened({ releases: { v1: {}, v2: { bootMs: 1000 } } });
+    await workspace.bringUp("v1");
+    const load = await workspace.load();
+    const running = workspace.start(["release", "v2"]);
+    const [pid = 0] = await until(
+      () => appsOf(workspace, "v2"),
+      (pids) => pids.length > 0,
+    );
+    signal(pid, "SIGKILL");
+    const ran = await running.done;
+    mustExit(ran, 0, 1);
+    expect(failuresOf(await load.stop())).toEqual([]);
+    const release = ran.code === 0 ? "v2" : "v1";
+    expect(await workspace.inSlots()).toEqual([release, release]);
+  });
+
+  it("the one slot that serves is killed in the middle: it comes back, and the release ends", async () => {
+    const workspace = await opened({ releases: { v1: {}, v2: { bootMs: 2000 } } });
+    await workspace.bringUp("v1");
+    const running = workspace.start(["release", "v2"]);
+    await until(
+      () => appsOf(workspace, "v2"),
+      (pids) => pids.length > 0,
+    );
+    const [serving = 0] = appsOf(workspace, "v1");
+    expect(serving).toBeGreaterThan(0);
+    signal(serving, "SIGKILL");
+    const ran = await running.done;
+    mustExit(ran, 0, 1);
+    const load = await workspace.load();
+    await wait(500);
+    expect(failuresOf(await load.stop())).toEqual([]);
+    const release = ran.code === 0 ? "v2" : "v1";
+    expect(await workspace.inSlots()).toEqual([release, release]);
+    expect((await workspace.status()).slots.every(({ inRotation }) => inRotation)).toBe(true);
+  });
+});

@@ -1,0 +1,152 @@
+// Other ways to run an application and to stand behind nginx.
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { reloadNginx, reloadsOf, startNginx, workerPids } from "../../src/demo/nginx.ts";
+import { type LoadReport, failuresOf, goneBack } from "../support/load.ts";
+import { mustExit } from "../support/exit.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support/workspace.ts";
+
+async function opened(options: WorkspaceOptions): Promise<Workspace> {
+  const workspace = await openWorkspace(options);
+  onTestFinished(workspace.close);
+  return workspace;
+}
+
+/** v1 comes up, then v2 under load; returns what the clients saw. */
+async function releaseUnderLoad(
+  workspace: Workspace,
+  load: Parameters<Workspace["load"]>[0] = {},
+): Promise<LoadReport> {
+  const running = await workspace.load(load);
+  const ran = await workspace.glidepath("release", "v2");
+  const report = await running.stop();
+  mustExit(ran, 0);
+  expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
+  return report;
+}
+
+const OWN_SCRIPT = `#!/bin/sh
+# ctl start|stop|status PORT
+pid=PIDS/$2.pid
+case $1 in
+  start) PORT=$2 setsid NODE server.mjs </dev/null >PIDS/$2.log 2>&1 & echo $! >$pid ;;
+  stop)
+    kill -TERM "$(cat $pid)" 2>/dev/null || true
+    while kill -0 "$(cat $pid)" 2>/dev/null; do sleep 0.05; done
+    rm -f $pid ;;
+  status) [ -f $pid ] && kill -0 "$(cat $pid)" ;;
+esac
+`;
+
+function writeControl(directory: string): string {
+  const file = join(directory, "ctl");
+  writeFileSync(file, OWN_SCRIPT.replaceAll("PIDS", directory).replaceAll("NODE", process.execPath));
+  chmodSync(file, 0o755);
+  return file;
+}
+
+describe.skipIf(!hasNginx("integration: forms"))("also released without a lost request is", () => {
+  it("an application with its own start, stop and status", async () => {
+    const workspace = await opened({
+      edit: (sections, { directory }) => {
+        const ctl = writeControl(directory);
+        const run = {
+          start: `${ctl} start {port}`,
+          stop: `${ctl} stop {port}`,
+          status: `${ctl} status {port}`,
+        };
+        return { ...sections, run };
+      },
+    });
+    await workspace.bringUp("v1");
+    const report = await releaseUnderLoad(workspace);
+    expect(failuresOf(report)).toEqual([]);
+    expect(goneBack(report, ["v1", "v2"])).toEqual([]);
+  });
+
+  it("a directory of files, with nothing to start", async () => {
+    const workspace = await opened({
+      releases: {},
+      start: false,
+      edit: ({ smoke: _smoke, ...sections }, scene) => {
+        // Slots of files are served by the same nginx; the release is read off the directory that the link leads to.
+        const servers = scene.slots.map(
+          (slot) => `server {
+  listen 127.0.0.1:${slot};
+  root ${scene.root}/slots/${slot};
+  add_header X-Release $release_of;
+  add_header X-Slot ${slot};
+}`,
+        );
+        const map = `map $realpath_root $release_of { ~/releases/(?<id>[^/]+) $id; default none; }`;
+        writeFileSync(join(scene.nginx.confd, "files.conf"), `${map}\n${servers.join("\n")}\n`);
+        return { ...sections, run: { static: true }, health: { http: "/index.html", within: "5s" } };
+      },
+    });
+    for (const release of ["v1", "v2"]) {
+      await workspace.addRelease(release, {}, { "index.html": `<p>This is release ${release}.</p>\n` });
+    }
+    await startNginx(workspace.nginx);
+    await workspace.bringUp("v1");
+    const workers = workerPids(workspace.nginx);
+    const report = await releaseUnderLoad(workspace, { post: 0, slow: 0 });
+    expect(failuresOf(report)).toEqual([]);
+    expect(workerPids(workspace.nginx)).toEqual(workers);
+  });
+
+  it("an application behind a location of the user's own: mode upstream", async () => {
+    const workspace = await opened({
+      edit: (sections) => {
+        const { listen: _listen, ...gateway } = sections["gateway"] as Record<string, unknown>;
+        return { ...sections, gateway: { ...gateway, mode: "upstream" } };
+      },
+    });
+    const site = join(workspace.nginx.confd, "site.conf");
+    const server = (inside: string): string =>
+      `server {\n  listen 127.0.0.1:${workspace.port};\n  location / {\n${inside}\n  }\n}\n`;
+    writeFileSync(site, server('    return 503 "not yet";'));
+    await reloadNginx(workspace.nginx);
+    await workspace.bringUp("v1");
+    // The config says in a comment what to include, and `check` does too.
+    const ours = readFileSync(join(workspace.nginx.confd, "shop.conf"), "utf8");
+    const snippet = /include\s+(\S+);/.exec(ours)?.[1];
+    expect(snippet).toBeDefined();
+    writeFileSync(site, server(`    include ${snippet};`));
+    const before = workerPids(workspace.nginx);
+    await reloadNginx(workspace.nginx);
+    await expect.poll(() => workerPids(workspace.nginx).some((pid) => before.includes(pid))).toBe(false);
+    const reloads = reloadsOf(workspace.nginx);
+    const report = await releaseUnderLoad(workspace);
+    expect(failuresOf(report)).toEqual([]);
+    expect(reloadsOf(workspace.nginx)).toBe(reloads);
+  });
+});
+
+describe.skipIf(!hasNginx("integration: the passive form"))("the passive form", () => {
+  it("updates slot by slot, leaves the config alone, and loses at most requests that may not be repeated", async () => {
+    const workspace = await opened({
+      edit: (sections, scene) => {
+        const servers = scene.slots.map((slot) => `server 127.0.0.1:${slot} fail_timeout=1s;`).join(" ");
+        const text = `upstream shop { ${servers} }
+server {
+  listen 127.0.0.1:${scene.port};
+  location / { proxy_pass http://shop; proxy_connect_timeout 1s; proxy_read_timeout 10s; }
+}
+`;
+        writeFileSync(join(scene.nginx.confd, "shop.conf"), text);
+        return { ...sections, gateway: { ...(sections["gateway"] as object), passive: true } };
+      },
+    });
+    const file = join(workspace.nginx.confd, "shop.conf");
+    const text = readFileSync(file, "utf8");
+    await workspace.bringUp("v1");
+    const report = await releaseUnderLoad(workspace);
+    expect(readFileSync(file, "utf8")).toBe(text);
+    expect(reloadsOf(workspace.nginx)).toBe(0);
+    expect(report.failures.filter(({ method }) => method === "GET")).toEqual([]);
+    expect(report.failed).toBeLessThan(report.requests * 0.05);
+  });
+});

@@ -1,0 +1,28 @@
+// Whether a test can run here. What cannot says so, loudly.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
+export function needs(condition: boolean, what: string, why: string): boolean {
+  if (!condition) console.error(`\n!! ${what} SKIPPED: ${why}\n`);
+  return condition;
+}
+
+/** A small file system of its own can be mounted; a container may forbid it even to root. */
+export function canMount(): boolean {
+  if (!isRoot()) return false;
+  const directory = mkdtempSync(join(tmpdir(), "glidepath-mount-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", directory], { stdio: "ignore" });
+    execFileSync("umount", [directory], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
