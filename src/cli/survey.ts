@@ -15,8 +15,8 @@ export function nameFrom(text: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replace(/^[^a-z]+/, "")
-    .replace(/-+$/, "")
-    .slice(0, 32);
+    .slice(0, 32)
+    .replace(/-+$/, "");
   return appName(name) ?? "app";
 }
 

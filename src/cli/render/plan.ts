@@ -8,7 +8,7 @@ import { errorLines } from "./error.ts";
 import { bad, canary, clean, dim, EMPTY, good, indent, line, strong, wrap, type Line } from "./text.ts";
 import { counted, percent, share, time } from "./words.ts";
 
-const LABEL = 10;
+const LABEL = 11;
 
 /** A label, and text that goes on below itself. */
 function item(label: string, text: string, columns: number): readonly Line[] {

@@ -1,0 +1,251 @@
+import { describe, expect, test } from "vitest";
+import { appError, type ErrorCode } from "../base/errors.ts";
+import { err, ok } from "../base/result.ts";
+import type { Finding } from "../ports/examine.ts";
+import { fakeControl, fakeIo, runFake } from "./testing/fakes.ts";
+import { NOW, receipt, rollout, status } from "./testing/records.ts";
+
+const SHA = "0123456789abcdef".repeat(4);
+
+describe("wrong usage ends with 2 and says what would be right", () => {
+  test.each([
+    ["promot", "✗ unknown command 'promot'\n(Did you mean promote?)"],
+    ["release", "✗ missing required argument 'release'"],
+    ["release v1 v2", "✗ too many arguments for 'release'"],
+    ["release v1 --jsn", "✗ unknown option '--jsn'\n(Did you mean --json?)"],
+    ["explain", "✗ required option '--user <key>' not specified"],
+    ["release ../etc", '✗ "../etc" cannot name a release'],
+    ["release v2 --sha256 abc", '✗ --sha256 takes 64 hexadecimal digits, not "abc"'],
+    ["release v2 --detach", "✗ --detach hands the rollout to a controller service"],
+    ["promote --to half", '✗ --to takes a share from 0% to 100%, not "half"'],
+    ["promote --to 5% --full", "✗ --to and --full say two different things"],
+    ["history --limit 0", "✗ --limit takes a whole number from 1"],
+  ])("%s", async (args, expected) => {
+    const { code, err: said, out } = await runFake(args, fakeIo());
+    expect(said).toContain(expected);
+    expect(said).not.toMatch(/^ +at /m);
+    expect([code, out]).toEqual([2, ""]);
+  });
+
+  test("with --json also as a document", async () => {
+    const { code, out } = await runFake("statsu --json", fakeIo());
+    expect(code).toBe(2);
+    expect(JSON.parse(out)).toMatchObject({ error: { code: "usage" } });
+  });
+});
+
+test.each(["--help", "release --help", "--version"])("%s ends with 0 and says it on stdout", async (args) => {
+  const { code, out, err: said } = await runFake(args, fakeIo());
+  expect([code, said]).toEqual([0, ""]);
+  expect(out).toContain(args === "--version" ? "1.2.3" : "Usage: glidepath");
+});
+
+test("help lists every command of the guide, in its order", async () => {
+  const { out } = await runFake("--help", fakeIo({ columns: 200 }));
+  const names = [...out.slice(out.indexOf("Commands:")).matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1]);
+  const all = "init check plan release status promote pause resume abort rollback history explain demo";
+  expect(names).toEqual(all.split(" "));
+});
+
+test.each(["--file a.yaml --json status", "status --file a.yaml --json", "--json status --file a.yaml"])(
+  "options for all commands stand before the command or after it: %s",
+  async (args) => {
+    let opened = "";
+    const open = async (file: string) => {
+      opened = file;
+      return err(appError("file.missing", "no such file"));
+    };
+    const { code, out } = await runFake(args, fakeIo(), { deps: { open } });
+    expect([code, opened, JSON.parse(out).error.code]).toEqual([2, "a.yaml", "file.missing"]);
+  },
+);
+
+test("a bad file is told with every mistake in it", async () => {
+  const error = appError("file.invalid", "glidepath.yaml has 2 mistakes", {
+    details: "glidepath.yaml:3:5 hosts: missing\nglidepath.yaml:9:1 ap: unknown key",
+  });
+  const { code, err: said } = await runFake("check", fakeIo(), { deps: { open: async () => err(error) } });
+  expect(code).toBe(2);
+  expect(said).toBe(
+    "✗ glidepath.yaml has 2 mistakes\n    glidepath.yaml:3:5 hosts: missing\n    glidepath.yaml:9:1 ap: unknown key\n",
+  );
+});
+
+test.each([
+  ["lease.held", 3],
+  ["slot.unhealthy", 1],
+  ["slot.fenced", 4],
+  ["release.unknown", 2],
+] as const)("a start that fails with %s ends with %s", async (failure: ErrorCode, code) => {
+  const control = fakeControl({}, { start: async () => err(appError(failure, "no")) });
+  expect((await runFake("release v2", fakeIo(), { control })).code).toBe(code);
+});
+
+describe("a defect", () => {
+  const opened = (thrown: unknown) => ({
+    explain: () => {
+      throw thrown;
+    },
+  });
+
+  test("is one line and asks for a report", async () => {
+    const thrown = new TypeError("x is not a function\nat all");
+    const { code, err: said } = await runFake("explain --user 1", fakeIo(), { opened: opened(thrown) });
+    expect(code).toBe(4);
+    expect(said.split("\n")[0]).toBe(
+      "✗ Glidepath met a defect of its own: TypeError: x is not a function at all",
+    );
+    expect(said).toContain("→ please report it");
+    expect(said).not.toContain("program.test.ts");
+  });
+
+  test("is none if it carries a failure as its cause", async () => {
+    const cause = appError("journal.unusable", "the journal is damaged", { hint: "move it away" });
+    const { code, err: said } = await runFake("explain --user 1", fakeIo(), {
+      opened: opened(new Error("the journal is damaged", { cause })),
+    });
+    expect([code, said]).toEqual([3, "✗ the journal is damaged\n  → move it away\n"]);
+  });
+});
+
+test("what was opened is closed again, also after a failure", async () => {
+  let closed = 0;
+  const close = async () => {
+    closed += 1;
+  };
+  await runFake("status", fakeIo(), { opened: { close } });
+  const control = fakeControl({}, { status: async () => err(appError("journal.unusable", "no")) });
+  await runFake("status", fakeIo(), { control, opened: { close } });
+  expect(closed).toBe(2);
+});
+
+test.each([
+  [["fine", "warning"], 0],
+  [["fine", "fault"], 3],
+  [[], 0],
+] as const)("check with %j ends with %s", async (severities, code) => {
+  const findings = severities.map((severity): Finding => ({
+    severity,
+    subject: "x",
+    found: "y",
+    todo: null,
+  }));
+  const examiners = [{ examine: async () => findings }, { examine: async () => [] }];
+  const people = await runFake("check", fakeIo(), { opened: { examiners } });
+  const machines = await runFake("check --json", fakeIo(), { opened: { examiners } });
+  expect([people.code, machines.code]).toEqual([code, code]);
+  expect(JSON.parse(machines.out)).toEqual({ ready: code === 0, findings });
+});
+
+describe("documents for machines", () => {
+  test("status has the shape of the guide", async () => {
+    const control = fakeControl({}, { status: async () => ok(status()) });
+    const { out } = await runFake("status --json", fakeIo(), { control });
+    const document = JSON.parse(out) as { slots: unknown[] };
+    expect({ ...document, slots: document.slots.slice(0, 1) }).toEqual({
+      app: "shop",
+      stable: "v1",
+      paused: false,
+      rollout: {
+        id: "01R",
+        release: "v2",
+        from: "v1",
+        phase: "baking",
+        step: 1,
+        steps: 3,
+        share: 500,
+        startedAt: "2026-03-14T09:19:53.000Z",
+        because: "baking 5 % for 10m: 3m12s left",
+      },
+      slots: [
+        {
+          host: "web1",
+          port: 8001,
+          release: "v1",
+          role: "stable",
+          process: "running",
+          health: "healthy",
+          inRotation: true,
+          inFlight: 4,
+        },
+      ],
+      gateways: [{ host: "web1", generation: 17, confirmed: true }],
+      analysis: { verdict: "continue", metrics: [] },
+    });
+  });
+
+  test("status without an active rollout has null", async () => {
+    const ended = status({ rollout: rollout({ phase: { name: "completed" } }) });
+    const control = fakeControl({}, { status: async () => ok(ended) });
+    const { out } = await runFake("status --json", fakeIo(), { control });
+    expect(JSON.parse(out)).toMatchObject({ rollout: null, paused: false });
+  });
+
+  test("history is a list, newest first", async () => {
+    const error = appError("slot.smoke", "GET /login answered 500");
+    const aborted = { at: NOW, by: "slot", slot: null, error } as const;
+    const record = {
+      rollout: rollout({ phase: { name: "rolled-back" }, endedAt: NOW, aborted }),
+      receipt: receipt(),
+    };
+    const open = { rollout: rollout(), receipt: null };
+    const control = fakeControl({}, { history: async (limit) => [open, record].slice(0, limit) });
+    const { out } = await runFake("history --json", fakeIo(), { control });
+    const times = { startedAt: "2026-03-14T09:19:53.000Z", endedAt: "2026-03-14T09:26:53.000Z" };
+    const names = { id: "01R", release: "v2", from: "v1" };
+    expect(JSON.parse(out)).toEqual([
+      {
+        ...names,
+        ...times,
+        endedAt: null,
+        outcome: null,
+        reason: "baking 5 % for 10m: 3m12s left",
+        requests: null,
+        failed: null,
+      },
+      {
+        ...names,
+        ...times,
+        outcome: "rolled-back",
+        reason: "GET /login answered 500",
+        requests: 48_112,
+        failed: 0,
+      },
+    ]);
+    const limited = await runFake("history --json --limit 1", fakeIo(), { control });
+    expect(JSON.parse(limited.out)).toHaveLength(1);
+  });
+
+  test("history of a rollout that is not there is refused", async () => {
+    const { code, err: said } = await runFake("history 01X", fakeIo());
+    expect([code, said.split("\n")[0]]).toEqual([3, "✗ there is no rollout 01X"]);
+  });
+
+  test("explain is what was computed", async () => {
+    const explanation = {
+      user: "42",
+      release: "v2",
+      role: "canary",
+      share: 500,
+      by: { bucket: 7, of: 10_000 },
+    };
+    const explain = async () => ok(explanation as never);
+    const { out } = await runFake("explain --user 42 --json", fakeIo(), { opened: { explain } });
+    expect(JSON.parse(out)).toEqual(explanation);
+  });
+});
+
+test("release and rollback pass on what was typed", async () => {
+  const control = fakeControl();
+  await runFake(`release v2 --sha256 ${SHA.toUpperCase()}`, fakeIo(), { control });
+  await runFake("rollback", fakeIo(), { control });
+  await runFake("rollback v1", fakeIo(), { control });
+  expect(control.asked).toEqual([
+    `start v2 ${SHA} alice@build1`,
+    "run",
+    "rollback -",
+    "run",
+    "rollback v1",
+    "run",
+  ]);
+});

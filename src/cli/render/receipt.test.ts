@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { appError } from "../../base/errors.ts";
+import { instant, millis } from "../../base/time.ts";
+import { NO_TRAFFIC } from "../../model/traffic.ts";
+import { NOW, receipt, rollout, traffic } from "../testing/records.ts";
+import { endLines, receiptLines } from "./receipt.ts";
+import { errorLines } from "./error.ts";
+import { textOf } from "./text.ts";
+
+const ended = { endedAt: instant(NOW), startedAt: instant(NOW - 41_000) };
+
+describe("the receipt", () => {
+  test("of a release that went well", () => {
+    const done = rollout({ ...ended, phase: { name: "completed" } });
+    expect(endLines(done, receipt()).map(textOf)).toEqual([
+      "✓ v2 serves everybody, in place of v1: done in 41s",
+      "",
+      "  48,112 requests · 0 failed · 0 cut",
+      "  latency  before  during  after",
+      "    p50    12 ms   13 ms   12 ms",
+      "    p99    12 ms   13 ms   12 ms",
+      "  9 switches of traffic, the longest took 38ms",
+      "  staging 8s · updating 1m2s · baking 20m",
+    ]);
+  });
+
+  test("tells failures, cuts of both kinds, second tries, and what could not be measured", () => {
+    const during = traffic(100, 5, { failed: 3, cut: 1, retried: 2 });
+    const told = receiptLines(receipt({ during, cut: 1, missing: ["web2: its log is not readable"] })).map(
+      textOf,
+    );
+    expect(told[0]).toBe("  100 requests · 3 failed · 2 cut · 2 answered by a second slot");
+    expect(told.at(-1)).toBe("  not measured: web2: its log is not readable");
+  });
+
+  test("without traffic shows no latency", () => {
+    const quiet = receipt({
+      before: NO_TRAFFIC,
+      during: NO_TRAFFIC,
+      after: NO_TRAFFIC,
+      switches: 0,
+      phases: [],
+    });
+    expect(receiptLines({ ...quiet, longestSwitch: millis(0) }).map(textOf)).toEqual([
+      "  0 requests · 0 failed · 0 cut",
+      "  no switch of traffic",
+    ]);
+  });
+});
+
+describe("the end of a release", () => {
+  test("that failed says what failed in the other program's words, and what to do", () => {
+    const error = appError("slot.smoke", "web1:8001: GET /login answered 500, expected 200", {
+      details: "Error: no database\n  at connect\u001B[0m\n",
+      hint: "look at `glidepath history`",
+    });
+    const back = rollout({
+      ...ended,
+      phase: { name: "rolled-back" },
+      aborted: { at: NOW, by: "slot", slot: null, error },
+    });
+    expect(endLines(back, null).map(textOf)).toEqual([
+      "✗ v2 was rolled back after 41s: everybody gets v1, as before",
+      "  because web1:8001: GET /login answered 500, expected 200",
+      "    Error: no database",
+      "      at connect",
+      "  → look at `glidepath history`",
+    ]);
+  });
+
+  test.each([
+    [
+      "stuck",
+      rollout({
+        phase: { name: "stuck", error: appError("slot.fenced", "web1:8001 refuses", { hint: "look" }) },
+      }),
+      false,
+      ["✗ web1:8001 refuses", "  → look"],
+    ],
+    [
+      "paused and left",
+      rollout({ paused: { by: "alice", at: NOW } }),
+      false,
+      [
+        "… v2 is paused: baking at 5 %, step 1 of 3. Traffic stays as it is now",
+        "  → `glidepath resume` goes on from here, `glidepath abort` goes back",
+      ],
+    ],
+    [
+      "left to another process",
+      rollout(),
+      true,
+      ["… v2: baking at 5 %, step 1 of 3; it goes on without this terminal"],
+    ],
+    [
+      "superseded",
+      rollout({ phase: { name: "superseded" } }),
+      false,
+      ["… v2 gave way to another rollout: see `glidepath status`"],
+    ],
+    [
+      "the first one ever",
+      rollout({ ...ended, from: null, phase: { name: "rolled-back" } }),
+      false,
+      ["✗ v2 was rolled back after 41s: nothing is served, as before"],
+    ],
+  ])("%s", (_, given, carried, expected) => {
+    expect(endLines(given, null, carried).map(textOf)).toEqual(expected);
+  });
+});
+
+test("an error of several lines keeps its lines", () => {
+  expect(errorLines(appError("usage", "one\ntwo")).map(textOf)).toEqual(["✗ one", "  two"]);
+});

@@ -1,0 +1,190 @@
+import { describe, expect, test } from "vitest";
+import { appError } from "../../base/errors.ts";
+import { instant } from "../../base/time.ts";
+import type { RolloutId } from "../../model/ids.ts";
+import type { JournalEntry } from "../../ports/journal.ts";
+import {
+  A,
+  application,
+  gatewayStatus,
+  holder,
+  NOW,
+  receipt,
+  rollout,
+  slotStatus,
+  SLOTS,
+} from "../testing/records.ts";
+import { status, story, V1, V2, WEB1 } from "../testing/records.ts";
+import { planLines } from "./plan.ts";
+import { checkLines, explainLines, historyLines, recordLines } from "./reports.ts";
+import { statusLines } from "./status.ts";
+import { textOf } from "./text.ts";
+
+describe("plan", () => {
+  test("tells a release from its start to its end", () => {
+    expect(planLines(story(), application, 90).map(textOf)).toEqual([
+      "shop  v1 → v2  this changes nothing yet",
+      "",
+      "  pool       4 slots on 2 hosts; at most 1 out of rotation at once",
+      "  fetch      once, verify, and unpack on web1, web2; no traffic is touched",
+      "  5 %        update web1:8001; then 5 % get v2 on 1 slot, the rest v1 on 3; hold for 10m",
+      "             and watch",
+      "  25 %       no further slot is updated; then 25 % get v2 on 1 slot, the rest v1 on 3;",
+      "             hold for 10m and watch; wait until somebody says `glidepath promote`",
+      "  100 %      update web2:8001, then web1:8002; then everybody gets v2",
+      "  finish     update web2:8002, which nobody uses any more",
+      "",
+      "  each slot  leave rotation on every gateway → drain for at most 30s → stop, switch,",
+      "             start, wait until healthy → pass 1 smoke check → join as canary",
+      "  worst      one slot carries 33.3 % of the traffic (25 % when even): while one slot is",
+      "             being updated",
+      "  way back   at most 50 % of the traffic on one slot: right after an abort at 100 %, until",
+      "             slots return",
+      "",
+      "  gateway",
+      "    web1  /etc/nginx/conf.d/shop.conf stays as it is: no reload",
+    ]);
+  });
+
+  test.each([
+    ["a new file", null, "a\nb\n", ["+a", "+b"], "is written for the first time, with one reload"],
+    [
+      "another topology",
+      "a\nb\nc\n",
+      "a\nB\nc\n",
+      [" a", "-b", "+B", " c"],
+      "is brought up to date, with one reload",
+    ],
+  ])("shows what changes in the config: %s", (_, current, wanted, diff, words) => {
+    const config = { path: "/etc/shop.conf", current, wanted, reload: true };
+    const lines = planLines(story({ gateways: [{ name: WEB1, config }] }), application, 80).map(textOf);
+    const at = lines.findIndex((text) => text.includes("/etc/shop.conf"));
+    expect(lines[at]).toBe(`    web1  /etc/shop.conf ${words}`);
+    expect(lines.slice(at + 1)).toEqual(diff.map((text) => `        ${text}`));
+  });
+
+  test("shows a gateway that could not be asked", () => {
+    const config = appError("host.unreachable", "web1 does not answer", { hint: "try ssh web1" });
+    const lines = planLines(story({ gateways: [{ name: WEB1, config }] }), application, 80).map(textOf);
+    expect(lines.slice(-3)).toEqual(["    web1", "      ✗ web1 does not answer", "        → try ssh web1"]);
+  });
+});
+
+describe("status", () => {
+  const slots = [
+    slotStatus(A, { role: "canary" }),
+    slotStatus(SLOTS[1]!, {
+      state: { known: false, at: NOW, why: "ssh: timed out" },
+      health: { known: false, at: NOW, why: "ssh: timed out" },
+      inFlight: null,
+    }),
+  ];
+
+  test("shows the rollout, who carries it, slots and gateways", () => {
+    expect(statusLines(status({ slots }), "shop", 80).map(textOf)).toEqual([
+      "shop  stable v1",
+      "  → v2  baking · step 1 of 3 · 5 % · 7m",
+      "  baking 5 % for 10m: 3m12s left",
+      "  carried by alice@build1, process 4711",
+      "",
+      "  slot       release  role    rotation       process                  health   in flight",
+      "  web1:8001  v1       canary  ● in rotation  running                  healthy  4",
+      "  web2:8001  ?        stable  ● in rotation  unknown: ssh: timed out  unknown  ?",
+      "",
+      "  gateway web1  table 17 confirmed",
+    ]);
+  });
+
+  test("says so when nobody carries it", () => {
+    const lines = statusLines(status({ holder: holder(false) }), "shop", 80).map(textOf);
+    expect(lines[3]).toBe("  no process carries it: `glidepath resume` goes on, `glidepath abort` goes back");
+  });
+
+  test("is silent about a rollout that has ended, but not about one that is stuck", () => {
+    const ended = status({ rollout: rollout({ phase: { name: "completed" } }), holder: null });
+    expect(statusLines(ended, "shop", 80).map(textOf)[1]).toBe("");
+    const error = appError("slot.fenced", "refused");
+    const stuck = status({ rollout: rollout({ phase: { name: "stuck", error } }), holder: null });
+    expect(statusLines(stuck, "shop", 80).map(textOf)[1]).toBe("  → v2  stuck · step 1 of 3 · 5 % · 7m");
+  });
+
+  test.each([
+    [gatewayStatus({ confirmed: false }), "table 17 not confirmed yet"],
+    [gatewayStatus({ state: { known: false, at: NOW, why: "ssh: refused" } }), "unknown: ssh: refused"],
+  ])("a gateway %#", (gateway, expected) => {
+    expect(
+      statusLines(status({ gateways: [gateway] }), "shop", 80)
+        .map(textOf)
+        .at(-1),
+    ).toBe(`  gateway web1  ${expected}`);
+  });
+
+  test("on a narrow terminal leaves out the columns that matter least", () => {
+    const head = statusLines(status(), "shop", 60).map(textOf)[5];
+    expect(head).toBe("  slot       release  role    rotation");
+  });
+});
+
+test("check tells faults last, each with what to do, and a verdict", () => {
+  const lines = checkLines([
+    { severity: "fault", subject: "web1: nginx", found: "1.9 is too old, 1.15 is needed", todo: "update it" },
+    { severity: "fine", subject: "web1", found: "reached in 3ms", todo: null },
+    { severity: "warning", subject: "web1: disk", found: "82 % full", todo: null },
+  ]).map(textOf);
+  expect(lines).toEqual([
+    "✓ web1  reached in 3ms",
+    "! web1: disk  82 % full",
+    "✗ web1: nginx  1.9 is too old, 1.15 is needed",
+    "  → update it",
+    "",
+    "not ready to release · 1 check fine, 1 warning, 1 fault",
+  ]);
+});
+
+describe("history", () => {
+  const done = rollout({ phase: { name: "completed" }, startedAt: instant(NOW - 62_000), endedAt: NOW });
+
+  test("is a table", () => {
+    const lines = historyLines([
+      { rollout: rollout({ id: "01S" as RolloutId }), receipt: null },
+      { rollout: done, receipt: receipt() },
+    ]).map(textOf);
+    expect(lines.map((text) => text.trimEnd())).toEqual([
+      "id   release  from  started              took  outcome    requests  failed",
+      "01S  v2       v1    2026-03-14 09:19:53  –     under way  –         –",
+      "01R  v2       v1    2026-03-14 09:25:51  1m2s  completed  48,112    0",
+    ]);
+  });
+
+  test("of one rollout has its journal", () => {
+    const entry = {
+      sequence: 1,
+      rollout: done.id,
+      at: NOW,
+      kind: "decided",
+      because: "staged on web1",
+      data: null,
+    };
+    const lines = recordLines({ rollout: done, receipt: null }, [entry as JournalEntry]).map(textOf);
+    expect(lines).toEqual([
+      "shop release 01R  started 2026-03-14 09:25:51 UTC",
+      "",
+      "  1m2s  decided  staged on web1",
+      "",
+      "✓ v2 serves everybody, in place of v1: done in 1m2s",
+    ]);
+  });
+});
+
+test.each([
+  [
+    { user: "42", release: V2, role: "canary", share: 500, by: { bucket: 123, of: 10_000 } },
+    ["42  gets v2 (canary)", "  bucket 123 of 10000; the canary has the buckets below 500, that is 5 %"],
+  ],
+  [
+    { user: "tester", release: V1, role: "stable", share: 500, by: { rule: "header X-Canary is never" } },
+    ["tester  gets v1 (stable)", "  a rule says so: header X-Canary is never"],
+  ],
+] as const)("explain %#", (explanation, expected) => {
+  expect(explainLines(explanation).map(textOf)).toEqual(expected);
+});
