@@ -27,9 +27,11 @@ interface Log {
 
 export function createMeter(application: Application, ports: EnginePorts, rollout: Rollout): Meter {
   const logs = new Map<HostName, Log>();
+  const first = Math.floor(rollout.startedAt / 1000);
+  let during: Traffic = NO_TRAFFIC;
   const readAll = async (): Promise<Traffic> => {
     await Promise.all(application.gateways.map((gateway) => readOne(gateway.name)));
-    return within(logs, rollout.startedAt, null);
+    return during;
   };
   const readOne = async (name: HostName): Promise<void> => {
     const gateway = application.gateways.find((each) => each.name === name);
@@ -47,6 +49,9 @@ export function createMeter(application: Application, ports: EnginePorts, rollou
     if (!got.ok) return;
     log.cursor = got.value.cursor;
     log.seconds.push(...got.value.seconds);
+    for (const { second, traffic } of got.value.seconds) {
+      if (second >= first) during = addTraffic(during, traffic);
+    }
   };
   return { read: readAll, receipt: (ended, entries) => receiptOf(logs, ended, entries) };
 }

@@ -18,7 +18,7 @@ export function createNews(clock: Clock): News {
     wait: async (until, signal) => {
       if (!told && !signal.aborted) {
         const waking = new AbortController();
-        wake = () => waking.abort();
+        wake = () => waking.abort(null);
         signal.addEventListener("abort", wake, { once: true });
         await clock.sleep(until, waking.signal);
         signal.removeEventListener("abort", wake);

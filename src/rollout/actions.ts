@@ -69,11 +69,11 @@ function gatewayAction(change: RoutingChange, gateway: HostName, table: RoutingT
 function slotActions(rollout: Rollout): readonly Action[] {
   return rollout.plan.slots.flatMap((slot) => {
     const course = rollout.slots[slot];
-    return course === undefined ? [] : courseActions(slot, course);
+    return course === undefined ? [] : courseActions(slot, course, rollout.plan.smokeChecks);
   });
 }
 
-function courseActions(slot: SlotKey, course: SlotCourse): readonly Action[] {
+function courseActions(slot: SlotKey, course: SlotCourse, smokeChecks: number): readonly Action[] {
   switch (course.at) {
     case "stopping":
     case "starting": {
@@ -85,7 +85,7 @@ function courseActions(slot: SlotKey, course: SlotCourse): readonly Action[] {
       return [{ kind: "switch", key, slot, generation: course.generation, release: course.target }];
     }
     case "smoking": {
-      if (course.target === null) return [];
+      if (course.target === null || course.passed >= smokeChecks) return [];
       const key = `smoke/${slot}/${course.attempt}/${course.since}/${course.passed}`;
       return [{ kind: "smoke", key, slot, release: course.target, index: course.passed }];
     }

@@ -6,7 +6,7 @@ import type { Step } from "../model/application.ts";
 import type { SlotKey } from "../model/ids.ts";
 import { basisPoints, EVERYTHING, formatShare } from "../model/share.ts";
 import { byOperator, goBack, isServingFirst } from "./endings.ts";
-import { courseOf, enter, leave, stop } from "./evolve.ts";
+import { courseOf, enter, stop, withCourse } from "./evolve.ts";
 import { passBake, passGate } from "./steps.ts";
 
 export interface Given {
@@ -17,7 +17,13 @@ export interface Given {
 type Answer = Result<Rollout, AppError>;
 
 /** What an order makes of a rollout. An order that does not fit is refused and changes nothing. */
-export function command(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
+export function command(rollout: Rollout, given: Given, now: Instant): Answer {
+  const answer = obey(rollout, given, now);
+  // Whoever orders something moves the rollout: a long wait before it is not held against it.
+  return answer.ok && answer.value !== rollout ? ok({ ...answer.value, progressAt: now }) : answer;
+}
+
+function obey(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
   if (rollout.phase.name === "stuck") return fromStuck(rollout, order, now);
   if (rollout.endedAt !== null) return refuse(rollout, `it is over (${rollout.phase.name})`);
   switch (order.kind) {
@@ -100,13 +106,22 @@ function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
   return ok(rollout.plan.slots.reduce((r, slot) => again(r, slot, now), aborting));
 }
 
-/** What may still be routed to must be seen out of rotation first; all else is written anew. */
+/**
+ * What serves, or was about to, goes on serving until going back takes it out in its turn; what was written to is
+ * written anew.
+ */
 function again(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   const course = courseOf(rollout, slot);
-  const target = rollout.from;
-  if (course.at === "settled") return rollout;
-  if (course.at === "joining" || course.at === "leaving" || course.at === "draining") {
-    return leave(rollout, slot, { target, now });
+  const { from, release } = rollout;
+  switch (course.at) {
+    case "settled":
+      return rollout;
+    case "joining":
+      return course.target === release ? withCourse(rollout, slot, { at: "settled", release }) : rollout;
+    case "leaving":
+      if (course.target !== release) return withCourse(rollout, slot, { at: "settled", release });
+      return withCourse(rollout, slot, { at: "joining", target: from, since: now, attempt: 1 });
+    default:
+      return stop(rollout, slot, { target: from, now });
   }
-  return stop(rollout, slot, { target, now });
 }

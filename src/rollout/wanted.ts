@@ -44,6 +44,10 @@ export function isAllAt(rollout: Rollout, release: ReleaseId | null): boolean {
   return sameRouting(rollout.routing, end);
 }
 
+/** No user who has returned goes to the canary again. */
+const returning = (rollout: Rollout, canarySlots: number, share: BasisPoints): BasisPoints =>
+  canarySlots === 0 ? NOTHING : basisPoints(Math.min(share, rollout.routing.share));
+
 /**
  * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no share needs
  * any more are left out, and can go back all at once.
@@ -53,8 +57,10 @@ export function wantedBack(rollout: Rollout): Routing {
   const stable = serving(rollout, from);
   const canary = serving(rollout, release);
   if (from === null) return { canary: [], stable: [], share: NOTHING };
+  // Whoever leaves now goes on serving until somebody can take its place.
+  if (stable.length + canary.length === 0) return routing;
   const back = wayBack(plan.slots.length, stable.length, plan.maxLoad);
-  const share = canary.length === 0 ? NOTHING : basisPoints(Math.min(back.share, routing.share));
+  const share = stable.length === 0 ? EVERYTHING : returning(rollout, canary.length, back.share);
   if (share === 0) return { canary: [], stable, share };
   const needed = Math.ceil((share * plan.slots.length) / (EVERYTHING * plan.maxLoad));
   return { canary: canary.slice(0, Math.max(1, needed)), stable, share };
