@@ -33,7 +33,12 @@ const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 function targetOf(): Target {
   const url = new URL(values.url ?? "");
   if (!LOOPBACK.has(url.hostname)) throw new Error(`only this machine may be asked, not ${url.hostname}`);
-  return { url, hostHeader: values.host ?? null, timeout: Number(values.timeout) };
+  return {
+    hostname: url.hostname,
+    port: Number(url.port || "80"),
+    hostHeader: values.host ?? url.host,
+    timeout: Number(values.timeout),
+  };
 }
 
 const print = (line: LoadLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -96,7 +101,7 @@ async function run(target: Target): Promise<void> {
   while (inFlight.size > 0) await Promise.all(inFlight);
   recorder.endSecond(now());
   print({ kind: "report", report: recorder.report(now()) });
-  for (const user of users) user.agent.destroy();
+  for (const connection of users.flatMap(({ idle }) => idle)) connection.close();
   process.stdin.destroy();
 }
 
