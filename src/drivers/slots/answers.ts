@@ -1,0 +1,145 @@
+import { appError, type AppError, type ErrorCode } from "../../base/errors.ts";
+import type { RunSpec, Slot } from "../../model/application.ts";
+import { ADOPTED, generation, releaseId, type Generation, type ReleaseId } from "../../model/ids.ts";
+import type { SlotState } from "../../model/observation.ts";
+import { DONE, refused, unknown, type Outcome } from "../../model/outcome.ts";
+import type { HostReply } from "../../ports/host.ts";
+import { exitName, type ExitName } from "./exit-codes.ts";
+
+export interface Asked {
+  readonly slot: Slot;
+  readonly at: Generation;
+  /** `stop`, `switch to v2`, `start`. */
+  readonly verb: string;
+  readonly root: string;
+  readonly user: string | null;
+}
+
+interface Row {
+  readonly code: ErrorCode;
+  readonly say: (asked: Asked, found: string) => string;
+  readonly hint?: string;
+}
+
+const at = ({ slot }: Asked): string => `slot ${slot.key}`;
+
+/** What each exit code of the scripts means to people. */
+const ROWS: Readonly<Record<ExitName, Row>> = {
+  fenced: {
+    code: "slot.fenced",
+    say: (asked, found) => `${at(asked)} has seen generation ${found}; a write of ${asked.at} comes too late`,
+    hint: "another rollout has written to this slot: look at `glidepath status`",
+  },
+  busy: {
+    code: "slot.busy",
+    say: (asked) => `${at(asked)}: another write is not finished yet`,
+    hint: "try again; if it stays so, look for a hanging stop on the host",
+  },
+  portTaken: {
+    code: "slot.port-taken",
+    say: (asked, found) =>
+      `${at(asked)}: port ${asked.slot.port} is taken by ${found === "" ? "a process that Glidepath may not look at" : found}`,
+    hint: "stop that process, or give the slot another port",
+  },
+  notUnpacked: {
+    code: "release.unknown",
+    say: (asked) =>
+      `${at(asked)}: cannot ${asked.verb}: there is no such directory below ${asked.root}/releases`,
+  },
+  stillRunning: {
+    code: "slot.stop",
+    say: (asked) => `${at(asked)}: cannot ${asked.verb} while its processes run`,
+  },
+  notStopped: {
+    code: "slot.stop",
+    say: (asked) => `${at(asked)} still runs after its processes were killed`,
+    hint: "look at its log and its processes on the host",
+  },
+  rights: {
+    code: "host.rights",
+    say: (asked) => `${at(asked)}: cannot ${asked.verb}: writing below ${asked.root} failed`,
+    hint: "see what the host said; give Glidepath's user this directory, or free its disk",
+  },
+  startFailed: {
+    code: "slot.start",
+    say: (asked, found) =>
+      `${at(asked)} was not started${found === "" ? "" : `: its command ended with exit code ${found}`}`,
+  },
+  nothing: {
+    code: "slot.start",
+    say: (asked) => `${at(asked)}: ${asked.slot.dir} leads to no release that could be started`,
+  },
+  user: {
+    code: "host.rights",
+    say: (asked) => `${at(asked)}: cannot run as user ${asked.user ?? ""}`,
+    hint: "create the user on the host, or let Glidepath be that user or root there",
+  },
+  occupied: {
+    code: "slot.start",
+    say: (asked) => `${at(asked)}: ${asked.slot.dir} is neither a directory nor a link`,
+    hint: "move it away",
+  },
+};
+
+/** Not every "no" is definite: a process that outlived SIGKILL may still end. */
+const UNSURE: ReadonlySet<ExitName> = new Set(["notStopped"]);
+
+export function outcomeOf(asked: Asked, reply: HostReply): Outcome {
+  if (reply.kind === "lost") {
+    return unknown(
+      appError(
+        "host.unreachable",
+        `${at(asked)}: it is not known whether ${asked.verb} happened: ${reply.why}`,
+      ),
+    );
+  }
+  if (reply.code === 0) return DONE;
+  const name = exitName(reply.code);
+  if (name === null) {
+    const message = `${at(asked)}: ${asked.verb} ended in the middle, with exit code ${reply.code}`;
+    return unknown(appError("host.command", message, { details: reply.stderr.trim() }));
+  }
+  const { code, say, hint } = ROWS[name];
+  const error = appError(code, say(asked, reply.stdout.trim()), { details: reply.stderr.trim(), hint });
+  return UNSURE.has(name) ? unknown(error) : refused(error);
+}
+
+/** One line of the look at a host, or why it says nothing. */
+export type SlotLine =
+  | { readonly port: number; readonly state: SlotState }
+  | { readonly port: number; readonly why: string };
+
+const LINE = /^(\d+) (\d+) (up|down|none) (up|down|deaf) (\d+) (.*)$/;
+
+export function parseLine(line: string, kind: RunSpec["kind"]): SlotLine {
+  const match = LINE.exec(line);
+  const port = Number.parseInt(line, 10);
+  if (match === null) return { port, why: `its state on the host is damaged: ${line}` };
+  const [, , seen, intent, process, restarts, found] = match;
+  const release = found === "" ? null : found === "adopted" ? ADOPTED : releaseId(found ?? "");
+  if (release === null && found !== "")
+    return { port, why: `its link leads to ${found}, which is no release` };
+  if (process === "deaf") return { port, why: "its status command did not answer within 5s" };
+  const up = kind === "static" ? staticUp(intent ?? "", Number(seen), release) : process === "up";
+  return {
+    port,
+    state: {
+      generation: generation(Number(seen)),
+      release,
+      process: up ? "running" : "stopped",
+      restarts: Number(restarts),
+    },
+  };
+}
+
+/** Files that Glidepath never wrote to are served by somebody already. */
+const staticUp = (intent: string, seen: number, release: ReleaseId | null): boolean =>
+  release !== null && (intent === "up" || (intent === "none" && seen === 0));
+
+export const hostTrouble = (host: string, reply: HostReply): AppError | null => {
+  if (reply.kind === "lost") return appError("host.unreachable", `${host}: ${reply.why}`);
+  if (reply.code === 0) return null;
+  return appError("host.command", `${host}: looking at its slots ended with exit code ${reply.code}`, {
+    details: reply.stderr.trim(),
+  });
+};

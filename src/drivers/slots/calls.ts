@@ -1,0 +1,124 @@
+import { millis, seconds, type Duration } from "../../base/time.ts";
+import type { Application, Slot } from "../../model/application.ts";
+import { ADOPTED, type Generation, type ReleaseId } from "../../model/ids.ts";
+import type { HostCommand } from "../../ports/host.ts";
+import { launchLine, signalled, signalName } from "./command.ts";
+import { expandPlaceholders } from "../../model/command.ts";
+import { environmentOf, hostEnvironment, hostOf, kernelAddress, markerOf, stateDir } from "./layout.ts";
+import { OBSERVE, TAIL } from "./script/observe.ts";
+import { START_COMMAND, START_OWN, START_STATIC } from "./script/start.ts";
+import { STOP_COMMAND, STOP_OWN, STOP_STATIC } from "./script/stop.ts";
+import { SUPERVISOR } from "./script/supervisor.ts";
+import { SWITCH } from "./script/switch.ts";
+
+/** The supervisor's pace. */
+export interface Pace {
+  /** Before the first restart; doubles to `most`, and is short again after `steady` up. */
+  readonly first: Duration;
+  readonly most: Duration;
+  readonly steady: Duration;
+  /** The log is rotated above this size, looked at every `logEvery`. */
+  readonly logBytes: number;
+  readonly logEvery: Duration;
+}
+export const PACE: Pace = {
+  first: millis(200),
+  most: seconds(10),
+  steady: seconds(30),
+  logBytes: 10 * 1024 * 1024,
+  logEvery: seconds(5),
+};
+
+export interface SlotWrite {
+  readonly application: Application;
+  readonly slot: Slot;
+  readonly at: Generation;
+}
+
+/** How long a start command of the user's may take until its slot counts as started. */
+const START_SECONDS = 20;
+const MARGIN = 20_000;
+
+const whole = (n: number): string => String(Math.round(n));
+
+const stopTime = ({ run }: Application): number => (run.kind === "static" ? 0 : run.stop.timeout);
+
+/** What every write begins with; see PLACE. A write waits for another one's longest stop. */
+function place({ application, slot, at }: SlotWrite): readonly string[] {
+  const root = hostOf(application, slot.host).root;
+  const patience = whole(stopTime(application) / 1000 + 10);
+  return [root, String(slot.port), slot.dir, markerOf(application, slot), String(at), patience];
+}
+
+function write(asked: SlotWrite, script: string, more: readonly string[]): HostCommand {
+  const timeout = millis(2 * stopTime(asked.application) + (START_SECONDS + 60) * 1000 + MARGIN);
+  return { script, args: [...place(asked), ...more], timeout };
+}
+
+export function stopCall(asked: SlotWrite): HostCommand {
+  const { run } = asked.application;
+  if (run.kind === "static") return write(asked, STOP_STATIC, []);
+  const time = whole(run.stop.timeout / 10);
+  if (run.kind === "command") {
+    return write(asked, STOP_COMMAND, [signalName(run.stop.signal), time, signalled(run.command)]);
+  }
+  const commands = [run.stopCommand, run.status].map(expandPlaceholders);
+  return write(asked, STOP_OWN, [
+    time,
+    run.user ?? "",
+    ...commands,
+    ...environmentOf(asked.application, asked.slot),
+  ]);
+}
+
+export const switchCall = (asked: SlotWrite, release: ReleaseId | null): HostCommand =>
+  write(asked, SWITCH, [release === ADOPTED ? "adopted" : (release ?? "")]);
+
+export function startCall(asked: SlotWrite, pace: Pace): HostCommand {
+  const { run } = asked.application;
+  const user = run.user ?? "";
+  const environment = environmentOf(asked.application, asked.slot);
+  if (run.kind === "static") {
+    return write(asked, START_STATIC, [user, expandPlaceholders(run.reload ?? ""), ...environment]);
+  }
+  if (run.kind === "own") {
+    const commands = [run.start, run.status].map(expandPlaceholders);
+    return write(asked, START_OWN, [String(START_SECONDS), user, ...commands, ...environment]);
+  }
+  const stop = [signalName(run.stop.signal), whole(run.stop.timeout / 10), signalled(run.command)];
+  const more = [user, kernelAddress(asked.slot.address), launchLine(run.command), SUPERVISOR];
+  return write(asked, START_COMMAND, [...stop, ...more, ...paceArgs(pace), ...environment]);
+}
+
+const paceArgs = (pace: Pace): readonly string[] => [
+  whole(pace.first / 100),
+  whole(pace.most / 100),
+  whole(pace.steady / 1000),
+  whole(pace.logBytes),
+  String(pace.logEvery / 1000),
+];
+
+export function observeCall(application: Application, host: string, slots: readonly Slot[]): HostCommand {
+  const { run } = application;
+  const status = run.kind === "own" ? expandPlaceholders(run.status) : "";
+  const places = slots.flatMap((slot) => [String(slot.port), slot.dir, markerOf(application, slot)]);
+  return {
+    script: OBSERVE,
+    args: [
+      hostOf(application, host).root,
+      run.kind,
+      run.user ?? "",
+      status,
+      String(slots.length),
+      ...places,
+      ...hostEnvironment(application, host),
+    ],
+    timeout: seconds(10 + (run.kind === "own" ? 8 * slots.length : 0)),
+  };
+}
+
+export const tailCall = (root: string, slot: Slot, lines: number): HostCommand => ({
+  script: TAIL,
+  args: [`${stateDir(root, slot)}/log`, whole(lines)],
+  timeout: seconds(10),
+});

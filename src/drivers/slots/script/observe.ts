@@ -1,0 +1,54 @@
+import { USERS_COMMANDS } from "./commands.ts";
+import { POINTS } from "./prelude.ts";
+import { PROCESSES } from "./processes.ts";
+
+/**
+ * ROOT KIND USER STATUS COUNT, COUNT times PORT DIR MARKER, then NAME=VALUE... Changes nothing. A line for each slot:
+ * port, generation, intent, what runs (up, down or deaf), restarts, what it points to.
+ */
+export const OBSERVE = `set -u
+root=$1 kind=$2 user=$3 status=$4 count=$5
+shift 5
+${POINTS}${PROCESSES}${USERS_COMMANDS}
+recall() {
+  value=$2
+  [ ! -f "$state/$1" ] || read -r value <"$state/$1"
+  printf '%s ' "$value"
+}
+
+process() {
+  running && echo up && return
+  [ "$kind" = own ] || { echo down && return; }
+  is_up "$status" "$@" PORT="$port" GLIDEPATH_PORT="$port"
+  case $? in
+    0) echo up ;;
+    124 | 137) echo deaf ;;
+    *) echo down ;;
+  esac
+}
+
+choose_user
+while [ "$count" -gt 0 ]; do
+  port=$1 dir=$2 marker=$3 state=$root/slots/.$1
+  shift 3
+  count=$((count - 1))
+  points
+  printf '%s ' "$port"
+  recall generation 0
+  recall intent none
+  printf '%s ' "$(
+    shift "$((count * 3))"
+    process "$@"
+  )"
+  recall restarts 0
+  printf '%s\\n' "$found"
+done
+`;
+
+/** FILES LINES: the end of the newest log, and of the one before it where that is not enough. */
+export const TAIL = `set -u
+{
+  [ ! -f "$1.1" ] || tail -n "$2" "$1.1"
+  [ ! -f "$1" ] || tail -n "$2" "$1"
+} | tail -n "$2"
+`;

@@ -1,0 +1,62 @@
+import { EXIT } from "../exit-codes.ts";
+
+/**
+ * The beginning of every script that writes to a slot: ROOT PORT DIR MARKER GENERATION PATIENCE and then its own.
+ * The lock keeps two writers apart; the generation, on disk before anything is done, keeps an older one out for ever.
+ */
+export const PLACE = `set -u
+umask 022
+root=$1 port=$2 dir=$3 marker=$4 generation=$5 patience=$6
+shift 6
+state=$root/slots/.$port
+
+die() {
+  code=$1
+  shift
+  printf '%s\\n' "$*" >&2
+  exit "$code"
+}
+`;
+
+export const POINTS = `
+# What the slot points to: found=ID, "adopted" for what was not put there by us, or nothing.
+points() {
+  found=
+  if [ -L "$dir" ]; then
+    target=$(readlink "$dir")
+    case $target in
+      "$root/releases/adopted@$port") found=adopted ;;
+      "$root/releases/"*/*) [ ! -d "$dir/" ] || found=adopted ;;
+      "$root/releases/"*) found=\${target##*/} ;;
+      *) [ ! -d "$dir/" ] || found=adopted ;;
+    esac
+  elif [ -d "$dir" ] && [ -n "$(ls -A "$dir")" ]; then
+    found=adopted
+  fi
+}
+`;
+
+export const FENCE = `
+# A file of the slot's state that is whole and on disk, or as before.
+durable() {
+  printf '%s\\n' "$2" >"$state/$1.new" && sync "$state/$1.new" && mv -f "$state/$1.new" "$state/$1" &&
+    sync "$state" || exit ${EXIT.rights}
+}
+
+lock() {
+  mkdir -p "$state" "$root/releases" && (: >>"$state/lock") || exit ${EXIT.rights}
+  exec 9>>"$state/lock"
+  flock -w "$patience" 9 || exit ${EXIT.busy}
+}
+
+fence() {
+  stored=0
+  [ ! -f "$state/generation" ] || read -r stored <"$state/generation"
+  case $stored in '' | *[!0-9]*) die ${EXIT.rights} "$state/generation is damaged: $stored" ;; esac
+  if [ "$stored" -gt "$generation" ]; then
+    echo "$stored"
+    exit ${EXIT.fenced}
+  fi
+  [ "$stored" -eq "$generation" ] || durable generation "$generation"
+}
+`;

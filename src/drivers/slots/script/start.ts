@@ -1,0 +1,132 @@
+import { EXIT } from "../exit-codes.ts";
+import { USERS_COMMANDS } from "./commands.ts";
+import { FENCE, PLACE, POINTS } from "./prelude.ts";
+import { CLOCK, PROCESSES, STOPPING } from "./processes.ts";
+
+const BEGIN = `
+lock
+fence
+points
+[ -n "$found" ] && [ -d "$dir/" ] || exit ${EXIT.nothing}
+choose_user
+`;
+
+const LOG = `
+open_log() {
+  [ -e "$state/log" ] || (umask 027 && : >>"$state/log") || exit ${EXIT.rights}
+  [ -z "$uid" ] || chown "$uid:$gid" "$state/log"
+}
+`;
+
+const STRANGER = `
+# Whether somebody listens where the application would; ADDRESS as in /proc/net/tcp, empty for any.
+taken() {
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | {
+    hex=$(printf '%04X' "$port")
+    while read -r _ at _ condition _; do
+      if [ "$condition" != 0A ] || [ "\${at#*:}" != "$hex" ]; then continue; fi
+      case \${at%:*} in
+        *[!0]*) ;;
+        *) exit 0 ;;
+      esac
+      case \${at%:*} in *"$1") exit 0 ;; esac
+    done
+    exit 1
+  }
+}
+
+stranger() {
+  tries=5
+  while taken "$1"; do
+    tries=$((tries - 1))
+    if [ "$tries" -eq 0 ]; then
+      pid=$(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n 's/.*[(,]pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
+      [ -z "$pid" ] || echo "process $pid: $(tr '\\0' ' ' <"/proc/$pid/cmdline")"
+      exit ${EXIT.portTaken}
+    fi
+    sleep 0.1
+  done
+}
+`;
+
+/**
+ * SIGNAL CENTISECONDS one|all USER ADDRESS COMMAND SUPERVISOR FIRST MOST STEADY BYTES EVERY NAME=VALUE...
+ * It does not tell whether the application does well, only that it was begun.
+ */
+export const START_COMMAND = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${LOG}${STRANGER}
+signal=$1 centiseconds=$2 whom=$3 user=$4 address=$5 command=$6 supervisor=$7
+shift 7
+first_pause=$1 most_pause=$2 steady=$3 bytes=$4 every=$5
+shift 5
+${BEGIN}
+physical=$(cd -P "$dir" && pwd -P)
+if [ -n "$(marked GLIDEPATH_SUPERVISOR)" ] && [ "$(cat "$state/running" 2>/dev/null)" = "$physical" ]; then
+  durable intent up
+  exit 0
+fi
+end_processes "$signal" "$centiseconds" "$whom"
+stranger "$address"
+durable supervisor "$supervisor"
+durable running "$physical"
+open_log
+rm -f "$state/app.pid"
+durable restarts 0
+durable intent up
+[ -z "$uid" ] || set -- HOME="$home" USER="$user" LOGNAME="$user" "$@"
+cd /
+env -- "$@" GLIDEPATH_DIR="$physical" GLIDEPATH_RELEASE="$found" GLIDEPATH_SUPERVISOR="$marker" \\
+  "$(command -v setsid)" -f /bin/sh "$state/supervisor" "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
+  "$first_pause" "$most_pause" "$steady" "$bytes" "$every" </dev/null >>"$state/log" 2>&1 9>&-
+tries=250
+while [ ! -s "$state/app.pid" ]; do
+  tries=$((tries - 1))
+  if [ "$tries" -eq 0 ]; then
+    tail -n 20 "$state/log" >&2
+    exit ${EXIT.startFailed}
+  fi
+  sleep 0.02
+done
+`;
+
+/** SECONDS USER START STATUS NAME=VALUE... A start command may stay in the foreground: its status is what counts. */
+export const START_OWN = `${PLACE}${POINTS}${FENCE}${CLOCK}${USERS_COMMANDS}${LOG}
+seconds=$1 user=$2 start=$3 status=$4
+shift 4
+${BEGIN}
+open_log
+durable intent up
+is_up "$status" "$@" && exit 0
+rm -f "$state/start.code"
+(
+  # shellcheck disable=SC2016
+  detached='state=$1; shift; "$@"; echo $? >"$state/start.code"'
+  in_slot '' "$start" GLIDEPATH_SLOT="$marker" "$@"
+) </dev/null >>"$state/log" 2>&1 9>&-
+now
+deadline=$((now + seconds * 100))
+while now && [ "$now" -lt "$deadline" ]; do
+  if [ -s "$state/start.code" ]; then
+    read -r code <"$state/start.code"
+    [ "$code" -ne 0 ] || exit 0
+    tail -n 20 "$state/log" >&2
+    echo "$code"
+    exit ${EXIT.startFailed}
+  fi
+  if is_up "$status" "$@"; then exit 0; fi
+  sleep 0.2
+done
+`;
+
+/** USER RELOAD NAME=VALUE... */
+export const START_STATIC = `${PLACE}${POINTS}${FENCE}${USERS_COMMANDS}
+user=$1 reload=$2
+shift 2
+${BEGIN}
+durable intent up
+[ -n "$reload" ] || exit 0
+(in_slot 60 "$reload" "$@") </dev/null >"$state/reload.out" 2>&1 9>&- && exit 0
+code=$?
+tail -n 40 "$state/reload.out" >&2
+echo "$code"
+exit ${EXIT.startFailed}
+`;

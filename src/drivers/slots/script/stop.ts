@@ -1,0 +1,42 @@
+import { EXIT } from "../exit-codes.ts";
+import { USERS_COMMANDS } from "./commands.ts";
+import { FENCE, PLACE, POINTS } from "./prelude.ts";
+import { PROCESSES, STOPPING } from "./processes.ts";
+
+const BEGIN = `
+lock
+fence
+durable intent down
+`;
+
+/** SIGNAL CENTISECONDS one|all */
+export const STOP_COMMAND = `${PLACE}${FENCE}${PROCESSES}${STOPPING}${BEGIN}
+end_processes "$1" "$2" "$3"
+rm -f "$state/app.pid"
+`;
+
+/** CENTISECONDS USER STOP STATUS NAME=VALUE... */
+export const STOP_OWN = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${BEGIN}
+patience=$1 user=$2 stop=$3 status=$4
+shift 4
+points
+choose_user
+now
+deadline=$((now + patience))
+if is_up "$status" "$@"; then
+  (in_slot "$((patience / 100 + 1))" "$stop" "$@") </dev/null >>"$state/log" 2>&1 9>&-
+  while now && [ "$now" -lt "$deadline" ] && is_up "$status" "$@"; do sleep 0.1; done
+fi
+gather
+first=
+now
+[ "$now" -lt "$deadline" ] || deadline=$now
+wait_gone "$deadline" '' || end_processes KILL 100 all
+is_up "$status" "$@"
+case $? in
+  0) die ${EXIT.notStopped} "its status command still says that it runs" ;;
+  124 | 137) die ${EXIT.notStopped} "its status command does not answer" ;;
+esac
+`;
+
+export const STOP_STATIC = `${PLACE}${FENCE}${BEGIN}`;

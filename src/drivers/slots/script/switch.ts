@@ -1,0 +1,52 @@
+import { EXIT } from "../exit-codes.ts";
+import { FENCE, PLACE, POINTS } from "./prelude.ts";
+import { PROCESSES } from "./processes.ts";
+
+const ADOPT = `
+# Nothing of the user's is ever deleted: what is in the way gets a number.
+aside() {
+  [ -e "$kept" ] || [ -L "$kept" ] || return 0
+  n=1
+  while [ -e "$kept.$n" ] || [ -L "$kept.$n" ]; do n=$((n + 1)); done
+  mv -T "$kept" "$kept.$n"
+}
+
+# What was found in the slot becomes releases/adopted@PORT.
+adopt() {
+  if [ -L "$dir" ]; then
+    real=$(readlink -f "$dir") && aside && ln -s "$real" "$kept"
+  elif [ "$(stat -c %d "$dir")" = "$(stat -c %d "$root/releases")" ]; then
+    aside && mv -T "$dir" "$kept"
+  else
+    rm -rf "$kept.part" && cp -a "$dir" "$kept.part" && aside && mv -T "$kept.part" "$kept" &&
+      mv -T "$dir" "$dir.before-glidepath"
+  fi || exit ${EXIT.rights}
+}
+`;
+
+/** RELEASE, "adopted", or empty for nothing. Repeating it, or going on after a cut at any line, ends the same. */
+export const SWITCH = `${PLACE}${POINTS}${FENCE}${PROCESSES}${ADOPT}
+release=$1
+kept=$root/releases/adopted@$port
+lock
+fence
+[ -e "$state/intent" ] || durable intent down
+points
+[ "$found" != "$release" ] || [ -z "$release" ] || exit 0
+if running; then exit ${EXIT.stillRunning}; fi
+if [ -e "$dir" ] && [ ! -d "$dir/" ]; then exit ${EXIT.occupied}; fi
+case $release in
+  '') target= ;;
+  adopted) target=$kept ;;
+  *) target=$root/releases/$release ;;
+esac
+[ -z "$target" ] || [ -d "$target/" ] || exit ${EXIT.notUnpacked}
+if [ "$found" = adopted ] && { [ ! -L "$dir" ] || [ "$(readlink "$dir")" != "$kept" ]; }; then adopt; fi
+[ -L "$dir" ] || [ ! -d "$dir" ] || rmdir "$dir" || exit ${EXIT.rights}
+if [ -z "$target" ]; then
+  rm -f "$dir" || exit ${EXIT.rights}
+  exit 0
+fi
+mkdir -p "$(dirname "$dir")" && rm -f "$dir.glidepath-new" && ln -s "$target" "$dir.glidepath-new" &&
+  mv -T "$dir.glidepath-new" "$dir" && sync "$(dirname "$dir")" || exit ${EXIT.rights}
+`;

@@ -1,0 +1,65 @@
+import { instant } from "../../base/time.ts";
+import type { Application, Slot } from "../../model/application.ts";
+import type { Generation, HostName, ReleaseId, SlotKey } from "../../model/ids.ts";
+import type { Observed, SlotState } from "../../model/observation.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import type { HostCommand, Hosts } from "../../ports/host.ts";
+import type { SlotPort } from "../../ports/slot.ts";
+import { hostTrouble, outcomeOf, parseLine } from "./answers.ts";
+import { observeCall, PACE, startCall, stopCall, switchCall, tailCall, type Pace } from "./calls.ts";
+import { hostOf } from "./layout.ts";
+
+export interface SlotsOptions {
+  readonly application: Application;
+  readonly hosts: Hosts;
+  readonly pace?: Pace;
+}
+
+/** Slots that Glidepath runs itself, by the user's own commands, or that are only files. */
+export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPort {
+  const rootOf = (host: HostName): string => hostOf(application, host).root;
+  const act = async (slot: Slot, verb: string, at: Generation, call: HostCommand): Promise<Outcome> => {
+    const reply = await hosts(slot.host).run(call);
+    return outcomeOf({ slot, verb, at, root: rootOf(slot.host), user: application.run.user }, reply);
+  };
+  return {
+    observe: (host, asked) => observe(application, hosts, { host, asked }),
+    stop: (slot, at) => act(slot, "stop", at, stopCall({ application, slot, at })),
+    switch: (slot, release, at) =>
+      act(slot, verbOf(release), at, switchCall({ application, slot, at }, release)),
+    start: (slot, at) => act(slot, "start", at, startCall({ application, slot, at }, pace)),
+    async logTail(slot, lines) {
+      const reply = await hosts(slot.host).run(tailCall(rootOf(slot.host), slot, lines));
+      return reply.kind === "exited" ? reply.stdout : "";
+    },
+  };
+}
+
+const verbOf = (release: ReleaseId | null): string =>
+  release === null ? "switch to nothing" : `switch to ${release}`;
+
+interface Look {
+  readonly host: HostName;
+  readonly asked: readonly Slot[];
+}
+
+async function observe(
+  application: Application,
+  hosts: Hosts,
+  { host, asked }: Look,
+): Promise<ReadonlyMap<SlotKey, Observed<SlotState>>> {
+  // What was seen is at least as old as the question.
+  const at = instant(Date.now());
+  const reply = await hosts(host).run(observeCall(application, host, asked));
+  const trouble = hostTrouble(host, reply);
+  const lines = reply.kind === "exited" ? reply.stdout.split("\n") : [];
+  const seen = lines.filter((line) => line !== "").map((line) => parseLine(line, application.run.kind));
+  return new Map(
+    asked.map((slot): [SlotKey, Observed<SlotState>] => {
+      const line = trouble === null ? seen.find(({ port }) => port === slot.port) : undefined;
+      if (line !== undefined && "state" in line) return [slot.key, { known: true, at, value: line.state }];
+      const why = trouble?.message ?? line?.why ?? "the host said nothing about it";
+      return [slot.key, { known: false, at, why }];
+    }),
+  );
+}
