@@ -92,7 +92,8 @@ function lookAll(context: Context, rollout: Rollout, now: Instant): void {
 interface Begin {
   readonly now: Instant;
   readonly every: Duration;
-  readonly ask: () => Promise<void>;
+  /** false: nothing new was seen, nobody need be woken. */
+  readonly ask: () => Promise<boolean>;
 }
 
 /** One look at a thing at a time, and not before it is due. A port that throws has told nothing. */
@@ -100,15 +101,16 @@ function begin(context: Context, name: string, { now, every, ask }: Begin): void
   if (context.busy.has(name) || now < (context.due.get(name) ?? 0)) return;
   context.busy.add(name);
   context.due.set(name, instant(now + every));
-  const over = (): void => {
+  const over = (isNews: boolean): void => {
     context.busy.delete(name);
-    context.tell();
+    if (isNews) context.tell();
   };
-  ask().then(over, over);
+  ask().then(over, () => over(true));
 }
 
-async function lookSlots({ ports, looks }: Context, host: HostName, slots: readonly Slot[]): Promise<void> {
+async function lookSlots({ ports, looks }: Context, host: HostName, slots: readonly Slot[]): Promise<true> {
   for (const [slot, state] of await ports.slots.observe(host, slots)) looks.slots[slot] = state;
+  return true;
 }
 
 async function lookGateway(
@@ -139,10 +141,12 @@ function lookHealth(
     : application.health.every;
   const release = course.at === "settled" ? course.release : course.target;
   if (release === null) return;
-  const ask = async (): Promise<void> => {
+  const ask = async (): Promise<boolean> => {
     asked.set(name, times + 1);
+    const before = looks.health[slot];
     const value = await ports.probes.health(slotOf(application, slot), release);
     looks.health[slot] = { known: true, at: now, value };
+    return isStarting || before?.known !== true || before.value.healthy !== value.healthy;
   };
   begin(context, name, { now, every: millis(every), ask });
 }
