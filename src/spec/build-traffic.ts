@@ -43,7 +43,9 @@ export function gatewayFindings(all: readonly Gateway[], file: FileValue): reado
       (key) => gateway[key].includes("/") && !ABSOLUTE_PATH.pattern.test(gateway[key]),
     ).map((key) => unsafePath(at(key)));
     const rival = all.slice(0, i).find((other) => sharesFile(gateway, other));
-    return rival === undefined ? unsafe : [...unsafe, sharedFile(gateway, rival, i)];
+    return rival === undefined
+      ? unsafe
+      : [...unsafe, sharedFile(gateway, rival, entry === undefined ? ["hosts", i] : ["gateway", "hosts", i])];
   });
 }
 
@@ -58,14 +60,9 @@ const unsafePath = (path: Path): Finding =>
 const sharesFile = (a: Gateway, b: Gateway): boolean =>
   a.address === b.address && OWN.some((key) => a[key] === b[key]);
 
-function sharedFile(gateway: Gateway, rival: Gateway, i: number): Finding {
+function sharedFile(gateway: Gateway, rival: Gateway, path: Path): Finding {
   const message = `the gateways ${rival.name} and ${gateway.name} on one machine write the same files`;
-  return finding(
-    "conflict",
-    ["gateway", "hosts", i],
-    message,
-    "name one of them, or give it its own config and log",
-  );
+  return finding("conflict", path, message, "name one of them, or give it its own config and log");
 }
 
 export function gatewaySettings({ gateway, rollout }: FileValue): GatewaySettings {

@@ -21,7 +21,7 @@ const whole = (source: string): RegExp => new RegExp(`^(?:${source})$`);
 
 const noDotDot = (text: string): string | null => (text.includes("..") ? "two dots in a row" : null);
 
-function noWayUp(text: string): string | null {
+export function noWayUp(text: string): string | null {
   return text.split("/").includes("..") ? "a path here has no .. in it" : null;
 }
 
@@ -111,6 +111,7 @@ export const UNIT: Grammar = {
 export const HTTP_PATH: Grammar = {
   expected: "a path that begins with /, of letters, digits and . _ ~ - / ? & = % : , @ +",
   pattern: /^\/[A-Za-z0-9._~/?&=%:@+,-]{0,2000}$/,
+  refuse: (text) => noWayUp(text.replace(/\?.*$/, "")),
 };
 export const HTTP_HOST: Grammar = {
   expected: "a host name, perhaps with :port",

@@ -30,9 +30,16 @@ export function jsonSchema(): SchemaNode {
   } as SchemaNode;
 }
 
+let known: SchemaNode | undefined;
+/** Made once, and only when a key is unknown: it takes longer than all the rest. */
+function knownSchema(): SchemaNode {
+  known ??= jsonSchema();
+  return known;
+}
+
 /** The keys that a mapping at this path may have. */
 export function keysAt(path: Path): readonly string[] {
-  let nodes: readonly SchemaNode[] = [jsonSchema()];
+  let nodes: readonly SchemaNode[] = [knownSchema()];
   for (const part of path) {
     nodes = nodes.flatMap(branches).flatMap((node) => {
       const next = typeof part === "number" ? node.items : node.properties?.[part];

@@ -1,7 +1,7 @@
 /** The known word that was probably meant; null if none is close. */
 export function nearest(word: string, known: readonly string[]): string | null {
   const asked = plain(word.slice(0, 40));
-  const most = Math.max(1, Math.min(3, Math.floor(asked.length / 3)));
+  const most = Math.max(1, Math.min(3, Math.ceil(asked.length / 3)));
   const close = known
     .map((one) => ({ one, distance: distance(asked, plain(one)) }))
     .filter((candidate) => candidate.distance <= most)

@@ -12,9 +12,9 @@ export interface Choice {
   readonly optional?: boolean;
 }
 
-/** The kinds whose key is there, in the table's order. */
+/** The kinds whose key is there, in the file's order. */
 export const kindsIn = (tree: Tree, choice: Choice): readonly string[] =>
-  Object.keys(choice.kinds).filter((kind) => has(tree, kind));
+  Object.keys(tree).filter((kind) => Object.hasOwn(choice.kinds, kind) && has(tree, kind));
 
 export function choiceFindings(tree: Tree, path: Path, choice: Choice): readonly Finding[] {
   const [kind, ...others] = kindsIn(tree, choice);

@@ -1,5 +1,6 @@
 import { finding } from "../diagnostic.ts";
 import type { Finding, Path } from "../diagnostic.ts";
+import { ADDRESS } from "../grammar.ts";
 import { isInside, normalPath } from "../paths.ts";
 import { get, isTree, listOf, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
@@ -58,7 +59,8 @@ export function hostsIn(file: Tree): readonly FoundHost[] {
 }
 
 function nameless(host: FoundHost): readonly Finding[] {
-  if (host.name === null || hostName(host.name) !== null || host.name !== nameFrom(host.address)) return [];
+  if (host.name === null || host.name !== nameFrom(host.address)) return [];
+  if (hostName(host.name) !== null || !ADDRESS.pattern.test(host.address)) return [];
   const message = `name is required here: ${host.name} is no name of letters, digits, . and -`;
   return [finding("missing", host.path, message)];
 }
