@@ -117,8 +117,9 @@ async function lookGateway(
   { ports, looks }: Context,
   gateway: Gateway,
   measure: readonly Slot[],
-): Promise<void> {
+): Promise<true> {
   looks.gateways[gateway.name] = await ports.gateways.observe(gateway, measure);
+  return true;
 }
 
 /** A starting application is asked often at first, then as often as the file says. */
