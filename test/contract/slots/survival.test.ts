@@ -1,0 +1,73 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { generation, type ReleaseId } from "../../../src/model/ids.ts";
+import { OBSERVE, TAIL } from "../../../src/drivers/slots/script/observe.ts";
+import { START_COMMAND, START_OWN, START_STATIC } from "../../../src/drivers/slots/script/start.ts";
+import { STOP_COMMAND, STOP_OWN, STOP_STATIC } from "../../../src/drivers/slots/script/stop.ts";
+import { SUPERVISOR } from "../../../src/drivers/slots/script/supervisor.ts";
+import { SWITCH } from "../../../src/drivers/slots/script/switch.ts";
+import { commandRun, place, until, type Place } from "./place.ts";
+
+const places: Place[] = [];
+afterEach(async () => {
+  for (const one of places.splice(0)) await one.close();
+});
+
+test("an application outlives the controller that started it, its group and its terminal", async () => {
+  const here = await place(commandRun("sleep 1000"));
+  places.push(here);
+  await here.driver.switch(here.slot, "v1" as ReleaseId, generation(1));
+  const controller = spawn(
+    process.execPath,
+    [
+      "--disable-warning=ExperimentalWarning",
+      join(import.meta.dirname, "controller.ts"),
+      JSON.stringify(here.application),
+    ],
+    { detached: true, stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const [said] = (await once(controller.stdout, "data")) as [Buffer];
+  expect(said.toString()).toBe("done\n");
+  await until(async () => (await here.processes()).length === 1);
+  const before = await here.processes();
+  const exited = once(controller, "exit");
+  for (const signal of ["SIGHUP", "SIGKILL"] as const) {
+    try {
+      process.kill(-controller.pid!, signal);
+    } catch {
+      // The first signal was enough.
+    }
+  }
+  await exited;
+  expect(await here.processes()).toEqual(before);
+  expect(await here.seen()).toMatchObject({ process: "running", generation: 2 });
+  // Still supervised: what dies is started again.
+  for (const pid of before) process.kill(pid, "SIGKILL");
+  await until(async () => (await here.seen()).restarts === 1);
+  await until(async () => (await here.processes()).length === 1);
+  expect(await here.processes()).not.toEqual(before);
+});
+
+const SCRIPTS = Object.entries({
+  OBSERVE,
+  START_COMMAND,
+  START_OWN,
+  START_STATIC,
+  STOP_COMMAND,
+  STOP_OWN,
+  STOP_STATIC,
+  SUPERVISOR,
+  SWITCH,
+  TAIL,
+});
+
+test.each(SCRIPTS)("%s is a script that a POSIX shell understands", async (name, text) => {
+  const here = await place(commandRun("true"));
+  places.push(here);
+  const file = join(here.root, `${name}.sh`);
+  await writeFile(file, text);
+  expect(execFileSync("/bin/sh", ["-n", file], { encoding: "utf8" })).toBe("");
+});
