@@ -8,7 +8,7 @@ import type { Behaviour } from "./app.ts";
 
 export const APP_FILE = "server.mjs";
 
-/** The application as plain JavaScript: the source without its types, or what the published package carries. */
+/** The application as plain JavaScript: the source without types, or what the published package carries. */
 export function appSource(): string {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return readFileSync(fileURLToPath(new URL("./demo-app.js", here)), "utf8");

@@ -1,5 +1,5 @@
-// `glidepath demo`: everything on this machine in a temporary directory. It only arranges and counts; the releases
-// are made by the real command in processes of its own.
+// `glidepath demo`: everything on this machine in a temporary directory. It only arranges and counts; the
+// releases are made by the real command in processes of its own.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -36,7 +36,7 @@ const INTERRUPTED = 5;
 function obstacle(): string | null {
   if (process.platform !== "linux") return "the demo needs Linux: it plays a server";
   if (nginxBinary() === null) {
-    return "there is no nginx on PATH nor in /usr/sbin; install it (Debian: apt-get install nginx-light) and try again";
+    return "there is no nginx on PATH nor in /usr/sbin; install it, on Debian: apt-get install nginx-light";
   }
   return null;
 }

@@ -30,8 +30,8 @@ const SMOOTH: PlannedAct = {
   release: "v2",
   behaviour: {},
   says:
-    "A smooth release under load. One slot after the other leaves the rotation, is drained, updated, checked, and\n" +
-    "   comes back. nginx is not reloaded.",
+    "A smooth release under load. One slot after the other leaves the rotation, is drained, updated,\n" +
+    "   checked, and comes back. nginx is not reloaded.",
   steps: "smooth",
   underLoad: true,
   code: 0,
@@ -49,7 +49,9 @@ const GRAY: PlannedAct = {
 const BAD: PlannedAct = {
   release: "v4",
   behaviour: { health503: true },
-  says: "A bad release: it starts, but its health check answers 503. No user may meet it; it goes back by itself.",
+  says:
+    "A bad release: it starts, but its health check answers 503. No user may meet it; it goes back\n" +
+    "   by itself.",
   steps: "smooth",
   underLoad: true,
   code: 1,

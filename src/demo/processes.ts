@@ -38,7 +38,7 @@ function workingDirectory(pid: number): string {
   }
 }
 
-/** Processes that work in a directory of ours or name it in their arguments. The directory's name is unique. */
+/** Processes that work in a directory of ours or name it in their arguments. Its name is unique. */
 export function processesIn(directory: string): readonly number[] {
   const inside = (path: string): boolean => path === directory || path.startsWith(`${directory}/`);
   return allPids().filter(

@@ -1,4 +1,4 @@
-// The stage of the demo and of the tests: one directory with an nginx, a glidepath.yaml and a shelf of releases.
+// The stage of the demo and of the tests: one directory with an nginx, a glidepath.yaml and releases.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -40,8 +40,8 @@ export interface StagehandOptions {
 const now = (): number => performance.timeOrigin + performance.now();
 
 /**
- * Ctrl-C reaches the command too, which asks its own question: then its answer counts, and between two commands
- * ours is to end. SIGTERM and SIGHUP reach only us and are passed on.
+ * Ctrl-C reaches the command too, which asks its own question: then its answer counts, and between two
+ * commands ours is to end. SIGTERM and SIGHUP reach only us and are passed on.
  */
 export function hireStagehand({ scene, command, output }: StagehandOptions): Stagehand {
   let running: ChildProcess | null = null;

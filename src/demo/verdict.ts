@@ -66,12 +66,14 @@ function lineOf(played: readonly Played[], at: number, report: LoadReport | null
 function sentenceOf(wrong: Played | undefined, missing: boolean, report: LoadReport | null): string {
   if (wrong !== undefined) {
     const { planned, act } = wrong;
-    return `Not as it should be: release ${planned.release} ended with exit code ${act.code}, not ${planned.code}.`;
+    const codes = `exit code ${act.code}, not ${planned.code}`;
+    return `Not as it should be: release ${planned.release} ended with ${codes}.`;
   }
   if (missing || report === null) return "The demo was ended before its end.";
   const [first] = report.failures;
   if (first !== undefined) {
-    return `Not as it should be: ${report.failed} of ${report.requests} requests failed, the first with: ${first.message}.`;
+    const many = `${report.failed} of ${report.requests} requests failed`;
+    return `Not as it should be: ${many}, the first with: ${first.message}.`;
   }
   return `${report.requests} requests, none failed; the bad release went back by itself.`;
 }

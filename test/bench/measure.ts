@@ -1,5 +1,5 @@
-// One run of a release under load, measured from outside: by the load's own record, and by what the application
-// itself needs at least.
+// One run of a release under load, measured from outside: by the load's own record, and by what the
+// application itself needs at least.
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";

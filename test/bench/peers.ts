@@ -1,4 +1,4 @@
-// The procedure that Glidepath replaces: its script, hand.sh, on the same application and under the same load.
+// The procedure that Glidepath replaces: its script, hand.sh, on the same application under the same load.
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// Our nginx config beside a minimal one, in the same nginx, in turns: requests a second and processor time per
-// request of nginx's workers. Once with an application that computes 200 microseconds, once with one that does nothing.
+// Our nginx config beside a minimal one, in the same nginx, in turns: requests a second and processor time
+// per request of nginx's workers. Once with an application that computes 200 microseconds, once with one that
+// does nothing.
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -140,7 +141,8 @@ async function withNothing(): Promise<Throughput> {
   const backend = prepareNginx(join(workspace.directory, "backend"), { workers: 1 });
   try {
     const listens = workspace.slots.map((slot) => `listen 127.0.0.1:${slot};`).join(" ");
-    const text = `server { ${listens} keepalive_requests 100000000; location / { return 200 "hello\\n"; } }\n`;
+    const answer = 'keepalive_requests 100000000; location / { return 200 "hello\\n"; }';
+    const text = `server { ${listens} ${answer} }\n`;
     writeFileSync(join(backend.confd, "hello.conf"), text);
     await startNginx(backend);
     return await compare("application that does nothing", workspace);

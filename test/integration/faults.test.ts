@@ -11,7 +11,7 @@ import { ended, processesIn, signal } from "../../src/demo/processes.ts";
 import { failuresOf } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { canMount, isRoot, needs } from "../support/skip.ts";
+import { canMount, isRoot, mountSmall, needs, unmount } from "../support/skip.ts";
 import { until } from "../support/until.ts";
 import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support/workspace.ts";
 
@@ -110,8 +110,8 @@ describe.skipIf(!hasNginx("integration: faults"))("around the release", () => {
     "a full disk while unpacking leaves the old release where it was and no half a release",
     async () => {
       const workspace = await opened();
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", workspace.root]);
-      onTestFinished(() => void execFileSync("umount", ["-l", workspace.root]));
+      mountSmall(workspace.root, "2m");
+      onTestFinished(() => unmount(workspace.root));
       await workspace.bringUp("v1");
       // Random hexadecimal digits: no archive makes 6 MB of them fit.
       await workspace.addRelease("v9", {}, { "ballast.txt": randomBytes(3_000_000).toString("hex") });

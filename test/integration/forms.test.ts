@@ -72,7 +72,7 @@ describe.skipIf(!hasNginx("integration: forms"))("also released without a lost r
       releases: {},
       start: false,
       edit: ({ smoke: _smoke, ...sections }, scene) => {
-        // Slots of files are served by the same nginx; the release is read off the directory that the link leads to.
+        // Slots of files are served by the same nginx; the release is read off where the link leads to.
         const servers = scene.slots.map(
           (slot) => `server {
   listen 127.0.0.1:${slot};
@@ -126,7 +126,7 @@ describe.skipIf(!hasNginx("integration: forms"))("also released without a lost r
 });
 
 describe.skipIf(!hasNginx("integration: the passive form"))("the passive form", () => {
-  it("updates slot by slot, leaves the config alone, and loses at most requests that may not be repeated", async () => {
+  it("updates slot by slot, leaves the config alone, and loses only what may not be repeated", async () => {
     const workspace = await opened({
       edit: (sections, scene) => {
         const servers = scene.slots.map((slot) => `server 127.0.0.1:${slot} fail_timeout=1s;`).join(" ");

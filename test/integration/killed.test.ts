@@ -1,5 +1,5 @@
-// The controller is killed at any instant; the next command reaches the same end. GLIDEPATH_KILLS=50 for the long run,
-// GLIDEPATH_SEED=N for the same instants again.
+// The controller is killed at any instant; the next command reaches the same end. GLIDEPATH_KILLS=50 for the
+// long run, GLIDEPATH_SEED=N for the same instants again.
 import { randomInt } from "node:crypto";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";

@@ -5,14 +5,15 @@ export { type Load, type LoadOptions, startLoad } from "../../src/demo/load/chil
 export { type LoadReport, type Window, percentile, windowOf } from "../../src/demo/load/report.ts";
 
 const sentence = (one: LoadFailure, from: number): string =>
-  `+${Math.round(one.sentAt - from)}ms ${one.method} ${one.path} user ${one.user} by ${one.answeredBy ?? "nobody"}` +
+  `+${Math.round(one.sentAt - from)}ms ${one.method} ${one.path} user ${one.user}` +
+  ` by ${one.answeredBy ?? "nobody"}` +
   ` after ${Math.round(one.took)}ms: ${one.kind}, ${one.message}`;
 
 /** Failed requests as sentences, for `expect(failuresOf(report)).toEqual([])`. */
 export const failuresOf = (report: LoadReport): readonly string[] =>
   report.failures.map((one) => sentence(one, report.startedAt));
 
-/** Users who went back to a release that they had left: `user 3: v2 -> v1`. Within one smooth release there are none. */
+/** Users who went back to a release that they had left: `user 3: v2 -> v1`. */
 export function goneBack(report: LoadReport, order: readonly string[]): readonly string[] {
   return report.changes
     .filter(({ from, to }) => order.indexOf(to) < order.indexOf(from))

@@ -12,13 +12,24 @@ export function needs(condition: boolean, what: string, why: string): boolean {
   return condition;
 }
 
+/** Puts an empty file system of this size over the directory. */
+export function mountSmall(directory: string, size: string): void {
+  system("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", directory]);
+}
+
+export const unmount = (directory: string): void => system("umount", ["-l", directory]);
+
+function system(binary: string, args: readonly string[]): void {
+  execFileSync(binary, args, { stdio: "ignore" });
+}
+
 /** A small file system of its own can be mounted; a container may forbid it even to root. */
 export function canMount(): boolean {
   if (!isRoot()) return false;
   const directory = mkdtempSync(join(tmpdir(), "glidepath-mount-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", directory], { stdio: "ignore" });
-    execFileSync("umount", [directory], { stdio: "ignore" });
+    mountSmall(directory, "64k");
+    unmount(directory);
     return true;
   } catch {
     return false;

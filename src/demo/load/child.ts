@@ -32,10 +32,13 @@ export interface Load {
 }
 
 /** The source itself in a checkout; in the published package its bundle, which lies beside ours. */
-const script = (): string => {
-  const here = import.meta.url;
-  return fileURLToPath(new URL(here.endsWith(".ts") ? "./main.ts" : "./demo-load.js", here));
-};
+const PUBLISHED = "./demo-load.js";
+const script = (): string =>
+  fileURLToPath(
+    import.meta.url.endsWith(".ts")
+      ? new URL("main.ts", import.meta.url)
+      : new URL(PUBLISHED, import.meta.url),
+  );
 
 function argsOf(options: LoadOptions): string[] {
   const numbers: Readonly<Record<string, number | undefined>> = {

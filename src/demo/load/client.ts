@@ -1,4 +1,5 @@
-// One request of one user. Connections are kept alive and nothing is tried again: what the gateway breaks is counted.
+// One request of one user. Connections are kept alive and nothing is tried again: what the gateway breaks
+// is counted.
 import type { Answer } from "./answer.ts";
 import { type Connection, type Exchange, openConnection } from "./connection.ts";
 import type { Ended } from "./recorder.ts";
@@ -38,8 +39,8 @@ export const now = (): number => performance.timeOrigin + performance.now();
 function requestText({ cookies }: User, { method, path, body }: Asked, target: Target): string {
   const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
   const length = body === null ? "" : `Content-Length: ${body.length}\r\n`;
-  const head = `${method} ${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\nCookie: ${cookie}\r\n${length}\r\n`;
-  return head + (body ?? "");
+  const first = `${method} ${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n`;
+  return `${first}Cookie: ${cookie}\r\n${length}\r\n${body ?? ""}`;
 }
 
 function keepCookies({ cookies }: User, answer: Answer): void {
