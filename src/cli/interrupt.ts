@@ -22,7 +22,8 @@ export interface Interrupt {
 }
 
 /**
- * On a terminal Ctrl-C asks; elsewhere the first signal pauses the rollout and leaves. A second one leaves at once.
+ * On a terminal Ctrl-C asks; elsewhere the first signal pauses the rollout and leaves. A second one leaves at
+ * once.
  *
  *   idle ─signal─► asking ─k─► idle      asking ─p─► pausing ─rollout is paused─► left
  *   idle ─signal, no terminal──────────────────────► pausing       any other ─signal─► left

@@ -51,7 +51,7 @@ async function give(context: Context, opened: Opened, order: Order): Promise<num
   return 0;
 }
 
-/** Takes the rollout over, gives the order to ourselves where there is one to give, and carries it to its end. */
+/** Takes the rollout over, gives the order where there is one to give, and carries it to its end. */
 async function takeOver(context: Context, opened: Opened, order: Order): Promise<number> {
   const { control } = opened;
   const taken = await control.takeOver(context.deps.by);
@@ -66,7 +66,7 @@ async function takeOver(context: Context, opened: Opened, order: Order): Promise
   return followRollout(context, opened, "carry");
 }
 
-/** An order to the current rollout, whoever carries it. `resume` and `abort` carry it themselves when nobody does. */
+/** An order to the current rollout, whoever carries it; `resume` and `abort` carry it when nobody does. */
 export function orderRollout(context: Context, order: Order): Promise<number> {
   return withOpened(context, async (opened) => {
     const status = await opened.control.status();

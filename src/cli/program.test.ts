@@ -67,7 +67,12 @@ test("a bad file is told with every mistake in it", async () => {
   const { code, err: said } = await runFake("check", fakeIo(), { deps: { open: async () => err(error) } });
   expect(code).toBe(2);
   expect(said).toBe(
-    "✗ glidepath.yaml has 2 mistakes\n    glidepath.yaml:3:5 hosts: missing\n    glidepath.yaml:9:1 ap: unknown key\n",
+    [
+      "✗ glidepath.yaml has 2 mistakes",
+      "    glidepath.yaml:3:5 hosts: missing",
+      "    glidepath.yaml:9:1 ap: unknown key",
+      "",
+    ].join("\n"),
   );
 });
 

@@ -31,7 +31,8 @@ const COMMANDS: readonly CommandRow[] = [
 ];
 
 const EXIT_CODES = `
-Exit codes: 0 done · 1 rolled back · 2 bad file or usage · 3 refused · 4 stuck, needs an operator · 5 interrupted`;
+Exit codes: 0 done · 1 rolled back · 2 bad file or usage · 3 refused · 4 stuck, needs an operator
+            5 interrupted: the rollout is paused or goes on, as printed`;
 
 export interface Program {
   readonly command: Command;
@@ -77,7 +78,7 @@ function defect(context: Context, thrown: unknown): number {
   fail(
     context,
     appError("rollout.stuck", `Glidepath met a defect of its own: ${what.replaceAll("\n", " ")}`, {
-      hint: "please report it, with what was typed and `glidepath history`. What runs now was left as it is: see `glidepath status`",
+      hint: "please report it, with what was typed. What runs was left as it is: see `glidepath status`",
     }),
   );
   return OPERATOR_NEEDED;

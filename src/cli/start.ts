@@ -7,7 +7,7 @@ import { followRollout } from "./follow.ts";
 
 type Begin = (control: ControlPlane, options: StartOptions) => Promise<Result<Rollout, AppError>>;
 
-/** Why no rollout can start now; null if none is under way. A journal that cannot be read is for `start` to report. */
+/** Why no rollout can start now; null if none is under way. What cannot be read is for `start` to report. */
 async function underWay(control: ControlPlane): Promise<AppError | null> {
   const status = await control.status();
   if (!status.ok) return null;
@@ -44,7 +44,7 @@ const NO_SERVICE = appError(
   "usage",
   "--detach hands the rollout to a controller service, and none runs here",
   {
-    hint: "leave it out, and run the command in tmux or under `systemd-run` so that it outlives this terminal",
+    hint: "leave it out; in tmux or under `systemd-run` the command outlives this terminal",
   },
 );
 

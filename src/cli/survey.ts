@@ -2,7 +2,7 @@ import { appName } from "../model/ids.ts";
 import type { Answers } from "../spec/example.ts";
 import type { Survey } from "./deps.ts";
 
-/** `127.0.0.1:8001`, `localhost:8001 weight=2`: the ports of an upstream whose servers are all of this machine. */
+/** The ports of an upstream whose servers are all of this machine, as in `localhost:8001 weight=2`. */
 function localPorts(servers: readonly string[]): readonly number[] | null {
   const matches = servers.map((server) => /^(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)\b/.exec(server));
   if (matches.some((match) => match === null)) return null;

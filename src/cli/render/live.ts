@@ -75,7 +75,13 @@ function headLine(rollout: Rollout, now: Instant): Line {
   return parts;
 }
 
-function barLine(label: string, part: number, words: string, columns: number): Line {
+interface Bar {
+  readonly label: string;
+  readonly part: number;
+  readonly words: string;
+}
+
+function barLine({ label, part, words }: Bar, columns: number): Line {
   const width = Math.max(8, Math.min(30, columns - label.length - words.length - 6));
   const { full, rest } = bar(part, width);
   return line(`  ${label}  `, canary(full), dim(rest), `  ${words}`);
@@ -85,13 +91,13 @@ function shareLine(rollout: Rollout, columns: number): Line {
   const now = rollout.routing.share;
   const wanted = rollout.plan.steps[rollout.step]?.share ?? now;
   const words = rollout.aborted === null && wanted !== now ? `${share(now)} of ${share(wanted)}` : share(now);
-  return barLine("share", now / 10_000, words, columns);
+  return barLine({ label: "share", part: now / 10_000, words }, columns);
 }
 
 function downloadLine({ received, total }: NonNullable<LiveState["download"]>, columns: number): Line {
   if (total === null || total === 0) return line("  fetch  ", bytes(received));
   const words = `${percent(received / total)} of ${bytes(total)}`;
-  return barLine("fetch", received / total, words, columns);
+  return barLine({ label: "fetch", part: received / total, words }, columns);
 }
 
 function settledWords(rollout: Rollout, slot: SlotKey, release: string | null): Span {

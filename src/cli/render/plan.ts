@@ -37,8 +37,8 @@ function stepText(story: PlanStory, index: number): string {
 function who(step: PlannedStep, { release, from }: PlanStory): string {
   if (step.share === 0) return `${release} gets only those whom a rule sends there`;
   if (step.share === 10_000) return `everybody gets ${release}`;
-  const canarySlots = counted(step.canarySlots, "slot");
-  return `${share(step.share)} get ${release} on ${canarySlots}, the rest ${from ?? "nothing"} on ${step.stableSlots}`;
+  const rest = `the rest ${from ?? "nothing"} on ${step.stableSlots}`;
+  return `${share(step.share)} get ${release} on ${counted(step.canarySlots, "slot")}, ${rest}`;
 }
 
 function holds({ bake, approve }: PlannedStep): readonly string[] {
@@ -83,6 +83,9 @@ function gatewayLines({ name, config }: PlanStory["gateways"][number]): readonly
   return [head, ...diffLines(current, wanted).map((given) => indent(4, given))];
 }
 
+const worstText = ({ load, even, when }: PlanStory["worst"]): string =>
+  `one slot carries ${percent(load)} of the traffic (${percent(even)} when even): ${when}`;
+
 /** What a release would do, told from its start to its end. */
 export function planLines(story: PlanStory, application: Application, columns: number): readonly Line[] {
   const put = (label: string, text: string): readonly Line[] => item(label, text, columns);
@@ -103,10 +106,7 @@ export function planLines(story: PlanStory, application: Application, columns: n
     ...(last === null ? [] : put("finish", last)),
     EMPTY,
     ...put("each slot", slotText(application)),
-    ...put(
-      "worst",
-      `one slot carries ${percent(worst.load)} of the traffic (${percent(worst.even)} when even): ${worst.when}`,
-    ),
+    ...put("worst", worstText(worst)),
     ...put("way back", `at most ${percent(wayBack.load)} of the traffic on one slot: ${wayBack.when}`),
     EMPTY,
     line("  ", dim(story.gateways.length === 1 ? "gateway" : "gateways")),

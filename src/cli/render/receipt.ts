@@ -51,11 +51,15 @@ function latencyLines({ before, during, after }: Receipt): readonly Line[] {
 /** What the rollout did to the people who used the application meanwhile. */
 export function receiptLines(receipt: Receipt): readonly Line[] {
   const phases = receipt.phases.map(({ name, took }) => `${name} ${time(took)}`).join(" · ");
-  const switches = `${counted(receipt.switches, "switch", "switches")} of traffic, the longest took ${time(receipt.longestSwitch)}`;
+  const switches = `${counted(receipt.switches, "switch", "switches")} of traffic`;
   return [
     requestsLine(receipt),
     ...latencyLines(receipt),
-    line(receipt.switches === 0 ? "no switch of traffic" : switches),
+    line(
+      receipt.switches === 0
+        ? "no switch of traffic"
+        : `${switches}, the longest took ${time(receipt.longestSwitch)}`,
+    ),
     ...(phases === "" ? [] : [line(phases)]),
     ...receipt.missing.map((text) => line(warn(`not measured: ${clean(text)}`))),
   ].map((given) => indent(2, given));

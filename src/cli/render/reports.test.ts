@@ -179,7 +179,7 @@ describe("history", () => {
 test.each([
   [
     { user: "42", release: V2, role: "canary", share: 500, by: { bucket: 123, of: 10_000 } },
-    ["42  gets v2 (canary)", "  bucket 123 of 10000; the canary has the buckets below 500, that is 5 %"],
+    ["42  gets v2 (canary)", "  bucket 123 of 10000; the canary has those below 500, that is 5 %"],
   ],
   [
     { user: "tester", release: V1, role: "stable", share: 500, by: { rule: "header X-Canary is never" } },

@@ -29,7 +29,11 @@ const SEVERITIES = ["fine", "warning", "fault"] as const;
 export function checkLines(findings: readonly Finding[]): readonly Line[] {
   const groups = SEVERITIES.map((severity) => findings.filter((finding) => finding.severity === severity));
   const [fine = [], warnings = [], faults = []] = groups;
-  const sum = `${counted(fine.length, "check")} fine, ${counted(warnings.length, "warning")}, ${counted(faults.length, "fault")}`;
+  const sum = [
+    `${counted(fine.length, "check")} fine`,
+    counted(warnings.length, "warning"),
+    counted(faults.length, "fault"),
+  ].join(", ");
   const verdict = faults.length === 0 ? good("ready to release") : bad("not ready to release");
   return [...groups.flat().flatMap(findingLines), EMPTY, line(verdict, dim(` · ${sum}`))];
 }
@@ -87,7 +91,7 @@ export function explainLines({ user, release, role, share: points, by }: Explana
   const why =
     "rule" in by
       ? `a rule says so: ${clean(by.rule)}`
-      : `bucket ${by.bucket} of ${by.of}; the canary has the buckets below ${points}, that is ${share(points)}`;
+      : `bucket ${by.bucket} of ${by.of}; the canary has those below ${points}, that is ${share(points)}`;
   const shown = role === "canary" ? canary(release ?? "nothing") : plain(release ?? "nothing");
   return [line(strong(clean(user)), "  gets ", shown, role === "none" ? "" : ` (${role})`), line("  ", why)];
 }

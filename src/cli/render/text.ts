@@ -1,7 +1,7 @@
 import { Ansis } from "ansis";
 import stringWidth from "string-width";
 
-/** What a piece of text means; how it looks is decided once, at the end. Words carry the meaning without colour too. */
+/** What a piece of text means; how it looks is decided at the end. Words carry the meaning, not colour. */
 export type Style = "plain" | "strong" | "dim" | "good" | "bad" | "warn" | "canary";
 export interface Span {
   readonly text: string;
@@ -128,7 +128,7 @@ function painters(color: boolean): Readonly<Record<Style, (text: string) => stri
   };
 }
 
-/** Lines as they are written. `cut: false` leaves long lines to the terminal, for text that somebody may copy. */
+/** Lines as they are written. `cut: false` leaves long lines whole, for text that somebody may copy. */
 export function print(lines: readonly Line[], page: Page, cut = true): string {
   const paint = painters(page.color);
   return lines

@@ -28,7 +28,7 @@ export const ms = (value: number | null): string => {
   return value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`;
 };
 
-/** A bar of `width` cells, the first `part` (0 to 1) of them full; something shows as soon as there is something. */
+/** A bar of `width` cells, `part` (0 to 1) of them full; one is as soon as there is anything. */
 export function bar(part: number, width: number): { readonly full: string; readonly rest: string } {
   const exact = Math.min(1, Math.max(0, part)) * width;
   const full = exact > 0 && exact < 1 ? 1 : Math.floor(exact);

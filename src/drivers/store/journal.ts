@@ -26,8 +26,8 @@ const textOrNull = (value: SQLOutputValue | undefined): string | null =>
 
 const NOTHING_SAVED: Saved = { revision: 0, stable: null, generation: generation(0), rollout: null };
 
-const LOAD = `SELECT revision, stable, generation, state FROM saved LEFT JOIN rollout ON rollout.id = saved.rollout
-  WHERE saved.app = ?`;
+const LOAD = `SELECT revision, stable, generation, state FROM saved
+  LEFT JOIN rollout ON rollout.id = saved.rollout WHERE saved.app = ?`;
 
 function load(database: Database, app: AppName): Saved {
   const row = database.sqlite.prepare(LOAD).get(app);
@@ -55,7 +55,8 @@ const PUT_SAVED = `INSERT INTO saved (app, revision, stable, generation, rollout
   VALUES ($app, $revision, $stable, $generation, $rollout)
   ON CONFLICT (app) DO UPDATE SET revision = excluded.revision, stable = excluded.stable,
     generation = max(generation, excluded.generation), rollout = excluded.rollout`;
-const PUT_ENTRY = `INSERT INTO entry (rollout, at, kind, because, data) VALUES ($rollout, $at, $kind, $because, $data)`;
+const PUT_ENTRY = `INSERT INTO entry (rollout, at, kind, because, data)
+  VALUES ($rollout, $at, $kind, $because, $data)`;
 
 function insertEntry({ sqlite }: Database, rollout: RolloutId, entry: Entry): void {
   const { at, kind, because, data } = entry;

@@ -34,8 +34,9 @@ function held(app: AppName, holder: LeaseHolder, now: Instant): AppError {
   const wait = formatDuration(between(now, holder.expires));
   return appError("lease.held", `${app} is being released by ${holder.who}, for ${since} now`, {
     hint:
-      "wait for it, or give it orders with `glidepath pause`, `promote` or `abort`. To take over, end that process and " +
-      `run \`glidepath resume\` or \`glidepath abort\`: on this machine at once, elsewhere ${wait} after its last sign of life`,
+      "wait for it, or give it orders with `glidepath pause`, `promote` or `abort`. To take over, end that " +
+      "process and run `glidepath resume` or `glidepath abort`: on this machine at once, elsewhere " +
+      `${wait} after its last sign of life`,
   });
 }
 
@@ -57,7 +58,7 @@ export function leaseRow(database: Database, app: AppName): LeaseRow | null {
   return row === undefined ? null : (row as Row as unknown as LeaseRow);
 }
 
-/** Null if the fence is the newest and was not given back; must be asked within the transaction that relies on it. */
+/** Null if the fence is the newest and was not given back; asked in the transaction that relies on it. */
 export function refusalOf(database: Database, app: AppName, fence: Fence): AppError | null {
   const row = leaseRow(database, app);
   const good = row !== null && row.holder === fence.holder && row.number === fence.number;
@@ -94,34 +95,52 @@ function take(database: Database, { clock, self }: LeaseParts, { app, who, numbe
   return fence;
 }
 
-function acquire(database: Database, parts: LeaseParts, app: AppName, who: string): Result<Fence, AppError> {
+function acquire(
+  database: Database,
+  parts: LeaseParts,
+  claim: Omit<Claim, "number">,
+): Result<Fence, AppError> {
+  const { app } = claim;
   return transaction(database, () => {
     const row = leaseRow(database, app);
     if (row !== null && row.holder !== null) {
       const holder = holderOf(row, parts.self, parts.clock.now());
       if (holder.alive) return err(held(app, holder, parts.clock.now()));
     }
-    return ok(take(database, parts, { app, who, number: (row?.number ?? 0) + 1 }));
+    return ok(take(database, parts, { ...claim, number: (row?.number ?? 0) + 1 }));
   });
 }
+
+/** Changes the lease if the fence is still its newest. */
+function change(database: Database, { app, fence }: Held, write: () => void): Result<null, AppError> {
+  return transaction(database, () => {
+    const refusal = refusalOf(database, app, fence);
+    if (refusal !== null) return err(refusal);
+    write();
+    return ok(null);
+  });
+}
+interface Held {
+  readonly app: AppName;
+  readonly fence: Fence;
+}
+
+const RENEW = "UPDATE lease SET expires = ? WHERE app = ?";
+const GIVE_BACK = "UPDATE lease SET holder = NULL WHERE app = ?";
 
 /** Who may write. The number survives its holder, so that it only grows. */
 export function storeLease(database: Database, parts: LeaseParts): Lease {
   const { sqlite } = database;
-  const update = (change: string, app: AppName, fence: Fence): Result<null, AppError> =>
-    transaction(database, () => {
-      const refusal = refusalOf(database, app, fence);
-      if (refusal !== null) return err(refusal);
-      sqlite.prepare(`UPDATE lease SET ${change} WHERE app = $app`).run({
-        app,
-        ...(change.includes("$expires") ? { expires: after(parts.clock.now(), LEASE_TTL) } : {}),
-      });
-      return ok(null);
-    });
   return {
-    acquire: async (app, who) => acquire(database, parts, app, who),
-    renew: async (app, fence) => update("expires = $expires", app, fence),
-    release: async (app, fence) => void update("holder = NULL", app, fence),
+    acquire: async (app, who) => acquire(database, parts, { app, who }),
+    renew: async (app, fence) =>
+      change(database, { app, fence }, () => {
+        sqlite.prepare(RENEW).run(after(parts.clock.now(), LEASE_TTL), app);
+      }),
+    release: async (app, fence) =>
+      void change(database, { app, fence }, () => {
+        sqlite.prepare(GIVE_BACK).run(app);
+      }),
     holder: async (app) => {
       const row = must(database, () => leaseRow(database, app));
       if (row === null || row.holder === null) return null;

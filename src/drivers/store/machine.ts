@@ -32,7 +32,7 @@ export interface ProcessStat {
   readonly started: string;
 }
 
-/** Reads /proc/PID/stat. The name in brackets may itself hold brackets and spaces: fields count from the last one. */
+/** Reads /proc/PID/stat. The name in brackets may hold brackets and spaces: fields count from the last. */
 export function parseStat(text: string): ProcessStat {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { zombie: fields[0] === "Z" || fields[0] === "X", started: fields[19] ?? "" };

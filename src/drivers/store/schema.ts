@@ -1,6 +1,7 @@
 /**
- * One row a version, in order; a row that was released is never edited. `saved` holds what decisions are made on, `rollout`
- * every rollout as it last stood, `entry` the journal, `submitted` what operators said, `lease` who may write.
+ * One row a version, in order; a row that was released is never edited. `saved` holds what decisions are made
+ * on, `rollout` every rollout as it last stood, `entry` the journal, `submitted` what operators said, `lease`
+ * who may write.
  */
 export const MIGRATIONS: readonly string[] = [
   `

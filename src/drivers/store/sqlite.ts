@@ -76,8 +76,8 @@ export function transaction<T>(database: Database, work: () => Result<T, AppErro
 }
 
 /**
- * SQLite before 3.51.3 can damage a database in WAL mode when two processes begin the log anew at once; with a plain
- * rollback journal it cannot.
+ * SQLite before 3.51.3 can damage a database in WAL mode when two processes begin the log anew at once; with
+ * a plain rollback journal it cannot.
  */
 export function journalMode(sqliteVersion: string): "WAL" | "TRUNCATE" {
   const [major = 0, minor = 0, patch = 0] = sqliteVersion.split(".").map(Number);
@@ -90,7 +90,7 @@ function column(sqlite: DatabaseSync, sql: string): string | number {
   return Object.values(row)[0] as string | number;
 }
 
-/** The file keeps its mode, so only the first process has to change it; that needs the file alone for a moment. */
+/** The file keeps its mode: only the first process has to change it, and needs it alone for a moment. */
 async function setJournalMode(sqlite: DatabaseSync): Promise<void> {
   const mode = journalMode(String(column(sqlite, "SELECT sqlite_version()")));
   for (let left = 50; ; left -= 1) {
@@ -120,7 +120,7 @@ function migrate(database: Database): Result<null, AppError> {
   });
 }
 
-/** A journal names hosts and commands: it is its owner's alone. SQLite gives its other files the same mode. */
+/** A journal names hosts and commands: it is its owner's alone. SQLite gives its companions the same mode. */
 function createFile(directory: string, path: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   closeSync(openSync(path, "a", 0o600));

@@ -19,7 +19,7 @@ export interface StoreOptions {
   readonly self?: ProcessIdentity;
 }
 
-/** The embedded store in `directory` (made if absent): one SQLite file, shared by all processes of this machine. */
+/** The embedded store in `directory` (made if absent): one SQLite file for all processes of this machine. */
 export async function openStore(directory: string, options: StoreOptions): Promise<Result<Store, AppError>> {
   const { clock, self = thisProcess() } = options;
   const opened = await openDatabase(directory);

@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { instant } from "../../base/time.ts";
 
-/** Looked at again at least this often, so that a changed wall clock is noticed; also below setTimeout's limit. */
+/** Looked at again this often, so that a changed wall clock is noticed; also below setTimeout's limit. */
 const LONGEST_TIMER = 30_000;
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -63,7 +63,7 @@ describe("what is saved", () => {
     expect(await store.journal.save(saveOf(second, 1))).toMatchObject({ error: { code: "lease.lost" } });
   });
 
-  test("entries, notes and orders come back in order and only those after the sequence asked for", async () => {
+  test("entries, notes and orders come back in order, only those after the sequence asked for", async () => {
     const store = await opened(temporaryDirectory());
     const { journal } = store;
     await journal.save(saveOf(await fenceOf(store), 0));
