@@ -1,0 +1,213 @@
+import type { Application, Gateway, Slot } from "../../model/application.ts";
+import { poolOf } from "../../model/application.ts";
+import { EVERYBODY, groupsOf, type Group, type Layout } from "./groups.ts";
+import { controlAddress, digest, endpoint, path, prefix, serverName, word } from "./names.ts";
+import { splitMaps } from "./split.ts";
+
+/** Raised when the text below changes its meaning without the file's being changed. */
+const FORMAT = 1;
+
+export interface Topology {
+  readonly application: Application;
+  readonly gateway: Gateway;
+  /** `state/APP` with every symbolic link resolved: nginx compares resolved paths. */
+  readonly home: string;
+}
+
+/** The whole of what Glidepath writes for an application on one gateway. It depends on the topology alone. */
+export interface Config {
+  readonly text: string;
+  /** What the user's location includes; null in mode `server`. */
+  readonly snippet: string | null;
+  /** Names this config: its workers say it, so that a reload can be proved. */
+  readonly digest: string;
+  /** Names the groups and what is in them; the switch lives in `home/pool-DIGEST`. */
+  readonly pool: string;
+}
+
+export const layoutOf = ({ hosts, gateway, policy }: Application): Layout => ({
+  pool: poolOf(hosts).map((slot) => slot.key),
+  split: gateway.split,
+  maxUnavailable: policy.maxUnavailable,
+});
+
+/** The groups' meaning: a switch built for one pool is never read by the config of another. */
+export function poolDigest(application: Application): string {
+  const slots = poolOf(application.hosts).map((slot) => `${slot.key} ${endpoint(slot.address, slot.port)}`);
+  const names = groupsOf(layoutOf(application)).map((group) => group.name);
+  return digest(JSON.stringify([FORMAT, slots, names]));
+}
+
+export function writeConfig(topology: Topology): Config {
+  const pool = poolDigest(topology.application);
+  const snippet = topology.application.gateway.mode === "upstream" ? lines(locationBody(topology)) : null;
+  const body = (mark: string): string => lines(sections(topology, { pool, mark }).flatMap((s) => ["", ...s]));
+  const mark = digest(`${FORMAT}\n${body("")}\n${snippet ?? ""}`);
+  return { text: lines(header(topology, { pool, mark })) + body(mark), snippet, digest: mark, pool };
+}
+
+interface Marks {
+  readonly pool: string;
+  readonly mark: string;
+}
+
+const lines = (all: readonly string[]): string => all.map((line) => `${line}\n`).join("");
+const indent = (all: readonly string[]): readonly string[] =>
+  all.map((line) => (line === "" ? "" : `    ${line}`));
+const block = (head: string, body: readonly string[]): readonly string[] => [
+  `${head} {`,
+  ...indent(body),
+  "}",
+];
+
+const header = ({ application }: Topology, { pool, mark }: Marks): readonly string[] => [
+  `# glidepath app=${application.name} pool=${pool} config=${mark}`,
+  `# Written by Glidepath for ${application.name}. It changes only when glidepath.yaml does: a release switches by`,
+  "# renaming one symbolic link. Glidepath refuses to go on when somebody else has changed this file.",
+];
+
+function sections(topology: Topology, marks: Marks): readonly (readonly string[])[] {
+  const { application } = topology;
+  const pool = poolOf(application.hosts);
+  return [
+    ...groupsOf(layoutOf(application)).map((group) => upstream(application, group, pool)),
+    splitMaps(application),
+    switchMaps(application),
+    counters(application),
+    logFormat(application),
+    ...(application.gateway.mode === "server" ? [server(topology)] : []),
+    control(topology, marks),
+  ];
+}
+
+/**
+ * `max_fails=0`: nginx counts a request that is slower than the read timeout as a failure of the slot, so that a few
+ * slow requests would take slots away from everybody. A dead slot costs one refused connection and another try.
+ */
+function upstream(application: Application, group: Group, pool: readonly Slot[]): readonly string[] {
+  const line = (backup: string) => (place: number) => {
+    const slot = pool[place] as Slot;
+    return `server ${endpoint(slot.address, slot.port)} max_fails=0${backup};`;
+  };
+  return block(`upstream ${prefix(application.name)}_${group.name}`, [
+    ...group.servers.map(line("")),
+    ...group.backups.map(line(" backup")),
+    "keepalive 64;",
+    "keepalive_timeout 4s;",
+  ]);
+}
+
+/** From the resolved directory to the group; nginx falls back to all slots when it cannot read the switch. */
+function switchMaps({ name, gateway }: Application): readonly string[] {
+  const v = prefix(name);
+  return [
+    ...block(`map $realpath_root $${v}_upstream`, [
+      `default ${v}_${EVERYBODY};`,
+      `"~/groups/([a-z][a-z0-9_]*)$" ${v}_$1;`,
+    ]),
+    ...block(`map $${v}_upstream $${v}_group`, [`"~^${v}_(.+)$" $1;`]),
+    ...block(
+      `map $${v}_group $${v}_role`,
+      gateway.split === "users" ? ["default stable;", "~^p canary;"] : ["default all;"],
+    ),
+    ...block(`map $http_upgrade $${v}_upgrade`, ['default "";', "websocket websocket;"]),
+    ...block(`map $http_upgrade $${v}_hop`, ['default "";', "websocket upgrade;"]),
+    ...block(`map $http_host $${v}_host`, ["default $http_host;", '"" $host;']),
+  ];
+}
+
+/** Requests in flight by group, over all workers, old ones after a reload included. It only counts. */
+const counters = ({ name }: Application): readonly string[] => [
+  `limit_conn_zone $${prefix(name)}_upstream zone=${prefix(name)}:1m;`,
+];
+
+const LOGGED = [
+  "g1",
+  "$msec",
+  "$request_time",
+  "$status",
+  "$#_role",
+  "$#_group",
+  "$#_key",
+  "$request_method",
+  "$upstream_addr",
+  "$upstream_status",
+  "$upstream_connect_time",
+  "$upstream_response_time",
+  "$upstream_bytes_sent",
+  "$request_completion",
+  "$#_kind",
+];
+
+/** See the README: another driver reads it. */
+function logFormat({ name }: Application): readonly string[] {
+  const v = prefix(name);
+  const fields = LOGGED.map((field) => field.replace("#", v)).join("\\t");
+  return [
+    ...block(`map $sent_http_content_type $${v}_kind`, ['default "";', '"~*^text/event-stream" events;']),
+    `log_format ${v} escape=json "${fields}";`,
+  ];
+}
+
+/** The same for `server` and `upstream`: everything stands inside the location, where nothing can skip it. */
+function locationBody({ application, gateway, home }: Topology): readonly string[] {
+  const v = prefix(application.name);
+  const { connectTimeout, readTimeout, key, split } = application.gateway;
+  const tries = Math.min(4, Math.max(2, poolOf(application.hosts).length));
+  return [
+    `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_key;`,
+    `limit_conn ${v} 65535;`,
+    "limit_conn_dry_run on;",
+    "limit_conn_log_level info;",
+    `access_log ${path(gateway.log)} ${v} buffer=64k flush=200ms;`,
+    ...(key.by === "auto" && split === "users" ? [`add_header Set-Cookie $${v}_cookie;`] : []),
+    "proxy_http_version 1.1;",
+    `proxy_set_header Host $${v}_host;`,
+    "proxy_set_header X-Real-IP $remote_addr;",
+    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "proxy_set_header X-Forwarded-Proto $scheme;",
+    `proxy_set_header Upgrade $${v}_upgrade;`,
+    `proxy_set_header Connection $${v}_hop;`,
+    `proxy_connect_timeout ${connectTimeout}ms;`,
+    `proxy_read_timeout ${readTimeout}ms;`,
+    `proxy_send_timeout ${readTimeout}ms;`,
+    "# A second slot is tried when the first could not be reached, never after a slow request.",
+    "proxy_next_upstream error timeout http_502 http_503;",
+    `proxy_next_upstream_tries ${tries};`,
+    `proxy_next_upstream_timeout ${connectTimeout * tries}ms;`,
+    `proxy_pass http://$${v}_upstream;`,
+  ];
+}
+
+function server(topology: Topology): readonly string[] {
+  const { gateway, application } = topology;
+  const names = application.gateway.serverName.map(serverName);
+  return block("server", [
+    ...gateway.listen.map((listen) => `listen ${word(listen)};`),
+    `server_name ${names.length === 0 ? "_" : names.join(" ")};`,
+    ...block("location /", locationBody(topology)),
+  ]);
+}
+
+/** On loopback: which config the workers run, and 409 while a group has a request in flight. */
+function control({ application, gateway, home }: Topology, { pool, mark }: Marks): readonly string[] {
+  const v = prefix(application.name);
+  const { address, port } = controlAddress(application.name, gateway.config);
+  return block("server", [
+    `listen ${address}:${port};`,
+    "access_log off;",
+    "default_type text/plain;",
+    "# The last word is the group that serves the stable release: empty when nginx cannot read the switch.",
+    ...block("location = /config", [
+      `root ${path(home)}/pool-${pool}/cur/stable;`,
+      `return 200 "${application.name} ${mark} ${pool} $realpath_root\\n";`,
+    ]),
+    ...block(`location ~ ^/busy/(?<${v}_asked>[a-z][a-z0-9_]*)$`, [
+      `root ${path(home)}/pool-${pool}/groups/$${v}_asked;`,
+      `limit_conn ${v} 1;`,
+      "limit_conn_status 409;",
+      "limit_conn_log_level info;",
+      "try_files /idle =204;",
+    ]),
+  ]);
+}

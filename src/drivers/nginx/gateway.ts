@@ -1,0 +1,212 @@
+import { appError, type AppError } from "../../base/errors.ts";
+import { err, ok, type Result } from "../../base/result.ts";
+import { instant, millis, seconds } from "../../base/time.ts";
+import type { Application, Gateway, Slot } from "../../model/application.ts";
+import { generation } from "../../model/ids.ts";
+import type { GatewayState, InFlight, Observed } from "../../model/observation.ts";
+import { DONE, refused, type Outcome } from "../../model/outcome.ts";
+import { inRotation, type RoutingTable } from "../../model/routing.ts";
+import type { ConfigPreview, GatewayPort } from "../../ports/gateway.ts";
+import type { HostCommand, Hosts } from "../../ports/host.ts";
+import { layoutOf, writeConfig, type Config } from "./config.ts";
+import { askBusy, askConfig, type Running } from "./control.ts";
+import { groupsOf, isRepresentable } from "./groups.ts";
+import { groupsWith, inFlightOf, isAlone } from "./inflight.ts";
+import { install } from "./install.ts";
+import { readLook, type Look } from "./look.ts";
+import { sha256 } from "./names.ts";
+import { controlOf, homeOf, isPassive, type Place } from "./place.ts";
+import { BUILD, COMMIT, LOOK, READ } from "./scripts.ts";
+import { tarOf } from "./tar.ts";
+import { generationTree, groupsTree, memoOf, type Entry } from "./tree.ts";
+import { troubleOf } from "./trouble.ts";
+import { unsuitable } from "./unsuitable.ts";
+
+export interface NginxGatewayOptions {
+  readonly application: Application;
+  readonly hosts: Hosts;
+}
+
+/** Where nothing is written for nginx, only what was ordered is remembered: see the README on the passive form. */
+const MEMO = "memo";
+
+export function nginxGateway({ application, hosts }: NginxGatewayOptions): GatewayPort {
+  const at = (gateway: Gateway): Place => ({ application, gateway, host: hosts(gateway.name) });
+  return {
+    observe: (gateway, measure) => observe(at(gateway), measure),
+    prepare: (gateway, table) => prepare(at(gateway), table),
+    commit: (gateway, table) => commit(at(gateway), table),
+    preview: (gateway) => preview(at(gateway)),
+  };
+}
+
+export async function look(place: Place, measure: readonly Slot[]): Promise<Result<Look, string>> {
+  const { gateway, host } = place;
+  const slots = measure.flatMap((slot) => [slot.address, String(slot.port)]);
+  const args = [homeOf(place), gateway.config, gateway.main, gateway.nginx, ...slots];
+  const reply = await host.run({ script: LOOK, args, timeout: seconds(10) });
+  if (reply.kind === "lost") return err(reply.why);
+  return reply.code === 0 ? ok(readLook(reply.stdout)) : err(`${reply.stdout}${reply.stderr}`.trim());
+}
+
+// ── observe ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function observe(place: Place, measure: readonly Slot[]): Promise<Observed<GatewayState>> {
+  const [seen, running] = await Promise.all([
+    look(place, measure),
+    isPassive(place) ? null : askConfig(controlOf(place)),
+  ]);
+  const at = instant(Date.now());
+  if (!seen.ok) return { known: false, at, why: seen.error };
+  if (!seen.value.hasSs && measure.length > 0) {
+    return { known: false, at, why: "ss is not there (package iproute2): requests in flight cannot be seen" };
+  }
+  const { table } = seen.value;
+  const value: GatewayState = {
+    running: seen.value.masters.length > 0,
+    serving: isPassive(place) ? seen.value.masters.length > 0 : isServing(seen.value, running),
+    generation: table?.generation ?? generation(0),
+    routing: table?.routing ?? null,
+    inFlight: await measureAll(place, seen.value, measure),
+  };
+  return { known: true, at, value };
+}
+
+/** The workers say that they run the file that is there, and can follow its switch. */
+const isServing = ({ masters, mark }: Look, running: Running | null): boolean =>
+  masters.length > 0 && mark !== null && running?.config === mark.config && running.readable;
+
+async function measureAll(
+  place: Place,
+  seen: Look,
+  measure: readonly Slot[],
+): Promise<Readonly<Record<string, InFlight>>> {
+  const counts = await Promise.all(
+    measure.map(async (slot) => [slot.key, await measureOne(place, seen, slot)] as const),
+  );
+  return Object.fromEntries(counts);
+}
+
+/** Groups are asked only about slots that are out of rotation: others have requests all the time. */
+async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFlight> {
+  const connections = seen.connections.get(`${slot.address} ${slot.port}`) ?? [];
+  const routing = seen.table?.routing ?? null;
+  if (isPassive(place) || routing === null)
+    return inFlightOf({ connections, alone: "unknown", shared: "unknown" });
+  if (inRotation(routing, slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
+  const layout = layoutOf(place.application);
+  const groups = groupsWith(groupsOf(layout), layout.pool.indexOf(slot.key));
+  const names = (which: boolean): string[] =>
+    groups.filter((one) => isAlone(one) === which).map((one) => one.name);
+  const alone = await askBusy(controlOf(place), names(true));
+  const shared = connections.length === 0 ? "idle" : await askBusy(controlOf(place), names(false));
+  return inFlightOf({ connections, alone, shared });
+}
+
+// ── prepare ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
+  const mistake = unsuitable(place.application, place.gateway);
+  if (mistake !== null) return refused(mistake);
+  const seen = await look(place, []);
+  if (!seen.ok) return refused(appError("host.unreachable", `${place.gateway.name}: ${seen.error}`));
+  if (isPassive(place)) return build(place, seen.value, { table, pool: MEMO });
+  const config = writeConfig({ ...place, home: seen.value.home });
+  const edited = editedBy(place, seen.value);
+  if (edited !== null) return refused(edited);
+  const built = await build(place, seen.value, { table, pool: config.pool });
+  if (built.kind !== "done") return built;
+  if (await isInstalled(place, seen.value, config)) return DONE;
+  return install(place, config);
+}
+
+/** Cheap, and before anything is written; the installation itself compares again under the lock. */
+function editedBy(place: Place, { sha, written }: Look): AppError | null {
+  const { name, config } = place.gateway;
+  if (sha === null || written.includes(sha)) return null;
+  const message = `${name}: ${config} is not as Glidepath last wrote it`;
+  const hint =
+    written.length === 0
+      ? `move ${config} away, or choose another gateway.config: Glidepath owns the whole file`
+      : `put it back as it is in ${homeOf(place)}/written.conf, or remove it, and it is written anew`;
+  return appError("gateway.edited", message, { hint });
+}
+
+async function isInstalled(place: Place, { sha }: Look, config: Config): Promise<boolean> {
+  if (sha !== sha256(config.text)) return false;
+  const running = await askConfig(controlOf(place));
+  return running?.config === config.digest;
+}
+
+interface Building {
+  readonly table: RoutingTable;
+  readonly pool: string;
+}
+
+/**
+ * A new pool needs its groups, and a switch for its config's first moment: the former routing if this pool has the
+ * same slots, so that preparing changes nothing that is served; else the new one.
+ */
+async function build(place: Place, seen: Look, { table, pool }: Building): Promise<Outcome> {
+  const { gateway, host, application } = place;
+  const layout = layoutOf(application);
+  const former = seen.table !== null && isRepresentable(layout.pool, seen.table.routing) ? seen.table : table;
+  const fresh = pool !== MEMO && seen.mark?.pool !== pool;
+  const tree = (one: RoutingTable): readonly Entry[] =>
+    under(`gen-${one.generation}`, pool === MEMO ? memoOf(one) : generationTree(layout, one));
+  const entries = [
+    ...(fresh ? groupsTree(layout) : []),
+    ...(fresh && former.generation !== table.generation ? tree(former) : []),
+    ...tree(table),
+  ];
+  const start = fresh ? former.generation : table.generation;
+  const args = [homeOf(place), pool, String(table.generation), String(start), fresh ? "fresh" : ""];
+  const command: HostCommand = { script: BUILD, args, input: tarOf(entries), timeout: seconds(30) };
+  return troubleOf(gateway, "building the switch", await host.run(command)) ?? DONE;
+}
+
+const under = (directory: string, entries: readonly Entry[]): readonly Entry[] => [
+  { kind: "directory", path: directory },
+  ...entries.map((entry) => ({ ...entry, path: `${directory}/${entry.path}` })),
+];
+
+// ── commit, preview ─────────────────────────────────────────────────────────────────────────────────────────────
+
+async function commit(place: Place, table: RoutingTable): Promise<Outcome> {
+  const { gateway, host, application } = place;
+  const passive = isPassive(place);
+  const pool = passive ? MEMO : writeConfig({ ...place, home: "/" }).pool;
+  const args = [homeOf(place), pool, String(table.generation), passive ? "" : gateway.config];
+  const reply = await host.run({ script: COMMIT, args, timeout: seconds(15) });
+  return troubleOf(gateway, `switching ${application.name}`, reply) ?? DONE;
+}
+
+async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
+  const { gateway, application } = place;
+  const mistake = unsuitable(application, gateway);
+  if (mistake !== null) return err(mistake);
+  const seen = await look(place, []);
+  if (!seen.ok) return err(appError("host.unreachable", `${gateway.name}: ${seen.error}`));
+  const current = await readFile(place);
+  if (!current.ok) return current;
+  const wanted = writeConfig({ ...place, home: seen.value.home }).text;
+  const kept = isPassive(place) ? (current.value ?? "") : wanted;
+  return ok({
+    path: gateway.config,
+    current: current.value,
+    wanted: kept,
+    reload: current.value !== kept && !isPassive(place),
+  });
+}
+
+async function readFile({ gateway, host }: Place): Promise<Result<string | null, AppError>> {
+  const reply = await host.run({ script: READ, args: [gateway.config], timeout: millis(10_000) });
+  if (reply.kind === "lost") return err(appError("host.unreachable", `${gateway.name}: ${reply.why}`));
+  if (reply.code === 3) return ok(null);
+  if (reply.code === 0) return ok(reply.stdout);
+  return err(
+    appError("gateway.rights", `${gateway.name}: ${gateway.config} cannot be read`, {
+      details: reply.stderr.trim(),
+    }),
+  );
+}
