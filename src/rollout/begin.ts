@@ -11,12 +11,17 @@ interface Begin {
   readonly now: Instant;
 }
 
-/** Begins the next slots, as many at once as may be out of rotation. */
+/** Begins the next slots in the plan's order, as many at once as may be out of rotation. */
 export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollout {
   if (rollout.paused !== null) return rollout;
-  return rollout.plan.slots.slice(0, count).reduce((r, slot) => {
-    return isWaiting(r, slot) && mayLeave(r, slot, seen) ? begin(r, slot, now) : r;
-  }, rollout);
+  let next = rollout;
+  for (const slot of rollout.plan.slots.slice(0, count)) {
+    if (!isWaiting(next, slot)) continue;
+    // Slots join in order: one that overtook a held one would wait for it with its place out of rotation taken.
+    if (!mayLeave(next, slot, seen)) break;
+    next = begin(next, slot, now);
+  }
+  return next;
 }
 
 export function isWaiting(rollout: Rollout, slot: SlotKey): boolean {
