@@ -89,9 +89,13 @@ function stillRouted({ fleet }: Truth, key: SlotKey): string | null {
 const endIsEnd: Rule = ({ before, after }) => {
   const { name } = before.phase;
   if (!isEnded(before) || before === after) return [];
-  if (name === "stuck" && after.phase.name === "aborting") return [];
+  if (name === "stuck" && (after.phase.name === "aborting" || isTakenUp(before, after))) return [];
   return sameButOrder(before, after) ? [] : [`a rollout that was ${name} became ${after.phase.name}`];
 };
+
+/** A first release has nothing to go back to: an operator lets it try again. */
+const isTakenUp = (before: Rollout, after: Rollout): boolean =>
+  before.phase.name === "stuck" && after.from === null;
 
 const sameButOrder = (before: Rollout, after: Rollout): boolean =>
   before.phase === after.phase && before.generation === after.generation;
@@ -130,7 +134,7 @@ const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
 const phasesFollow: Rule = ({ before, after }) => {
   const from = before.phase.name;
   const to = after.phase.name;
-  return from === to || NEXT[from].includes(to) ? [] : [`${from} → ${to}`];
+  return from === to || NEXT[from].includes(to) || isTakenUp(before, after) ? [] : [`${from} → ${to}`];
 };
 
 /** Law 10: an end is what it says. */

@@ -93,6 +93,10 @@ export function probePort(line: Line): ProbePort {
       }),
     smoke: ({ key }, release, index) => {
       const slot = present(fleet.slots.get(key), key);
+      if (index >= context.scenario.application.smoke.length) {
+        const what = `${key} is asked for smoke check ${index}, which the file does not have`;
+        context.harms.push({ at: timeline.now(), law: 8, what });
+      }
       const name = `smoke ${index} of ${release} on ${key}`;
       const effect = (finish: Parameters<Parameters<typeof deliver>[1]["effect"]>[0]): void => {
         const flaps = dice.events.chance(faultsNow(context).smokeFlaps);
