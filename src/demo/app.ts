@@ -1,5 +1,5 @@
-// The small application that the demo and the tests release. It is packed alone into the artifact (artifacts.ts),
-// so it imports nothing of ours. Its release is written in release.txt beside it, its faults are in
+// The small application that the demo and the tests release. It is packed alone into the artifact, so it
+// imports nothing of ours. Its release is written in release.txt beside it, its faults are in
 // behaviour.json.
 import { existsSync, readFileSync } from "node:fs";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";

@@ -1,5 +1,5 @@
-// npm run bench [-- NAME...]: the hand procedure and Glidepath on the same application under the same load, and
-// the throughput of the nginx config. Prints tables; everything in full goes to bench-results/.
+// npm run bench [-- NAME...]: the hand procedure and Glidepath on the same application under the same load,
+// and the throughput of the nginx config. Prints tables; everything in full goes to bench-results/.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";

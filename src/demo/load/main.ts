@@ -1,5 +1,5 @@
 // The load generator, a process of its own: an open loop, so requests start at their time whatever the
-// answers do. Prints one JSON line each second and the report as the last one. Ends by time, by count, on a signal,
+// answers do. Prints one JSON line a second, the report as the last. Ends by time, by count, on a signal,
 // or when its standard input closes, which is when whoever started it is gone.
 import process from "node:process";
 import { parseArgs } from "node:util";
