@@ -1,4 +1,4 @@
-// Writes docs/reference/ from the parser's own schema: node script/generate-reference.ts
+// Writes docs/reference/ from the parser's own schema; run by script/generate-reference.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { jsonSchema } from "../src/spec/keys.ts";
 import { referenceMarkdown } from "../src/spec/reference.ts";

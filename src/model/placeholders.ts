@@ -12,7 +12,7 @@ export const PLACEHOLDERS: readonly Placeholder[] = ["port", "dir", "release", "
 /** A word in braces. `${word}` is the shell's own and left to it; so is `{ word }`. */
 const WORD = /(?<!\$)\{([A-Za-z]+)\}/g;
 
-/** Puts the known values in, once: what a value contains is not looked at again. Everything else stays as it is. */
+/** Puts the known values in, once: what a value contains is not looked at again. All else stays as it is. */
 export function expand(template: string, values: PlaceholderValues): string {
   const known = new Map<string, unknown>(Object.entries(values));
   return template.replaceAll(WORD, (whole, word: string) => {

@@ -50,19 +50,18 @@ export function gatewayFindings(all: readonly Gateway[], file: FileValue): reado
 }
 
 const unsafePath = (path: Path): Finding =>
-  finding(
-    "value",
-    path,
-    "is relative to a directory whose name has other characters than letters, digits and . _ - + @ =",
-    "write an absolute path",
-  );
+  finding("value", path, {
+    message:
+      "is relative to a directory whose name has other characters than letters, digits and . _ - + @ =",
+    hint: "write an absolute path",
+  });
 
 const sharesFile = (a: Gateway, b: Gateway): boolean =>
   a.address === b.address && OWN.some((key) => a[key] === b[key]);
 
 function sharedFile(gateway: Gateway, rival: Gateway, path: Path): Finding {
   const message = `the gateways ${rival.name} and ${gateway.name} on one machine write the same files`;
-  return finding("conflict", path, message, "name one of them, or give it its own config and log");
+  return finding("conflict", path, { message, hint: "name one of them, or give it its own config and log" });
 }
 
 export function gatewaySettings({ gateway, rollout }: FileValue): GatewaySettings {

@@ -72,9 +72,14 @@ export function show(value: unknown): string {
 
 const escaped = (char: string): string => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`;
 
-export const finding = (code: DiagnosticCode, path: Path, message: string, hint?: string): Finding => ({
-  code,
-  path,
-  message,
-  ...(hint === undefined ? {} : { hint }),
-});
+/** `said`: the message, or the message with what to do. */
+export function finding(code: DiagnosticCode, path: Path, said: string | Said): Finding {
+  if (typeof said === "string") return { code, path, message: said };
+  const { message, hint } = said;
+  return hint === undefined ? { code, path, message } : { code, path, message, hint };
+}
+
+interface Said {
+  readonly message: string;
+  readonly hint: string | undefined;
+}

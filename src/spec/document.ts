@@ -55,7 +55,7 @@ function composed(text: string, lineCounter: LineCounter): Document.Parsed | nul
   }
 }
 
-/** The first, and one for each later line where the parser found its way again: the rest follows from these. */
+/** The first, and one for each later line where the parser found its way again: the rest follows from them. */
 function syntaxMistakes(
   document: Document.Parsed,
   text: string,
@@ -157,7 +157,7 @@ class Walk {
     const first = this.placeOf(path);
     this.#mark(path, key);
     const message = `written twice: first at ${first.line}:${first.column}`;
-    this.findings.push(finding("duplicate-key", path, message, "keep one of them"));
+    this.findings.push(finding("duplicate-key", path, { message, hint: "keep one of them" }));
   }
 
   #mark(path: Path, node: unknown): void {
@@ -169,7 +169,7 @@ class Walk {
     if (this.findings.some(({ code }) => code === "limit")) return undefined;
     const message = `more than ${MOST_NODES} values, or nested more than ${DEEPEST} deep`;
     this.findings.push(
-      finding("limit", path.slice(0, 1), message, "write it out without aliases in aliases"),
+      finding("limit", path.slice(0, 1), { message, hint: "write it out without aliases in aliases" }),
     );
     return undefined;
   }

@@ -1,8 +1,8 @@
 import { placeholdersIn } from "../model/placeholders.ts";
 
 /**
- * What a string may look like: an allow-list, never a list of what is bad. Nothing that passes a pattern can end
- * an nginx directive, a shell word or a line.
+ * What a string may look like: an allow-list, never a list of what is bad. Nothing that passes a pattern can
+ * end an nginx directive, a shell word or a line.
  */
 export interface Grammar {
   /** As messages say it: "expected …". */

@@ -45,14 +45,12 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
   [
     "health: { exec: 'x {prot}' }",
     [
-      "5:11 health.exec: {prot} is not substituted here: {port} {dir} {release} {host} is; for the shell's own braces write { prot }",
+      "5:11 health.exec: {prot} is not substituted here: {port} {dir} {release} {host} is; for the shell's own …",
     ],
   ],
   [
     "hooks: { onAbort: 'x {port}' }",
-    [
-      "5:10 hooks.onAbort: {port} is not substituted here: {release} is; for the shell's own braces write { port }",
-    ],
+    ["5:10 hooks.onAbort: {port} is not substituted here: {release} is; for the shell's own …"],
   ],
   ["smoke: [{ run: x, http: / }]", ["5:19 smoke[0].http: excludes run"]],
   ["smoke: [{}]", ["5:9 smoke[0]: one of http, run is required"]],
@@ -72,9 +70,7 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     "gateway: { listen: 80 }",
-    [
-      '5:12 gateway.listen: expected a list of ports or "address:port", at least 1, found 80 (write it as a list: [...])',
-    ],
+    ["5:12 gateway.listen: expected a list of …, at least 1, found 80 (write it as a list: [...])"],
   ],
   [
     "gateway: { listen: [0, '1.2.3.4:99999', 'x:80'] }",
@@ -101,9 +97,7 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
   ["rollout: { steps: [{ share: 5 }] }", ["5:22 rollout.steps[0].share: …found 5 (with a percent sign: 5%)"]],
   [
     "rollout: { steps: [{ share: 0.001% }] }",
-    [
-      '5:22 rollout.steps[0].share: expected a share from 0% to 100% with at most two decimals, such as 5% or 0.25%, found "0.001%"',
-    ],
+    ['5:22 rollout.steps[0].share: expected a share …at most two decimals, …found "0.001%"'],
   ],
   [
     "rollout: { maxUnavailable: 2 }",
@@ -173,15 +167,11 @@ const RUNS: readonly (readonly [string, readonly string[]])[] = [
   ["run: { command: x, env: { __proto__: x } }", ["4:20 run.env: a key must be plain text"]],
   [
     "run: { systemd: 'shop@{port}.service' }",
-    [
-      "4:8 run.systemd: systemd is not supported by this version (use run.command, or your own run.start, stop and status)",
-    ],
+    ["4:8 run.systemd: systemd is not supported by this version (use run.command"],
   ],
   [
     "run: { command: x, unit: generate }",
-    [
-      "4:20 run.unit: systemd is not supported by this version (use run.command, or your own run.start, stop and status)",
-    ],
+    ["4:20 run.unit: systemd is not supported by this version (use run.command"],
   ],
   ["run: { start: ./ctl {port} }", ["4:21: … (put a text with {…} in quotes)"]],
 ];
@@ -233,9 +223,7 @@ const HOSTS: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     "hosts: [{ address: u@web1, root: /srv, slots: [1] }]",
-    [
-      "3:11 hosts[0].address: a remote host is not supported by this version (run Glidepath on that host, with address: local)",
-    ],
+    ["3:11 hosts[0].address: a remote host is not supported by this version (run Glidepath on"],
   ],
   [
     "hosts: [{ address: '-oProxyCommand=x', root: /srv, slots: [1] }]",
@@ -256,14 +244,12 @@ const HOSTS: readonly (readonly [string, readonly string[]])[] = [
     ],
   ],
   [
-    "hosts: [{ name: a, address: local, root: /a, slots: [1] }, { name: b, address: local, root: /b, slots: [2] }]",
-    [
-      "3:60 hosts[1]: the gateways a and b on one machine write the same files (name one of them, or give it its own config and log)",
-    ],
+    "hosts: [{ name: a, address: local, root: /a, slots: [1] }, { address: local, root: /b, slots: [2] }]",
+    ["3:60 hosts[1]: the gateways a and local on one machine write the same files (name one"],
   ],
 ];
 
-/** `…` in an expectation stands for any text; the end may be left off. */
+/** `…` in an expectation stands for any text; the end may be left off. `{…}` stands for itself. */
 function fits(found: readonly string[], expected: readonly string[]): boolean {
   return found.length === expected.length && expected.every((one, i) => fitsOne(found[i] ?? "", one));
 }

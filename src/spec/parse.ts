@@ -79,12 +79,20 @@ function warnings(file: Tree, context: FileContext): readonly Finding[] {
   const user = get(run, "user") ?? context.user;
   if (user === "root" && get(run, "static") !== true) {
     const at = has(run, "user") ? ["run", "user"] : ["run"];
-    found.push(finding("warning", at, "the application runs as root", "name another user in run.user"));
+    found.push(
+      finding("warning", at, {
+        message: "the application runs as root",
+        hint: "name another user in run.user",
+      }),
+    );
   }
   const url = get(section(file, "artifact"), "url");
   if (typeof url === "string" && !url.includes("{release}")) {
     found.push(
-      finding("warning", ["artifact", "url"], "is the same for every release", "put {release} into it"),
+      finding("warning", ["artifact", "url"], {
+        message: "is the same for every release",
+        hint: "put {release} into it",
+      }),
     );
   }
   return found;

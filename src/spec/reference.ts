@@ -11,7 +11,7 @@ export function referenceMarkdown(): string {
 const HEAD = [
   "# glidepath.yaml",
   "",
-  "Written by `script/generate-reference.ts` from the parser's own schema: do not edit.",
+  "Written by `script/generate-reference` from the parser's own schema: do not edit.",
   "",
   "Every key, what it takes, and its default. Unknown keys are refused; every mistake is reported at once,",
   "with its line and column. Durations: `500ms`, `30s`, `10m`, `2h`. Shares: `5%`, `0.25%`. In commands",

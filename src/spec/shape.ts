@@ -21,7 +21,7 @@ function fromIssue(value: unknown, issue: Issue, above: Path): readonly Finding[
   if (found === undefined)
     return [finding("missing", path, message.replace(/^expected (.*), found .*$/s, "is required: $1"))];
   const code = issue.code === "invalid_type" ? "type" : "value";
-  return [finding(code, path, message, hintFor(message, found))];
+  return [finding(code, path, { message, hint: hintFor(message, found) })];
 }
 
 /** The branch that the value was meant for is the one whose complaint is not about its type as a whole. */
@@ -30,7 +30,8 @@ function fromUnion(value: unknown, issue: z.core.$ZodIssueInvalidUnion, path: Pa
   const [branch] = meant;
   if (meant.length === 1 && branch !== undefined) return branch.flatMap((one) => fromIssue(value, one, path));
   const code = lookUp(value, path) === undefined ? "missing" : "type";
-  return [finding(code, path, issue.message, hintFor(issue.message, lookUp(value, path)))];
+  const { message } = issue;
+  return [finding(code, path, { message, hint: hintFor(message, lookUp(value, path)) })];
 }
 
 const isAboutWhole = (issue: Issue): boolean =>
@@ -40,7 +41,7 @@ function unknownKey(path: Path, key: string): Finding {
   const known = keysAt(path);
   const close = nearest(key, known);
   const hint = close === null ? `known here: ${known.join(", ")}` : `did you mean ${close}?`;
-  return finding("unknown-key", [...path, key], `unknown key ${show(key)}`, hint);
+  return finding("unknown-key", [...path, key], { message: `unknown key ${show(key)}`, hint });
 }
 
 /** What people write instead, and what it should have been. */

@@ -37,7 +37,7 @@ const UNSUPPORTED: readonly Unsupported[] = [
 export function unsupportedFindings(file: Tree): readonly Finding[] {
   return UNSUPPORTED.flatMap(({ what, instead, asked }) =>
     asked(file).map((path) =>
-      finding("unsupported", path, `${what} is not supported by this version`, instead),
+      finding("unsupported", path, { message: `${what} is not supported by this version`, hint: instead }),
     ),
   );
 }

@@ -19,7 +19,7 @@ function everyKey(path: string, node: SchemaNode): readonly (readonly [string, S
 }
 
 describe("the generated reference", () => {
-  it("is up to date: node script/generate-reference.ts writes it", () => {
+  it("is up to date: script/generate-reference writes it", () => {
     expect(read("file.md")).toBe(referenceMarkdown());
     expect(JSON.parse(read("glidepath.schema.json"))).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
   });

@@ -11,7 +11,7 @@ type Json = string | number | boolean | readonly Json[] | { readonly [key: strin
 const GATEWAY = { config: "/etc/nginx/a.conf", main: "/etc/nginx/nginx.conf", nginx: "/usr/sbin/nginx" };
 const GATEWAY_DATA = { listen: ["127.0.0.1:8080"], state: "/var/lib/glidepath", log: "/var/log/a.log" };
 
-/** Files that between them have every string key; all of them are good, or good but for what is not supported. */
+/** Files that between them have every string key; all are good, or good but for what is not supported. */
 const BASE = {
   app: "shop",
   artifact: { url: "https://example.com/shop-{release}.tar.gz", sha256: "sums/{release}", maxBytes: "2GB" },
@@ -189,7 +189,7 @@ describe("hostile text", () => {
           true,
         ]);
       }),
-      { numRuns: 1000 },
+      { numRuns: 600 },
     );
   });
   it("in a command or a phrase is refused if it has a NUL", () => {
@@ -210,7 +210,7 @@ describe("hostile text", () => {
       fc.property(fc.constantFrom(...LEAVES), any, (leaf, text) => {
         expect([leaf.name, text, isHarmless(leaf, text)]).toEqual([leaf.name, text, true]);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
   it("control: the unspoiled files would not pass for refused", () => {
@@ -228,7 +228,7 @@ describe("all mistakes", () => {
         const text = asText(spoiled);
         expect(some.filter((leaf) => !tells(text, leaf)).map(({ name }) => name)).toEqual([]);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });
@@ -241,8 +241,8 @@ function mistakesIn(text: string): number | null {
 
 describe("any text at all", () => {
   const words =
-    "app hosts run &a *a *b << !!binary !!set !x { } [ ] , | > ' # --- ... 1e999 0x7f 0o7 .inf -.inf .nan on yes " +
-    "~ null 2026-01-01 __proto__ constructor toString artifact slots shop";
+    "app hosts run &a *a *b << !!binary !!set !x { } [ ] , | > ' # --- ... 1e999 0x7f 0o7 .inf -.inf .nan on " +
+    "yes ~ null 2026-01-01 __proto__ constructor toString artifact slots shop";
   const spaced = ['"', "? ", ": ", "- ", "\n", "\n  ", "%YAML 1.1\n", "\t", "\uFEFF", "\0", " "];
   const word = fc.constantFrom(...words.split(" "), ...spaced);
   const yaml = fc.array(word, { maxLength: 40 }).map((words) => words.join(""));
@@ -251,7 +251,7 @@ describe("any text at all", () => {
       fc.property(fc.oneof(yaml, fc.string(), fc.string({ unit: "binary" })), (text) => {
         expect(mistakesIn(text)).toBeGreaterThan(0);
       }),
-      { numRuns: 1000 },
+      { numRuns: 600 },
     );
   });
   it("nor does any value in the place of another", () => {
@@ -265,7 +265,7 @@ describe("any text at all", () => {
         const text = asText(replaced(file, path, mark)).replace(`"${mark}"`, () => JSON.stringify(other));
         expect(mistakesIn(text)).not.toBe(0);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
   it.each(["- ", "? ", "a: [", "{a: ", "&a [*a, ", "- - ? "])("however often it says %j", (text) => {

@@ -66,7 +66,10 @@ function stepFindings(file: Tree): readonly Finding[] {
   const last = shares.at(-1);
   if (last === undefined || last === null || last === EVERYTHING) return flat;
   const at: Path = ["rollout", "steps", steps.length - 1];
-  return [...flat, finding("value", at, "the last step must be 100%", "add - { share: 100% } after it")];
+  return [
+    ...flat,
+    finding("value", at, { message: "the last step must be 100%", hint: "add - { share: 100% } after it" }),
+  ];
 }
 
 /** Of N slots, N − 1 may be out at most. A pool of one is judged by `check`, not here. */
@@ -91,7 +94,10 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
   if (nobody && listOf(get(rollout, "rules")).length === 0) {
     const hint = "rollout.rules could send testers to it";
     warnings.push(
-      finding("warning", ["rollout", "steps", 0], "nobody reaches the release at 0% without a rule", hint),
+      finding("warning", ["rollout", "steps", 0], {
+        message: "nobody reaches the release at 0% without a rule",
+        hint,
+      }),
     );
   }
   return warnings;
