@@ -7,7 +7,7 @@ import { loginEnvironment } from "./environment.ts";
 
 const MAX_OUTPUT_BYTES = 1 << 20;
 /** How long output is still read after the script ended: something it left behind may hold the pipe open for ever. */
-const LINGER_MS = 500;
+export const LINGER_MS = 500;
 
 const lost = (why: string): HostReply => ({ kind: "lost", why });
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -89,7 +89,7 @@ function collect(stream: NodeJS.ReadableStream | null): Bounded {
   return kept;
 }
 
-function killGroup(pid: number | undefined): void {
+export function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, "SIGKILL");

@@ -234,7 +234,7 @@ describe("a stop", () => {
   test("spares a process whose marker is nearly the same", async () => {
     const here = await running("sleep 1000");
     const marker = `GLIDEPATH_SLOT=shop/${here.slot.key}@${here.root}`;
-    const near = [`${marker}1`, `X${marker}`, `${marker.slice(0, -1)}`].map((pair) =>
+    const near = [`${marker}1`, `X${marker}`, marker.slice(0, -1)].map((pair) =>
       spawn("sleep", ["1000"], {
         env: { [pair.slice(0, pair.indexOf("="))]: pair.slice(pair.indexOf("=") + 1) },
       }),

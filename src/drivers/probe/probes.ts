@@ -1,0 +1,115 @@
+import { present, unreachable } from "../../base/assert.ts";
+import { appError } from "../../base/errors.ts";
+import { formatDuration } from "../../base/time.ts";
+import type { Application, SmokeCheck, Slot } from "../../model/application.ts";
+import { expandPlaceholders } from "../../model/command.ts";
+import type { ReleaseId } from "../../model/ids.ts";
+import type { Health } from "../../model/observation.ts";
+import { DONE, refused, type Outcome } from "../../model/outcome.ts";
+import { expand } from "../../model/placeholders.ts";
+import type { RunCommand } from "../../ports/command.ts";
+import type { Hosts } from "../../ports/host.ts";
+import type { ProbePort } from "../../ports/probe.ts";
+import { execCall, TIMED_OUT, type ExecQuestion } from "./exec.ts";
+import { ask, hostHeader } from "./http.ts";
+import { lastLines, place, quoted } from "./text.ts";
+
+const LINES_SHOWN = 20;
+
+export interface ProbesOptions {
+  readonly application: Application;
+  readonly hosts: Hosts;
+  /** For smoke checks that are commands on the controller. */
+  readonly runCommand: RunCommand;
+}
+
+export function probes(options: ProbesOptions): ProbePort {
+  return {
+    health: (slot, release) => health(options, slot, release),
+    async smoke(slot, release, index) {
+      const check = present(options.application.smoke[index], `smoke check ${index}`);
+      return check.kind === "http"
+        ? smokeHttp(options, slot, check)
+        : smokeRun(options, { slot, release, check });
+    },
+  };
+}
+
+async function health(
+  { application, hosts }: ProbesOptions,
+  slot: Slot,
+  release: ReleaseId,
+): Promise<Health> {
+  const { probe, timeout } = application.health;
+  const host = hosts(slot.host);
+  switch (probe.kind) {
+    case "http":
+      return ask(host, slot, { ...probe, host: hostHeader(application), timeout });
+    case "tcp": {
+      const why = await host.connect(slot.port, slot.address, timeout);
+      const asked = `connection to ${place(slot.address, slot.port)}`;
+      return { healthy: why === null, answer: why === null ? `${asked} accepted` : `${asked}: ${why}` };
+    }
+    case "exec":
+      return healthExec({ application, hosts }, slot, { command: probe.command, release, timeout });
+    default:
+      return unreachable(probe);
+  }
+}
+
+async function healthExec(
+  { application, hosts }: Pick<ProbesOptions, "application" | "hosts">,
+  slot: Slot,
+  question: ExecQuestion,
+): Promise<Health> {
+  const { port, dir, host } = slot;
+  const asked = `\`${expand(question.command, { port, dir, host, release: question.release })}\` on ${host}`;
+  const reply = await hosts(host).run(execCall(application, slot, question));
+  if (reply.kind === "lost") return { healthy: false, answer: `${asked}: ${reply.why}` };
+  if (TIMED_OUT.has(reply.code)) {
+    return { healthy: false, answer: `${asked}: no answer within ${formatDuration(question.timeout)}` };
+  }
+  return { healthy: reply.code === 0, answer: `${asked} → exit code ${reply.code}${quoted(reply.stdout)}` };
+}
+
+type HttpCheck = Extract<SmokeCheck, { kind: "http" }>;
+type RunCheck = Extract<SmokeCheck, { kind: "run" }>;
+
+async function smokeHttp(
+  { application, hosts }: ProbesOptions,
+  slot: Slot,
+  check: HttpCheck,
+): Promise<Outcome> {
+  const question = { ...check, status: check.status ?? 200, host: hostHeader(application) };
+  const { healthy, answer } = await ask(hosts(slot.host), slot, question);
+  if (healthy) return { kind: "done", note: answer };
+  const wanted = check.contains === null ? "" : ` with "${check.contains}"`;
+  const message = `slot ${slot.key}: expected ${question.status}${wanted}, got ${answer}`;
+  return refused(appError("slot.smoke", message));
+}
+
+interface SmokeRun {
+  readonly slot: Slot;
+  readonly release: ReleaseId;
+  readonly check: RunCheck;
+}
+
+async function smokeRun(options: ProbesOptions, { slot, release, check }: SmokeRun): Promise<Outcome> {
+  const { application, runCommand } = options;
+  const { trouble, output } = await runCommand({
+    command: expandPlaceholders(check.command),
+    directory: application.directory,
+    timeout: check.timeout,
+    env: {
+      GLIDEPATH_APP: application.name,
+      GLIDEPATH_URL: `http://${place(slot.address, slot.port)}`,
+      GLIDEPATH_RELEASE: release,
+      GLIDEPATH_HOST: slot.host,
+      GLIDEPATH_PORT: String(slot.port),
+      GLIDEPATH_DIR: slot.dir,
+    },
+  });
+  if (trouble === null) return DONE;
+  const message = `slot ${slot.key}: \`${check.command}\` expected exit code 0, got ${trouble}`;
+  return refused(appError("slot.smoke", message, { details: lastLines(output, LINES_SHOWN) }));
+}
