@@ -37,6 +37,13 @@ export function answer(context: Context, lines: () => readonly Line[], json: () 
   else context.io.stdout(print(lines(), pageOf(context, "stdout"), false));
 }
 
+/** The same for a table: cut at the terminal's edge, because a row that goes on below itself is no table. */
+export function answerTable(context: Context, lines: () => readonly Line[], json: () => unknown): void {
+  const page = { ...pageOf(context, "stdout"), columns: context.io.paper() };
+  if (context.flags.json) context.io.stdout(`${JSON.stringify(json())}\n`);
+  else context.io.stdout(print(lines(), page));
+}
+
 /** A word on the side: never part of the answer. */
 export const tell = (context: Context, lines: readonly Line[]): void =>
   context.io.stderr(print(lines, pageOf(context, "stderr"), false));

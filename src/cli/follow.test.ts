@@ -238,3 +238,18 @@ test("status --watch shows a new block only when something but a time changed", 
   expect([code, looks]).toEqual([0, 3]);
   expect(out.match(/^shop {2}stable .*/gm)).toEqual(["shop  stable v1", "shop  stable none yet"]);
 });
+
+test("a signal while the rollout is being created pauses it as soon as it is there", async () => {
+  const io = fakeIo();
+  const start = async () => {
+    io.interrupt();
+    return ok(rollout());
+  };
+  const control = fakeControl(
+    { events: [decided("staging"), decided("updating")], between: settle },
+    { start },
+  );
+  const { code, out } = await runFake("release v2", io, { control });
+  expect([code, control.asked]).toEqual([5, ['order {"kind":"pause"}', "run"]]);
+  expect(out).toContain("v2 is paused");
+});

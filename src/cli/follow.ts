@@ -45,14 +45,34 @@ interface Ending {
   readonly way: Way;
 }
 
+export interface FollowOptions {
+  readonly way: Way;
+  /** A signal came already. */
+  readonly interrupted?: boolean;
+}
+
+/** Signals that come before there is a rollout to interrupt are kept for it. */
+export function earlySignals({ io }: Context): { came(): boolean; off(): void } {
+  let came = false;
+  const off = io.onSignal(() => {
+    came = true;
+  });
+  return { came: () => came, off };
+}
+
 /** Shows a rollout to its end, or until the person leaves; the value is the exit code. */
-export async function followRollout(context: Context, opened: Opened, way: Way): Promise<number> {
+export async function followRollout(
+  context: Context,
+  opened: Opened,
+  { way, interrupted = false }: FollowOptions,
+): Promise<number> {
   const { control } = opened;
   const viewer = viewerFor(context);
   const stop = new AbortController();
   const parts = { context, control, viewer, leave: () => stop.abort() };
   const interrupt = way === "carry" ? interruptOf(parts) : watchInterrupt(parts);
   const off = context.io.onSignal(() => interrupt.signal());
+  if (interrupted) interrupt.signal();
   let receipt: Receipt | null = null;
   const onEvent = (event: RolloutEvent): void => {
     if (event.kind === "ended") receipt = event.receipt;

@@ -41,6 +41,7 @@ export function interruptOf({ context, control, viewer, leave }: InterruptParts)
   };
   const pause = async (): Promise<void> => {
     state = "pausing";
+    viewer.question("pausing, then leaving; Ctrl-C leaves at once");
     if (last !== null && last.paused !== null) return leaveNow();
     const taken = await control.order({ kind: "pause" }, deps.by);
     if (taken.ok) return;

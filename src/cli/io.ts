@@ -7,6 +7,8 @@ export interface Io {
   readonly color: { readonly stdout: boolean; readonly stderr: boolean };
   readonly unicode: boolean;
   columns(): number;
+  /** Columns of stdout; without end where it is no terminal. */
+  paper(): number;
   rows(): number;
   /** The live part at the end of stderr. */
   readonly screen: Screen;

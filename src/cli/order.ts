@@ -42,7 +42,7 @@ function orphanOf({ rollout, holder }: Status): Rollout | null {
 async function give(context: Context, opened: Opened, order: Order): Promise<number> {
   const taken = await opened.control.order(order, context.deps.by);
   if (!taken.ok) return fail(context, taken.error);
-  if (context.options["wait"] === true) return followRollout(context, opened, "watch");
+  if (context.options["wait"] === true) return followRollout(context, opened, { way: "watch" });
   answer(
     context,
     () => takenLines(order, taken.value),
@@ -63,7 +63,7 @@ async function takeOver(context: Context, opened: Opened, order: Order): Promise
   const needed = order.kind !== "resume" || paused !== null || phase.name === "stuck";
   const given = needed ? await control.order(order, context.deps.by) : taken;
   if (!given.ok) return fail(context, given.error);
-  return followRollout(context, opened, "carry");
+  return followRollout(context, opened, { way: "carry" });
 }
 
 /** An order to the current rollout, whoever carries it; `resume` and `abort` carry it when nobody does. */

@@ -3,7 +3,7 @@ import type { Result } from "../base/result.ts";
 import { isEnded, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, StartOptions } from "../ports/control.ts";
 import { fail, sha256Of, withOpened, type Context } from "./context.ts";
-import { followRollout } from "./follow.ts";
+import { earlySignals, followRollout } from "./follow.ts";
 
 type Begin = (control: ControlPlane, options: StartOptions) => Promise<Result<Rollout, AppError>>;
 
@@ -32,9 +32,11 @@ export function startAndFollow(context: Context, begin: Begin): Promise<number> 
     const { control } = opened;
     const busy = await underWay(control);
     if (busy !== null) return fail(context, busy);
+    const early = earlySignals(context);
     const started = await begin(control, { sha256: sha256.value, by: context.deps.by });
+    early.off();
     if (!started.ok) return fail(context, started.error);
-    return followRollout(context, opened, "carry");
+    return followRollout(context, opened, { way: "carry", interrupted: early.came() });
   });
 }
 

@@ -111,6 +111,7 @@ export function processIo(): Io {
     color: { stdout: colored(stdout), stderr: colored(stderr) },
     unicode: isUtf8(),
     columns: () => stderr.columns || stdout.columns || DEFAULT_COLUMNS,
+    paper: () => (stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY),
     rows: () => stderr.rows || DEFAULT_ROWS,
     screen: screenOn(stderr),
     onSignal,

@@ -3,14 +3,14 @@ import type { RolloutEvent } from "../ports/control.ts";
 import { pageOf, type Context } from "./context.ts";
 import { errorLines } from "./render/error.ts";
 import { advance, liveLines, newsLine, NOTHING_YET } from "./render/live.ts";
-import { print, warn, line, type Line } from "./render/text.ts";
+import { line, print, warn, wrap, type Line } from "./render/text.ts";
 import { gist } from "./render/words.ts";
 import { eventJson } from "./wire.ts";
 
 /** Shows a rollout while it goes on. */
 export interface Viewer {
   event(event: RolloutEvent): void;
-  /** A question that waits for a key; null when it was answered. */
+  /** A question that waits for a key, or what became of it; null when nothing more is to be said. */
   question(text: string | null): void;
   end(): void;
 }
@@ -76,7 +76,8 @@ function liveViewer(context: Context, now: () => Instant): Viewer {
     const page = pageOf(context, "stderr");
     const rows = Math.max(3, io.rows() - OTHER_ROWS);
     const lines = liveLines(state, { now: now(), columns: page.columns, rows });
-    io.screen.show(print(asked === null ? lines : [...lines, line(warn(asked))], page));
+    const question = asked === null ? [] : wrap(asked, page.columns).map((text) => line(warn(text)));
+    io.screen.show(print([...lines, ...question], page));
   };
   const stop = io.repeat(250, draw);
   return {

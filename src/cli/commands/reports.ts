@@ -1,7 +1,7 @@
 import { appError } from "../../base/errors.ts";
 import type { RolloutId } from "../../model/ids.ts";
 import type { CommandRow } from "../command.ts";
-import { answer, fail, pageOf, releaseOf, withOpened, type Context } from "../context.ts";
+import { answer, answerTable, fail, pageOf, releaseOf, withOpened, type Context } from "../context.ts";
 import type { Opened } from "../deps.ts";
 import { DONE, REFUSED } from "../exit.ts";
 import { planLines } from "../render/plan.ts";
@@ -49,7 +49,7 @@ const DEFAULT_LIMIT = 20;
 
 async function list(context: Context, { control }: Opened, limit: number): Promise<number> {
   const records = await control.history(limit);
-  answer(
+  answerTable(
     context,
     () => historyLines(records),
     () => records.map(historyJson),

@@ -1,7 +1,7 @@
 import { after, millis } from "../../base/time.ts";
 import type { Status } from "../../ports/control.ts";
 import type { CommandRow } from "../command.ts";
-import { answer, fail, pageOf, withOpened, type Context } from "../context.ts";
+import { answerTable, fail, pageOf, withOpened, type Context } from "../context.ts";
 import type { Opened } from "../deps.ts";
 import { DONE } from "../exit.ts";
 import { statusLines } from "../render/status.ts";
@@ -14,7 +14,7 @@ const EVERY = millis(1000);
 async function once(context: Context, { control, application }: Opened): Promise<number> {
   const status = await control.status();
   if (!status.ok) return fail(context, status.error);
-  answer(
+  answerTable(
     context,
     () => statusLines(status.value, application.name, context.io.columns()),
     () => statusJson(status.value, application.name),
@@ -59,7 +59,7 @@ async function watch(context: Context, { control, application }: Opened): Promis
     if (live) {
       io.screen.show(print([...lines, EMPTY, line(dim("Ctrl-C ends this view"))], pageOf(context, "stderr")));
     } else if (news !== last) {
-      answer(
+      answerTable(
         context,
         () => [...lines, EMPTY],
         () => json,

@@ -110,6 +110,13 @@ describe("the live view", () => {
     expect(moved.trouble).toBeNull();
   });
 
+  test("while it goes back says why", () => {
+    const error = appError("slot.smoke", "GET /login answered 500");
+    const aborted = { at: NOW, by: "slot", slot: A, error } as const;
+    const lines = view({ rollout: rollout({ phase: { name: "aborting", hooked: true }, aborted }) });
+    expect(lines).toContain("  going back: GET /login answered 500");
+  });
+
   test("of a share that is on its way says where to", () => {
     const routing = { canary: [A], stable: [B, C, D], share: basisPoints(200) };
     expect(view({ rollout: rollout({ routing }) })[1]).toMatch(/2 % of 5 %$/);

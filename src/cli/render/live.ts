@@ -195,6 +195,12 @@ function becauseLines(because: string, columns: number): readonly Line[] {
   return wrap(clean(because), Math.max(20, columns - 4)).map((text) => line("  ", text));
 }
 
+/** Why it goes back, while it does. */
+export function goingBackLines({ phase, aborted }: Rollout): readonly Line[] {
+  if (phase.name !== "aborting" || aborted === null) return [];
+  return [line("  going back: ", bad(clean(aborted.error.message)))];
+}
+
 const APPROVE = line("  → ", "`glidepath promote` in another terminal goes on, `glidepath abort` goes back");
 
 export interface LiveOptions {
@@ -219,6 +225,7 @@ export function liveLines(state: LiveState, { now, columns, rows }: LiveOptions)
     ...(traffic === null ? [] : [trafficLine(traffic)]),
     ...becauseLines(rollout.because, columns),
     ...(rollout.phase.name === "approval" ? [APPROVE] : []),
+    ...goingBackLines(rollout),
     ...(trouble === null ? [] : [line("  ", warn(`! ${clean(trouble.message)}`))]),
   ];
 }

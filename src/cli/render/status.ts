@@ -1,7 +1,7 @@
 import { between } from "../../base/time.ts";
 import { isEnded, isStuck, type Rollout } from "../../model/rollout.ts";
 import type { GatewayStatus, SlotStatus, Status } from "../../ports/control.ts";
-import { phaseSpan, stageSpan, stepWords } from "./live.ts";
+import { goingBackLines, phaseSpan, stageSpan, stepWords } from "./live.ts";
 import {
   bad,
   canary,
@@ -93,6 +93,7 @@ function rolloutLines({ rollout, at, holder }: Status): readonly Line[] {
       ...paused,
     ),
     line("  ", clean(rollout.because)),
+    ...goingBackLines(rollout),
     ...(holder?.alive === true ? [line("  ", dim(`carried by ${holder.who}`))] : orphanLines(rollout)),
   ];
 }

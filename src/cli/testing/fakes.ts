@@ -58,6 +58,7 @@ export function fakeIo({
     color: { stdout: false, stderr: false },
     unicode: true,
     columns: () => columns,
+    paper: () => Number.POSITIVE_INFINITY,
     rows: () => 24,
     screen: { show: (text) => void shown.push(text), clear: () => {}, done: () => {} },
     onSignal: (handler) => {
