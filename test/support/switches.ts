@@ -28,17 +28,19 @@ export interface SwitchWatch {
   readonly close: () => void;
 }
 
-/** Every group that the table of a generation leads to. */
+const BUCKETS = /^\d\d$/;
+
+/** Every group that a bucket of this generation leads to. `canary` and `stable` beside them are for rules. */
 function groupsOf(table: string): ReadonlySet<string> {
   const found = new Set<string>();
-  const visit = (path: string, depth: number): void => {
-    for (const name of readdirSync(path)) {
+  const visit = (path: string): void => {
+    for (const name of readdirSync(path).filter((one) => BUCKETS.test(one))) {
       const target = realpathSync(join(path, name));
       if (basename(join(target, "..")) === "groups") found.add(basename(target));
-      else if (depth < 4) visit(target, depth + 1);
+      else visit(target);
     }
   };
-  visit(table, 0);
+  visit(table);
   return found;
 }
 
@@ -69,7 +71,10 @@ function slotsOf(workspace: Workspace, table: string): readonly number[] {
 
 /** The switch must be there: after the first release. */
 export function watchSwitches(workspace: Workspace): SwitchWatch {
-  const folder = join(workspace.directory, "switch", "shop");
+  const home = join(workspace.directory, "switch", "shop");
+  const pool = readdirSync(home).find((name) => existsSync(join(home, name, "cur")));
+  if (pool === undefined) throw new Error(`there is no switch below ${home}`);
+  const folder = join(home, pool);
   const link = join(folder, "cur");
   const switches: Switch[] = [];
   const look = (): void => {
