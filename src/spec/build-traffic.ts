@@ -39,15 +39,18 @@ export function gatewayFindings(all: readonly Gateway[], file: FileValue): reado
     const entry = file.gateway.hosts?.[i];
     const at = (key: string): Path =>
       typeof entry === "object" && key in entry ? ["gateway", "hosts", i, key] : ["gateway", key];
-    const unsafe = PATHS.filter(
-      (key) => gateway[key].includes("/") && !ABSOLUTE_PATH.pattern.test(gateway[key]),
-    ).map((key) => unsafePath(at(key)));
+    const unsafe = PATHS.filter((key) => gateway[key].includes("/") && !isSafe(gateway[key])).map((key) =>
+      unsafePath(at(key)),
+    );
     const rival = all.slice(0, i).find((other) => sharesFile(gateway, other));
     return rival === undefined
       ? unsafe
       : [...unsafe, sharedFile(gateway, rival, entry === undefined ? ["hosts", i] : ["gateway", "hosts", i])];
   });
 }
+
+const isSafe = (path: string): boolean =>
+  ABSOLUTE_PATH.pattern.test(path) && ABSOLUTE_PATH.refuse?.(path) === null;
 
 const unsafePath = (path: Path): Finding =>
   finding("value", path, {

@@ -55,7 +55,7 @@ function composed(text: string, lineCounter: LineCounter): Document.Parsed | nul
   }
 }
 
-/** The first, and one for each later line where the parser found its way again: the rest follows from them. */
+/** The first, and one for each later line where the parser found its way again: all else follows. */
 function syntaxMistakes(
   document: Document.Parsed,
   text: string,

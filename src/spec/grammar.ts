@@ -19,11 +19,7 @@ const USER = "[A-Za-z_][A-Za-z0-9_.-]{0,31}";
 
 const whole = (source: string): RegExp => new RegExp(`^(?:${source})$`);
 
-const noDotDot = (text: string): string | null => (text.includes("..") ? "two dots in a row" : null);
-
-export function noWayUp(text: string): string | null {
-  return text.split("/").includes("..") ? "a path here has no .. in it" : null;
-}
+export const noDotDot = (text: string): string | null => (text.includes("..") ? "two dots in a row" : null);
 
 export const APP_NAME: Grammar = {
   expected: "a name of a-z, 0-9 and -, beginning with a letter, at most 32 long",
@@ -43,23 +39,23 @@ export const ADDRESS: Grammar = {
 export const ABSOLUTE_PATH: Grammar = {
   expected: "an absolute path of letters, digits and . _ - + @ =",
   pattern: whole(`(?:/${PART})+/?`),
-  refuse: noWayUp,
+  refuse: noDotDot,
 };
 export const PATH: Grammar = {
   expected: "a path of letters, digits and . _ - + @ =",
   pattern: whole(`(?![-+@=])/?${PART}(?:/${PART})*/?`),
-  refuse: noWayUp,
+  refuse: noDotDot,
 };
 export const SHARED_PATH: Grammar = {
   expected: "a path relative to root/shared, of letters, digits and . _ - + @ =",
   pattern: whole(`(?!-)${PART}(?:/${PART})*`),
-  refuse: (text) => noWayUp(text) ?? (text.split("/").includes(".") ? "a path here has no . part" : null),
+  refuse: (text) => noDotDot(text) ?? (text.split("/").includes(".") ? "a path here has no . part" : null),
 };
 /** A program: found on PATH by its name, or by its path. */
 export const BINARY: Grammar = {
   expected: "a program's name or path",
   pattern: whole(`(?!-)/?${PART}(?:/${PART})*`),
-  refuse: noWayUp,
+  refuse: noDotDot,
 };
 
 const URL_TEXT = "[A-Za-z0-9._~/?@:+,=&%{}-]*";
@@ -74,7 +70,7 @@ function locationFault(text: string): string | null {
   const unknown = placeholdersIn(text).find((word) => word !== "release");
   if (unknown !== undefined) return `{${unknown}} is not substituted here, only {release} is`;
   if (/[{}]/.test(text.replaceAll("{release}", ""))) return "a brace that belongs to no {release}";
-  return noWayUp(path);
+  return noDotDot(path);
 }
 
 export const ARTIFACT: Grammar = {
@@ -111,7 +107,7 @@ export const UNIT: Grammar = {
 export const HTTP_PATH: Grammar = {
   expected: "a path that begins with /, of letters, digits and . _ ~ - / ? & = % : , @ +",
   pattern: /^\/[A-Za-z0-9._~/?&=%:@+,-]{0,2000}$/,
-  refuse: (text) => noWayUp(text.replace(/\?.*$/, "")),
+  refuse: (text) => noDotDot(text.replace(/\?.*$/, "")),
 };
 export const HTTP_HOST: Grammar = {
   expected: "a host name, perhaps with :port",
@@ -132,7 +128,7 @@ export const SERVER_NAME: Grammar = {
 };
 export const LISTEN: Grammar = {
   expected: 'a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080"',
-  pattern: whole("(?:(?:\\*|[0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):)?[0-9]{1,5}"),
+  pattern: whole("(?:(?:[0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):)?[0-9]{1,5}"),
   refuse: listenFault,
 };
 export const RULE_ADDRESS: Grammar = {
@@ -161,13 +157,13 @@ export const USER_KEY: Grammar = {
 export const STATE: Grammar = {
   expected: "a directory, or a postgres:// address",
   pattern: whole(`postgres(?:ql)?://[A-Za-z0-9._~%:@/?&=+,[\\]-]{1,500}|(?![-+@=])/?${PART}(?:/${PART})*/?`),
-  refuse: noWayUp,
+  refuse: noDotDot,
 };
 
 function listenFault(text: string): string | null {
   const [, address, port] = /^(?:(.*):)?(\d+)$/.exec(text) ?? [];
   if (Number(port) < 1 || Number(port) > 65_535) return "a port is 1 to 65535";
-  if (address === undefined || address === "*") return null;
+  if (address === undefined) return null;
   const bare = address.replaceAll(/[[\]]/g, "");
   return isIpv4(bare) || (address.startsWith("[") && isIpv6(bare)) ? null : "not an IP address";
 }

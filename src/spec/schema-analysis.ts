@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { millis } from "../base/time.ts";
 import { decimal, duration, list, mapping, oneOf, share, text, truth, whole, wrong } from "./fields.ts";
-import { VARIABLE_NAME, noWayUp } from "./grammar.ts";
+import { VARIABLE_NAME, noDotDot } from "./grammar.ts";
 import type { Grammar } from "./grammar.ts";
 
 const PROMETHEUS: Grammar = {
   expected: "an http: or https: address",
   pattern: /^https?:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/%-]*)?$/,
-  refuse: noWayUp,
+  refuse: noDotDot,
 };
 /** Sent as it is, {release} substituted; never part of a command. */
 const QUERY: Grammar = {

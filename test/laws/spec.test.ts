@@ -179,9 +179,9 @@ describe("hostile text", () => {
     fc.assert(
       fc.property(fc.constantFrom(...STRICT), hostile, fc.nat(), (leaf, bad, at) => {
         const i = at % (leaf.value.length + 1);
-        // A star alone is how nginx writes "any": the only place where such a character has a meaning.
+        // A star before a server name is how nginx writes "any": the only place where it has a meaning.
         fc.pre(!(bad === "/../" && VALUES.test(leaf.name)));
-        fc.pre(!(bad === "*" && i === 0 && /listen|serverName/.test(leaf.name)));
+        fc.pre(!(bad === "*" && i === 0 && /serverName/.test(leaf.name)));
         const spoiled = leaf.value.slice(0, i) + bad + leaf.value.slice(i);
         expect([leaf.name, spoiled, tells(asText(replaced(leaf.file, leaf.path, spoiled)), leaf)]).toEqual([
           leaf.name,
@@ -189,7 +189,7 @@ describe("hostile text", () => {
           true,
         ]);
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
   });
   it("in a command or a phrase is refused if it has a NUL", () => {
@@ -210,7 +210,7 @@ describe("hostile text", () => {
       fc.property(fc.constantFrom(...LEAVES), any, (leaf, text) => {
         expect([leaf.name, text, isHarmless(leaf, text)]).toEqual([leaf.name, text, true]);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
   it("control: the unspoiled files would not pass for refused", () => {
@@ -228,7 +228,7 @@ describe("all mistakes", () => {
         const text = asText(spoiled);
         expect(some.filter((leaf) => !tells(text, leaf)).map(({ name }) => name)).toEqual([]);
       }),
-      { numRuns: 50 },
+      { numRuns: 30 },
     );
   });
 });
@@ -241,8 +241,8 @@ function mistakesIn(text: string): number | null {
 
 describe("any text at all", () => {
   const words =
-    "app hosts run &a *a *b << !!binary !!set !x { } [ ] , | > ' # --- ... 1e999 0x7f 0o7 .inf -.inf .nan on " +
-    "yes ~ null 2026-01-01 __proto__ constructor toString artifact slots shop";
+    "app hosts run &a *a *b << !!binary !!set !x { } [ ] , | > ' # --- ... 1e999 0x7f 0o7 .inf -.inf .nan " +
+    "on yes ~ null 2026-01-01 __proto__ constructor toString artifact slots shop";
   const spaced = ['"', "? ", ": ", "- ", "\n", "\n  ", "%YAML 1.1\n", "\t", "\uFEFF", "\0", " "];
   const word = fc.constantFrom(...words.split(" "), ...spaced);
   const yaml = fc.array(word, { maxLength: 40 }).map((words) => words.join(""));
@@ -251,7 +251,7 @@ describe("any text at all", () => {
       fc.property(fc.oneof(yaml, fc.string(), fc.string({ unit: "binary" })), (text) => {
         expect(mistakesIn(text)).toBeGreaterThan(0);
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
   });
   it("nor does any value in the place of another", () => {
@@ -265,7 +265,7 @@ describe("any text at all", () => {
         const text = asText(replaced(file, path, mark)).replace(`"${mark}"`, () => JSON.stringify(other));
         expect(mistakesIn(text)).not.toBe(0);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
   it.each(["- ", "? ", "a: [", "{a: ", "&a [*a, ", "- - ? "])("however often it says %j", (text) => {
