@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { appError, type AppError } from "./base/errors.ts";
+import { err, ok, type Result } from "./base/result.ts";
+import { buildProgram } from "./cli/program.ts";
+import type { Explanation, Opened } from "./cli/deps.ts";
+import { processIo } from "./cli/terminal.ts";
+import { runDemo } from "./demo/demo.ts";
+import { accessLog } from "./drivers/accesslog/accesslog.ts";
+import { artifacts } from "./drivers/artifact/artifact.ts";
+import { artifactExaminer } from "./drivers/artifact/examine.ts";
+import { hooks } from "./drivers/hooks/hooks.ts";
+import { runCommand } from "./drivers/local/command.ts";
+import { localHost } from "./drivers/local/host.ts";
+import { placeOf } from "./drivers/nginx/explain.ts";
+import { nginxGateway } from "./drivers/nginx/gateway.ts";
+import { probes } from "./drivers/probe/probes.ts";
+import { slots } from "./drivers/slots/slots.ts";
+import { openStore, type Store } from "./drivers/store/store.ts";
+import { systemClock } from "./drivers/system/clock.ts";
+import { systemIds } from "./drivers/system/ids.ts";
+import { createControl } from "./engine/control.ts";
+import type { EnginePorts } from "./engine/ports.ts";
+import type { Application } from "./model/application.ts";
+import type { HostName } from "./model/ids.ts";
+import { isEnded } from "./model/rollout.ts";
+import type { ControlPlane } from "./ports/control.ts";
+import type { Examiner } from "./ports/examine.ts";
+import type { HostPort, Hosts } from "./ports/host.ts";
+import { renderDiagnostic } from "./spec/diagnostic.ts";
+import { parseApplication } from "./spec/parse.ts";
+
+/** The composition root: which driver is behind which port, and nothing else. */
+
+function readApplication(file: string): Result<Application, AppError> {
+  const path = resolve(file);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    const hint = "`glidepath init` writes one; --file names another";
+    return err(appError("file.missing", `${file} cannot be read`, { details: String(cause), hint }));
+  }
+  const parsed = parseApplication(text, { path: file, directory: dirname(path), user: userInfo().username });
+  if (parsed.ok) {
+    for (const warning of parsed.value.warnings)
+      process.stderr.write(`! ${renderDiagnostic(file, warning)}\n`);
+    return ok(parsed.value.application);
+  }
+  const mistakes = parsed.error.map((diagnostic) => renderDiagnostic(file, diagnostic));
+  const count = mistakes.length === 1 ? "one mistake" : `${mistakes.length} mistakes`;
+  return err(appError("file.invalid", `${file} has ${count}`, { details: mistakes.join("\n") }));
+}
+
+function hostsOf(): Hosts {
+  const known = new Map<HostName, HostPort>();
+  return (name) => {
+    const host = known.get(name) ?? localHost(name);
+    known.set(name, host);
+    return host;
+  };
+}
+
+function portsOf(application: Application, hosts: Hosts, store: Store): EnginePorts {
+  return {
+    slots: slots({ application, hosts }),
+    gateways: nginxGateway({ application, hosts }),
+    artifacts: artifacts({ application, hosts, cache: cacheOf(application) }),
+    probes: probes({ application, hosts, runCommand }),
+    hooks: hooks({ application, runCommand }),
+    telemetry: accessLog(hosts),
+    journal: store.journal,
+    lease: store.lease,
+    clock: systemClock,
+    ids: systemIds(),
+  };
+}
+
+const cacheOf = ({ state }: Application): string => join(state, "artifacts");
+
+function examinersOf(application: Application, _hosts: Hosts): readonly Examiner[] {
+  return [artifactExaminer(cacheOf(application))];
+}
+
+async function open(file: string): Promise<Result<Opened, AppError>> {
+  const read = readApplication(file);
+  if (!read.ok) return read;
+  const application = read.value;
+  const store = await openStore(application.state, { clock: systemClock });
+  if (!store.ok) return store;
+  const hosts = hostsOf();
+  const control = createControl(application, portsOf(application, hosts, store.value));
+  return ok({
+    application,
+    control,
+    examiners: examinersOf(application, hosts),
+    explain: (user) => explain(application, control, user),
+    close: () => Promise.resolve(store.value.close()),
+  });
+}
+
+/** By what the gateways route now: the first that answers, as all route the same. */
+async function explain(
+  application: Application,
+  control: ControlPlane,
+  user: string,
+): Promise<Result<Explanation, AppError>> {
+  const status = await control.status();
+  if (!status.ok) return status;
+  const { gateways, rollout, stable } = status.value;
+  const routing = gateways.flatMap(({ state }) => (state.known ? (state.value.routing ?? []) : []))[0];
+  if (routing === undefined) {
+    return err(appError("gateway.absent", `${application.name}: no gateway routes it yet`));
+  }
+  const { bucket, role } = placeOf(application, routing, user);
+  const canary = rollout !== null && !isEnded(rollout) ? rollout.release : stable;
+  const release = role === "canary" ? canary : stable;
+  return ok({ user, release, role, share: routing.share, by: { bucket, of: 10_000 } });
+}
+
+const version = (): string => {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version: unknown }).version);
+};
+
+const program = buildProgram({
+  io: processIo(),
+  clock: systemClock,
+  version: version(),
+  by: `${userInfo().username}@${hostname()}`,
+  open,
+  survey: () => Promise.resolve(null),
+  demo: runDemo,
+});
+process.exitCode = await program.run(process.argv.slice(2));
