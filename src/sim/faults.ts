@@ -8,9 +8,9 @@ export interface Faults {
   readonly actionLost: number;
   /** A write happens; its answer is lost. */
   readonly answerLost: number;
-  /** The outcome is unknown, and the write happens up to a minute later, after others. */
+  /** The outcome is unknown, and the write happens up to 20 s later, after others. */
   readonly actionLate: number;
-  /** A write happens again, up to half a minute later. */
+  /** A write happens again, up to 20 s later. */
   readonly actionRepeated: number;
   readonly lookUnknown: number;
   /** A look returns what was there at an earlier one, with its true time. */

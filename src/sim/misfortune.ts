@@ -13,17 +13,17 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
   slotCrashes: (context, roll) => crash(context, roll.pick([...context.fleet.slots.values()])),
   reboots: (context, roll) => {
     const host = roll.pick([...context.fleet.hosts.values()]);
-    reboot(context, host, context.timeline.now() + roll.int(2000, 20_000));
+    reboot(context, host, context.timeline.now() + roll.int(1000, 10_000));
   },
   nginxDeaths: (context, roll) => {
     const gateway = roll.pick([...context.fleet.gateways.values()]);
     tell(context, () => `* nginx dies on ${gateway.gateway.name}`);
-    gateway.deadUntil = context.timeline.now() + roll.int(500, 15_000);
+    gateway.deadUntil = context.timeline.now() + roll.int(500, 8000);
   },
   partitions: (context, roll) => {
     const host = roll.pick([...context.fleet.hosts.values()]);
     tell(context, () => `* ${host.name} cannot be reached`);
-    host.cutUntil = context.timeline.now() + roll.int(500, 20_000);
+    host.cutUntil = context.timeline.now() + roll.int(500, 8000);
   },
 };
 

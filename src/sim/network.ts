@@ -17,7 +17,10 @@ export interface Write {
 }
 
 /** How long a write waits for its answer before it gives up. */
-const TIMEOUT = 5000;
+const TIMEOUT = 2000;
+
+/** How much later a late or a repeated write arrives, at most. */
+const MOST_LATE = 20_000;
 
 const gone = (name: string): AppError =>
   appError("host.timeout", `${name}: no answer within ${TIMEOUT / 1000}s`, { hint: "look again" });
@@ -67,14 +70,14 @@ const GIVES_UP: ReadonlySet<Fate> = new Set(["lost", "unanswered", "late"]);
 
 const SEND: Readonly<Record<Fate, (context: Context, send: Send) => void>> = {
   happens: (context, { write, settle, delay }) => land(context, write, { delay, settle }),
-  slow: (context, { write, settle, delay }) => land(context, write, { delay: delay * 100, settle }),
+  slow: (context, { write, settle, delay }) => land(context, write, { delay: delay * 60, settle }),
   lost: nothing,
   unanswered: (context, { write, delay }) => land(context, write, { delay, settle: nothing }),
   late: (context, { write }) =>
-    land(context, write, { delay: TIMEOUT + context.dice.delay.int(0, 60_000), settle: nothing }),
+    land(context, write, { delay: TIMEOUT + context.dice.delay.int(0, MOST_LATE), settle: nothing }),
   repeated: (context, { write, settle, delay }) => {
     land(context, write, { delay, settle });
-    land(context, write, { delay: delay + context.dice.delay.int(0, 30_000), settle: nothing });
+    land(context, write, { delay: delay + context.dice.delay.int(0, MOST_LATE), settle: nothing });
   },
 };
 

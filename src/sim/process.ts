@@ -7,7 +7,7 @@ import type { Behaviour } from "./scenario.ts";
 /** How long each behaviour takes to answer after its start; NEVER: it does not. */
 const BOOT: Readonly<Record<Behaviour, readonly [number, number]>> = {
   good: [20, 400],
-  slow: [1500, 5000],
+  slow: [800, 3000],
   "never-listens": [NEVER, NEVER],
   unhealthy: [20, 400],
   "fails-smoke": [20, 400],
@@ -36,7 +36,7 @@ export function boot(context: Context, slot: SimSlot): void {
   const { life } = slot;
   if (slot.behaviour === "crashes-at-start") later(context, slot, { life, ms: 100 });
   if (slot.behaviour === "crashes-at-random" && timeline.now() < context.faultsUntil) {
-    later(context, slot, { life, ms: dice.events.int(1000, 60_000) });
+    later(context, slot, { life, ms: dice.events.int(500, 30_000) });
   }
 }
 

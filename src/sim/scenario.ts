@@ -73,10 +73,10 @@ export const SMOOTH: Shape = {
 
 const STEPS: readonly (readonly Step[])[] = [
   [step(10_000)],
-  [step(500, 2), step(2500, 2), step(10_000)],
-  [step(0), step(5000, 3), step(10_000)],
+  [step(500, 1), step(2500, 1), step(10_000)],
+  [step(0), step(5000, 1), step(10_000)],
   [step(2500, 1, true), step(10_000)],
-  [step(3333), step(6667), step(10_000, 2)],
+  [step(3333), step(6667), step(10_000, 1)],
 ];
 
 export function drawShape(random: Random): Shape {
@@ -151,7 +151,7 @@ function applicationOf(shape: Shape): Application {
       probe: { kind: "tcp" },
       every: millis(500),
       timeout: seconds(2),
-      within: seconds(6),
+      within: seconds(4),
     },
     smoke: Array.from({ length: shape.smokeChecks }, smokeCheck),
     gateways: Array.from({ length: shape.gateways }, (_, i) => gatewayOf(gatewayNameOf(i, shape.hosts))),
@@ -180,8 +180,8 @@ const policyOf = (shape: Shape): Policy => ({
   steps: shape.steps,
   maxUnavailable: shape.maxUnavailable,
   maxLoad: 2,
-  drain: seconds(3),
-  progressDeadline: seconds(60),
+  drain: millis(1500),
+  progressDeadline: seconds(20),
 });
 
 const smokeCheck = (): SmokeCheck => ({

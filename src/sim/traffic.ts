@@ -28,9 +28,9 @@ export interface TrafficContext {
 }
 
 function drawLeaving({ now, random, slow }: TrafficContext): Stream {
-  const ends = Array.from({ length: random.int(0, 4) }, () => now + random.int(5, 300));
-  if (random.chance(0.3)) ends.push(now + random.int(300, 1500));
-  if (random.chance(slow)) ends.push(now + random.int(4000, 60_000));
+  const ends = Array.from({ length: random.int(0, 4) }, () => now + random.int(5, 200));
+  if (random.chance(0.3)) ends.push(now + random.int(200, 1000));
+  if (random.chance(slow)) ends.push(now + random.int(2000, 20_000));
   return { leftAt: now, ends };
 }
 

@@ -92,7 +92,7 @@ describe("fences", () => {
 
 describe("writes", () => {
   test("a late write arrives after its outcome was unknown, and the fence refuses it", async () => {
-    const world = calmWorld({ faults: only({ actionLate: 1 }), faultsFor: seconds(4), trace: true });
+    const world = calmWorld({ faults: only({ actionLate: 1 }), faultsFor: seconds(1), trace: true });
     const { ports, gateway, first, second } = actors(world);
     const routing = { canary: [], stable: [second.key], share: basisPoints(0) };
     const old = { generation: generation(4), routing };

@@ -81,7 +81,7 @@ export interface World {
 
 /** All stories begin here: 2026-01-01T00:00:00Z. */
 const START = instant(1_767_225_600_000);
-const FAULTS_FOR = millis(90_000);
+const FAULTS_FOR = millis(40_000);
 
 export function createWorld(seed: number, options: WorldOptions = {}): World {
   const scenario = options.scenario ?? drawScenario(seed);

@@ -19,7 +19,8 @@ export interface Report {
   readonly seed: number;
   /** Laws that were broken; an end that never came is law 10. */
   readonly broken: readonly Harm[];
-  readonly ends: readonly string[];
+  /** How the last rollout stands, by what is on disk. */
+  readonly end: string;
   /** Every line of the journal. */
   readonly journal: string;
   /** What runs where at the end. */
@@ -35,7 +36,7 @@ export interface Report {
 /** After the last fault, how long the story may go on. */
 const PATIENCE = minutes(30);
 /** Writes that are late arrive at last within this time. */
-const AFTERMATH = seconds(70);
+const AFTERMATH = seconds(25);
 
 /** One story: a rollout, perhaps its rollback, everything that the seed does to them, and the end. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Report> {
@@ -53,7 +54,6 @@ class Story {
   readonly #random: Random;
   readonly #world: World;
   readonly #broken: Harm[] = [];
-  readonly #ends: string[] = [];
   readonly #rollsBack: boolean;
   #isOver = false;
   #attempts = 0;
@@ -63,7 +63,7 @@ class Story {
     this.#options = options;
     this.#random = seededRandom(seed ^ 0x0b5e_7a11);
     this.#rollsBack = options.quiet !== true && this.#random.chance(0.2);
-    const onKilled = (): void => this.#later(this.#random.int(50, 20_000), () => this.#launch());
+    const onKilled = (): void => this.#later(this.#random.int(50, 8000), () => this.#launch());
     this.#world = createWorld(seed, { ...options, onKilled });
   }
 
@@ -85,7 +85,7 @@ class Story {
     return {
       seed: this.#seed,
       broken: [...world.harms(), ...this.#broken],
-      ends: this.#ends,
+      end: world.rollout()?.phase.name ?? "nothing was started",
       journal: world.store.entries.map((entry) => JSON.stringify(entry)).join("\n"),
       fleet: world.describe(),
       description: world.description,
@@ -112,7 +112,6 @@ class Story {
     if (!begun) return this.#again(controller);
     const ended = await control.run(new AbortController().signal, () => undefined);
     if (!ended.ok) return this.#again(controller);
-    this.#ends.push(ended.value.phase.name);
     this.#world.kill(controller);
     if (ended.value.phase.name === "stuck") return this.#unstick(ended.value);
     if (this.#mayRollBack()) return this.#launch();
@@ -152,7 +151,7 @@ class Story {
       this.#isOver = true;
       return;
     }
-    const wait = Math.max(0, this.#world.faultsUntil - this.#world.timeline.now()) + 30_000;
+    const wait = Math.max(0, this.#world.faultsUntil - this.#world.timeline.now()) + 22_000;
     this.#later(wait, () => {
       this.#order({ kind: "abort", reason: "stuck" });
       this.#later(100, () => this.#launch());
@@ -165,9 +164,9 @@ class Story {
     const count = random.chance(0.5) ? random.int(1, 4) : 0;
     for (let i = 0; i < count; i += 1) {
       const order = random.pick(ORDERS);
-      this.#later(random.int(0, 60_000), () => this.#order(order));
+      this.#later(random.int(0, 25_000), () => this.#order(order));
     }
-    if (random.chance(0.2)) this.#later(random.int(0, 60_000), () => this.#intrude());
+    if (random.chance(0.2)) this.#later(random.int(0, 25_000), () => this.#intrude());
   }
 
   #order(order: Order): void {

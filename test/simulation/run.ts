@@ -37,8 +37,7 @@ async function main(): Promise<number> {
     const report = await simulate(seed, { trace: values.verbose });
     count += 1;
     events += report.events;
-    const end = report.ends.at(-1) ?? "no end";
-    ends.set(end, (ends.get(end) ?? 0) + 1);
+    ends.set(report.end, (ends.get(report.end) ?? 0) + 1);
     if (runs === 1) console.log(`${report.description}\n${values.verbose ? report.trace.join("\n") : ""}`);
     if (report.broken.length === 0) continue;
     failed.push(seed);
