@@ -40,18 +40,17 @@ refuse_older() {
  */
 const MASTERS = `
 option() { printf '%s' "$1" | sed -n "s/.* -$2 *\\([^ ]*\\).*/\\1/p"; }
+built() { "$1" -V 2>&1 | sed -n "s/.*--$2=\\([^ ]*\\).*/\\1/p"; }
 masters() {
   want=$(readlink -f -- "$2")
-  built=$("$1" -V 2>&1 | sed -n 's/.*--conf-path=\\([^ ]*\\).*/\\1/p')
-  base=$("$1" -V 2>&1 | sed -n 's/.*--prefix=\\([^ ]*\\).*/\\1/p')
   for file in $(grep -l -a '^nginx: master process' /proc/[0-9]*/cmdline 2>/dev/null); do
     pid=\${file#/proc/}; pid=\${pid%/cmdline}
     space=$(readlink "/proc/$pid/ns/pid" 2>/dev/null)
     [ -z "$space" ] || [ "$space" = "$(readlink /proc/self/ns/pid)" ] || continue
     title=$(tr '\\0' ' ' <"$file" 2>/dev/null) || continue
     conf=$(option "$title" c); root=$(option "$title" p)
-    [ -n "$conf" ] || conf=$built
-    case $conf in /*) ;; *) conf=\${root:-$base}/$conf ;; esac
+    [ -n "$conf" ] || conf=$(built "$1" conf-path)
+    case $conf in /*) ;; *) conf=\${root:-$(built "$1" prefix)}/$conf ;; esac
     [ "$(readlink -f -- "$conf")" = "$want" ] && printf '%s %s\\n' "$pid" "$title"
   done
 }
@@ -119,7 +118,7 @@ if [ -n "$unread" ] || [ ! -L "$dir/cur" ]; then
   rm -f "$dir/.cur"
   ln -s "gen-$start" "$dir/.cur" && mv -T "$dir/.cur" "$dir/cur" || rights "$dir"
 fi
-sync -f "$dir"
+sync "$dir/gen-$generation/routing.json" "$dir/gen-$generation" "$dir"
 `;
 
 /** home pool generation config: the switch. `config` is empty where nginx does not read it. */
@@ -170,8 +169,8 @@ error_log() {
     { depth += gsub(/{/, "{") - gsub(/}/, "}") }'
 }
 log=$(error_log)
-[ -n "$log" ] || log=$("$nginx" -V 2>&1 | sed -n 's/.*--error-log-path=\\([^ ]*\\).*/\\1/p')
-case $log in /*) ;; *) log=\${root:+$root/}$log ;; esac
+[ -n "$log" ] || log=$(built "$nginx" error-log-path)
+case $log in /*) ;; *) log=\${root:-$(built "$nginx" prefix)}/$log ;; esac
 [ -f "$log" ] && [ -r "$log" ] || log=/dev/null
 
 # Proof: every worker from before is gone or is leaving, and a new one is there. Disproof: an [emerg] line, or 4 s.
@@ -199,8 +198,8 @@ reload() {
 back() {
   for live in "$config" \${snippet:+"$snippet"}; do
     kept=$(beside "$live" old)
-    if [ -e "$kept" ]; then mv -f -T "$kept" "$live"; else rm -f "$live"; fi
-    rm -f "$(beside "$live" new)"
+    if [ "$kept" -ef "$live" ]; then :; elif [ -e "$kept" ]; then mv -f -T "$kept" "$live"; else rm -f "$live"; fi
+    rm -f "$kept" "$(beside "$live" new)"
     sync "$(dirname -- "$live")"
   done
   rm -f "$home/writing"
@@ -217,16 +216,16 @@ if [ -n "$live" ] && ! grep -q -s -x -h -F "$live" "$home/written" "$home/writin
   exit ${EXIT.edited}
 fi
 words=$(run_nginx -t -q 2>&1) || { printf '%s\\n' "$words"; exit ${EXIT.presentBroken}; }
-fresh=$home/.config
-rm -rf "$fresh"
-mkdir "$fresh" && tar -xf - --no-same-owner -C "$fresh" || rights "$home"
+unpacked=$home/.unpacked
+rm -rf "$unpacked"
+mkdir "$unpacked" && tar -xf - --no-same-owner -C "$unpacked" || rights "$home"
 place() {
   rm -f "$(beside "$2" old)"
   cp "$1" "$(beside "$2" new)" 2>/dev/null || rights "$(dirname -- "$2")"
   if [ -s "$2" ]; then ln "$2" "$(beside "$2" old)" || rights "$2"; else : >"$2" || rights "$2"; fi
 }
-place "$fresh/config" "$config"
-[ -z "$snippet" ] || place "$fresh/location" "$snippet"
+place "$unpacked/config" "$config"
+[ -z "$snippet" ] || place "$unpacked/location" "$snippet"
 swap() {
   echo "$wanted" >"$home/writing"
   mv -f -T "$new" "$config"
@@ -240,16 +239,16 @@ if [ "$(id -u)" = 0 ] && unshare -m --propagation private true 2>/dev/null; then
     [ -z "$4" ] || mount --bind "$3" "$4" || exit 99
     shift 4
     exec "$@"' sh "$new" "$config" "$(beside "\${snippet:-/none}" new)" "$snippet" \\
-    "$nginx" -T -q -c "$main" \${root:+-p "$root"} 2>"$fresh/words")
+    "$nginx" -T -q -c "$main" \${root:+-p "$root"} 2>"$unpacked/words")
   tested=$?
   swapped=0
 else
   swap
-  dump=$(run_nginx -T -q 2>"$fresh/words")
+  dump=$(run_nginx -T -q 2>"$unpacked/words")
   tested=$?
   swapped=1
 fi
-words=$(cat "$fresh/words")
+words=$(cat "$unpacked/words")
 if [ $tested != 0 ]; then back; printf '%s\\n' "$words"; exit ${EXIT.candidateBroken}; fi
 case $dump in *" config=$mark"*) ;; *) back; exit ${EXIT.notIncluded} ;; esac
 [ $swapped = 1 ] || swap
@@ -261,9 +260,9 @@ reload || {
   printf '%s\\n' "$failed"
   exit ${EXIT.reloadFailed}
 }
-cp "$fresh/config" "$home/written.conf"
+cp "$unpacked/config" "$home/written.conf"
 echo "$wanted" >"$home/.written" && mv -T "$home/.written" "$home/written"
-rm -rf "$fresh" "$home/writing"
+rm -rf "$unpacked" "$home/writing"
 `;
 
 /** The same arguments: the former file is back, nginx is told, and proved. */

@@ -1,0 +1,143 @@
+import { connect, type Socket } from "node:net";
+import { Agent, request } from "node:http";
+import { readFileSync } from "node:fs";
+import { afterEach, expect, test } from "vitest";
+import type { InFlight } from "../../../src/model/observation.ts";
+import { ask, until, world, type World } from "./world.ts";
+
+const opened: World[] = [];
+const sockets: Socket[] = [];
+const open = async (slots = 2): Promise<World> => {
+  const made = await world({ slots });
+  opened.push(made);
+  await put(made, 1, {});
+  return made;
+};
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await Promise.all(opened.splice(0).map((one) => one.close()));
+});
+
+const put = async (w: World, number: number, at: Parameters<World["table"]>[1]): Promise<void> => {
+  const table = w.table(number, at);
+  expect(await w.port.prepare(w.gateway, table)).toEqual({ kind: "done" });
+  expect(await w.port.commit(w.gateway, table)).toEqual({ kind: "done" });
+};
+
+const inFlight = async (w: World, place: number): Promise<InFlight> => {
+  const seen = await w.port.observe(w.gateway, w.slots);
+  if (!seen.known) throw new Error(seen.why);
+  const slot = w.slots[place];
+  const found = slot === undefined ? undefined : seen.value.inFlight[slot.key];
+  if (found === undefined) throw new Error("not measured");
+  return found;
+};
+
+const reload = async (w: World): Promise<void> => {
+  const pid = readFileSync(w.nginx.pidFile, "utf8").trim();
+  const children = (): string => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  const before = children();
+  process.kill(Number(pid), "SIGHUP");
+  await until(() => children() !== before && children().trim().split(" ").length >= 3);
+};
+
+test("connections that nginx keeps for later do not count", async () => {
+  const w = await open();
+  const agent = new Agent({ keepAlive: true });
+  await put(w, 2, { canary: 1, stable: 2, share: 10_000 });
+  await Promise.all(Array.from({ length: 8 }, () => ask({ port: w.listen, agent })));
+  await put(w, 3, { stable: 1 });
+  const found = await inFlight(w, 0);
+  expect(found.requests).toBe(0);
+  expect(found.connections).toBeGreaterThan(0);
+  agent.destroy();
+});
+
+test.each(["/hold", "/stream"])("a request to %s is in flight until its answer is whole", async (path) => {
+  const w = await open();
+  await put(w, 2, { canary: 1, stable: 2, share: 10_000 });
+  const answer = ask({ port: w.listen, path });
+  await until(() => w.backends[0]?.held.length === 1);
+  await put(w, 3, { stable: 1 });
+  expect((await inFlight(w, 0)).requests).toBe(1);
+  w.backends[0]?.held[0]?.end("last\n");
+  expect((await answer).status).toBe(200);
+  await until(async () => (await inFlight(w, 0)).requests === 0);
+});
+
+test("a reload of nginx does not forget what its old workers still serve", async () => {
+  const w = await open();
+  await put(w, 2, { canary: 1, stable: 2, share: 10_000 });
+  const answer = ask({ port: w.listen, path: "/stream" });
+  await until(() => w.backends[0]?.held.length === 1);
+  await put(w, 3, { stable: 1 });
+  await reload(w);
+  expect((await inFlight(w, 0)).requests).toBe(1);
+  w.backends[0]?.held[0]?.end();
+  expect((await answer).status).toBe(200);
+  await until(async () => (await inFlight(w, 0)).requests === 0);
+});
+
+test("a WebSocket passes, and is in flight until it is closed", async () => {
+  const w = await open();
+  await put(w, 2, { canary: 1, stable: 2, share: 10_000 });
+  const socket = connect(w.listen, "127.0.0.1");
+  sockets.push(socket);
+  let got = "";
+  socket.setEncoding("utf8");
+  socket.on("data", (text: string) => (got += text));
+  socket.write(
+    "GET /ws HTTP/1.1\r\nHost: shop.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+  );
+  await until(() => got.includes("101 Switching"));
+  socket.write("hello");
+  await until(() => got.endsWith("hello"));
+  await put(w, 3, { stable: 1 });
+  expect((await inFlight(w, 0)).requests).toBe(1);
+  socket.end();
+  await until(async () => (await inFlight(w, 0)).requests === 0);
+});
+
+test("a body that is still on its way from the client counts, though no connection to the slot is there", async () => {
+  const w = await open();
+  await put(w, 2, { canary: 1, stable: 2, share: 10_000 });
+  const outgoing = request({
+    port: w.listen,
+    method: "POST",
+    headers: { host: "shop", "content-length": "10" },
+  });
+  const status = new Promise((resolve) => {
+    outgoing.on("response", (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+  });
+  outgoing.write("12345");
+  await until(async () => (await inFlightByGroup(w, "p1")) === 409);
+  await put(w, 3, { stable: 1 });
+  expect(await inFlight(w, 0)).toEqual({ requests: 1, connections: 0 });
+  outgoing.end("67890");
+  expect(await status).toBe(200);
+  await until(async () => (await inFlight(w, 0)).requests === 0);
+});
+
+/** The control server's own answer. */
+async function inFlightByGroup(w: World, group: string): Promise<number> {
+  const text = readFileSync(w.gateway.config, "utf8");
+  const [, address = "", port = ""] = /listen (127\.\d+\.\d+\.\d+):(7929);/.exec(text) ?? [];
+  const answer = await fetch(`http://${address}:${port}/busy/${group}`);
+  return answer.status;
+}
+
+test("a group is shared: another slot's long request does not hold up a slot without connections", async () => {
+  const w = await open(3);
+  const answers = Array.from({ length: 3 }, () => ask({ port: w.listen, path: "/hold" }));
+  await until(() => w.backends.every((one) => one.held.length === 1));
+  await put(w, 2, { stable: 1 });
+  expect((await inFlight(w, 0)).requests).toBe(1);
+  w.backends[0]?.held[0]?.end();
+  await until(async () => (await inFlight(w, 0)).requests === 0);
+  expect(await inFlightByGroup(w, "s0")).toBe(409);
+  for (const one of w.backends.slice(1)) one.held[0]?.end();
+  await Promise.all(answers);
+});

@@ -1,0 +1,167 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { ask, freePort, world, type World, type WorldOptions } from "./world.ts";
+
+const opened: World[] = [];
+const open = async (options: WorldOptions = {}): Promise<World> => {
+  const made = await world(options);
+  opened.push(made);
+  return made;
+};
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()));
+});
+
+const DONE = { kind: "done" };
+const installed = async (): Promise<World> => {
+  const w = await open();
+  expect(await w.port.prepare(w.gateway, w.table(1, {}))).toEqual(DONE);
+  expect(await w.port.commit(w.gateway, w.table(1, {}))).toEqual(DONE);
+  return w;
+};
+const statusOf = async (w: World): Promise<number> => (await ask({ port: w.listen })).status;
+
+test("what is prepared again needs no reload", async () => {
+  const w = await installed();
+  const preview = await w.port.preview(w.gateway);
+  expect(preview).toMatchObject({ ok: true, value: { path: w.gateway.config, reload: false } });
+});
+
+test("another readTimeout is another config: previewed, installed, and what is served stays", async () => {
+  const w = await installed();
+  const next = w.changed({ readTimeout: 20_000 as never });
+  expect(await next.port.preview(next.gateway)).toMatchObject({ ok: true, value: { reload: true } });
+  expect(await next.port.prepare(next.gateway, w.table(2, { stable: 1 }))).toEqual(DONE);
+  expect(readFileSync(w.gateway.config, "utf8")).toContain("proxy_read_timeout 20000ms;");
+  expect(await next.port.observe(next.gateway, [])).toMatchObject({
+    value: { serving: true, generation: 1 },
+  });
+  expect(await statusOf(w)).toBe(200);
+});
+
+test("nginx's own words are shown when its present config is broken, and nothing is touched", async () => {
+  const w = await open();
+  appendFileSync(join(w.nginx.confd, "other.conf"), "server { no_such_directive on; }\n");
+  const outcome = await w.port.prepare(w.gateway, w.table(1, {}));
+  expect(outcome).toMatchObject({ kind: "refused", error: { code: "gateway.config" } });
+  expect(JSON.stringify(outcome)).toContain('unknown directive \\"no_such_directive\\"');
+  expect(existsSync(w.gateway.config)).toBe(false);
+});
+
+test("a config that nginx refuses is not left in place", async () => {
+  const w = await installed();
+  const before = readFileSync(w.gateway.config);
+  const next = w.changed({}, { listen: ["127.0.0.1:99999"] });
+  const outcome = await next.port.prepare(next.gateway, w.table(2, {}));
+  expect(outcome).toMatchObject({ kind: "refused", error: { code: "gateway.config" } });
+  expect(JSON.stringify(outcome)).toContain("invalid port");
+  expect(readFileSync(w.gateway.config)).toEqual(before);
+  expect(readdirSync(w.nginx.confd)).toEqual(["shop.conf"]);
+  expect(await w.port.prepare(w.gateway, w.table(3, {}))).toEqual(DONE);
+  expect(await statusOf(w)).toBe(200);
+});
+
+test("a port that somebody else has is noticed though nginx says nothing, and the former config is back", async () => {
+  const w = await installed();
+  const before = readFileSync(w.gateway.config);
+  const other = createServer();
+  const port = await freePort();
+  await new Promise<void>((resolve) => void other.listen(port, "127.0.0.1", resolve));
+  const next = w.changed({}, { listen: [...w.gateway.listen, `127.0.0.1:${port}`] });
+  const outcome = await next.port.prepare(next.gateway, w.table(2, {}));
+  await new Promise((resolve) => other.close(resolve));
+  expect(outcome).toMatchObject({ kind: "refused", error: { code: "gateway.reload" } });
+  expect(JSON.stringify(outcome)).toContain("Address already in use");
+  expect(readFileSync(w.gateway.config)).toEqual(before);
+  expect(readdirSync(w.nginx.confd)).toEqual(["shop.conf"]);
+  expect(await statusOf(w)).toBe(200);
+  expect(await w.port.observe(w.gateway, [])).toMatchObject({ value: { serving: true, generation: 1 } });
+});
+
+test("a file that somebody edited is refused, and left as it is", async () => {
+  const w = await installed();
+  appendFileSync(w.gateway.config, "# by hand\n");
+  const outcome = await w.port.prepare(w.gateway, w.table(2, {}));
+  expect(outcome).toMatchObject({ kind: "refused", error: { code: "gateway.edited" } });
+  expect(readFileSync(w.gateway.config, "utf8")).toContain("# by hand");
+  writeFileSync(w.gateway.config, readFileSync(join(w.gateway.state, "shop", "written.conf")));
+  expect(await w.port.prepare(w.gateway, w.table(2, {}))).toEqual(DONE);
+});
+
+test("a file that was there before Glidepath is never overwritten", async () => {
+  const w = await open();
+  writeFileSync(w.gateway.config, "# mine\n");
+  const outcome = await w.port.prepare(w.gateway, w.table(1, {}));
+  expect(outcome).toMatchObject({ kind: "refused", error: { code: "gateway.edited" } });
+  expect(readFileSync(w.gateway.config, "utf8")).toBe("# mine\n");
+});
+
+test("a path that nginx does not include is refused before anything runs on it", async () => {
+  const w = await open();
+  const aside = join(w.nginx.directory, "aside");
+  mkdirSync(aside);
+  const next = w.changed({}, { config: join(aside, "shop.conf") });
+  expect(await next.port.prepare(next.gateway, w.table(1, {}))).toMatchObject({
+    kind: "refused",
+    error: { code: "gateway.config", hint: expect.stringContaining("include") },
+  });
+  expect(readdirSync(aside)).toEqual([]);
+});
+
+test("without a running nginx nothing is installed", async () => {
+  const w = await open({ start: false });
+  expect(await w.port.prepare(w.gateway, w.table(1, {}))).toMatchObject({
+    kind: "refused",
+    error: { code: "gateway.not-running" },
+  });
+  expect(existsSync(w.gateway.config)).toBe(false);
+  expect(await w.port.observe(w.gateway, [])).toMatchObject({
+    known: true,
+    value: { running: false, serving: false },
+  });
+});
+
+test("a removed file is written anew", async () => {
+  const w = await installed();
+  rmSync(w.gateway.config);
+  expect(await w.port.observe(w.gateway, [])).toMatchObject({ value: { serving: false } });
+  expect(await w.port.prepare(w.gateway, w.table(2, {}))).toEqual(DONE);
+  expect(await w.port.commit(w.gateway, w.table(2, {}))).toEqual(DONE);
+  expect(await w.port.observe(w.gateway, [])).toMatchObject({ value: { serving: true, generation: 2 } });
+});
+
+test("mode upstream: the user's own server includes the location", async () => {
+  const w = await open({ settings: { mode: "upstream" } });
+  expect(await w.port.prepare(w.gateway, w.table(1, {}))).toEqual(DONE);
+  const snippet = join(w.gateway.state, "shop", "location.conf");
+  writeFileSync(
+    join(w.nginx.confd, "site.conf"),
+    `server { listen 127.0.0.1:${w.listen}; location / { include ${snippet}; } }\n`,
+  );
+  const next = w.changed({ readTimeout: 11_000 as never });
+  expect(await next.port.prepare(next.gateway, w.table(2, { stable: 1 }))).toEqual(DONE);
+  expect(await next.port.commit(next.gateway, w.table(2, { stable: 1 }))).toEqual(DONE);
+  expect(readFileSync(snippet, "utf8")).toContain("proxy_read_timeout 11000ms;");
+  expect((await ask({ port: w.listen })).body).toBe(String(w.slots[1]?.port));
+});
+
+test("passive: no config is written, what was ordered is remembered", async () => {
+  const w = await open({ settings: { passive: true } });
+  const table = w.table(1, { stable: 1 });
+  expect(await w.port.prepare(w.gateway, table)).toEqual(DONE);
+  expect(await w.port.commit(w.gateway, table)).toEqual(DONE);
+  expect(existsSync(w.gateway.config)).toBe(false);
+  expect(await w.port.observe(w.gateway, w.slots)).toMatchObject({
+    value: { running: true, serving: true, generation: 1, routing: table.routing },
+  });
+});
