@@ -1,10 +1,11 @@
 import { bucketOf } from "../../model/traffic.ts";
 import type { Traffic } from "../../model/traffic.ts";
 import type { TrafficSecond } from "../../ports/telemetry.ts";
-import { blankLine, readLine } from "./line.ts";
-import type { Line } from "./line.ts";
+import { LineReader } from "./line.ts";
 
-/** Sums lines up by the second in which the request arrived. Pure; the order and the batches do not matter. */
+/**
+ * Sums lines up by the second in which the request arrived. Pure; the order and the batches do not matter.
+ */
 interface Tally {
   requests: number;
   failed: number;
@@ -33,10 +34,14 @@ function tallyAt(fold: Fold, second: number): Tally {
   return tally;
 }
 
-/** What the gateway wrote for a client that left before the answer came: nobody was failed, nothing was measured. */
-const isAnswered = ({ status }: Line): boolean => status >= 100 && status < 500 && status !== CLIENT_LEFT;
+/**
+ * What the gateway wrote for a client that left before the answer came: nobody was failed, nothing was
+ * measured.
+ */
+const isAnswered = ({ status }: LineReader): boolean =>
+  status >= 100 && status < 500 && status !== CLIENT_LEFT;
 
-function count(tally: Tally, line: Line): void {
+function count(tally: Tally, line: LineReader): void {
   tally.requests += 1;
   if (line.status < 100 || line.status >= 500) tally.failed += 1;
   if (!isAnswered(line)) return;
@@ -47,7 +52,7 @@ function count(tally: Tally, line: Line): void {
   tally.durations.set(line.duration, (tally.durations.get(line.duration) ?? 0) + 1);
 }
 
-const line = blankLine();
+const line = new LineReader();
 
 /** Adds all whole lines of the text; returns where the last, unfinished line begins. */
 export function foldText(fold: Fold, text: string): number {
@@ -55,7 +60,7 @@ export function foldText(fold: Fold, text: string): number {
   let second = Number.NaN;
   let tally: Tally | null = null;
   for (let to = text.indexOf(NEWLINE); to !== -1; to = text.indexOf(NEWLINE, from)) {
-    if (readLine(line, text, from, to)) {
+    if (line.read(text, from, to)) {
       const arrived = Math.floor((line.end - line.duration) / 1000);
       if (tally === null || arrived !== second) tally = tallyAt(fold, arrived);
       second = arrived;
@@ -81,7 +86,10 @@ export function secondsOf(fold: Fold): readonly TrafficSecond[] {
     .map(([second, tally]) => ({ second, traffic: trafficOf(tally) }));
 }
 
-/** Where in the text the first request begins that arrived at or after `back`, and the latest end of any in it. */
+/**
+ * Where in the text the first request begins that arrived at or after `back`, and the latest end of any in
+ * it.
+ */
 export function findArrival(
   text: string,
   back: number,
@@ -90,7 +98,7 @@ export function findArrival(
   let latest = 0;
   let from = 0;
   for (let to = text.indexOf(NEWLINE); to !== -1; to = text.indexOf(NEWLINE, from)) {
-    if (readLine(line, text, from, to)) {
+    if (line.read(text, from, to)) {
       latest = Math.max(latest, line.end);
       if (at === null && line.end - line.duration >= back) at = from;
     }

@@ -1,6 +1,6 @@
 /**
- * One line of the access log, format `g1` (drivers/nginx). Pure, and made for millions of lines: fields are found by
- * their tabs, numbers are read in place, and no text is cut out of the log.
+ * One line of the access log, format `g1` (drivers/nginx). Pure, and made for millions of lines: fields are
+ * found by their tabs, numbers are read in place, and no text is cut out of the log.
  */
 
 /** The fields that are read, by their place. */
@@ -15,32 +15,6 @@ const FIELDS = {
   kind: 14,
 } as const;
 const FIELD_COUNT = 15;
-
-/** A request that has ended; the same object is filled again for each line. */
-export interface Line {
-  /** Both in ms; the end since the epoch. */
-  end: number;
-  duration: number;
-  /** 0: no answer. */
-  status: number;
-  attempts: number;
-  /** The whole answer was sent. */
-  complete: boolean;
-  /** An event stream or an upgraded connection: meant to last. */
-  lasting: boolean;
-  /** A slot was still at it when the request ended. */
-  open: boolean;
-}
-
-export const blankLine = (): Line => ({
-  end: 0,
-  duration: 0,
-  status: 0,
-  attempts: 0,
-  complete: false,
-  lasting: false,
-  open: false,
-});
 
 const TAB = 9;
 const DOT = 46;
@@ -103,45 +77,65 @@ function sumMillis(text: string, from: number, to: number): number {
   return sum;
 }
 
-/** Where the fields of the line that is being read begin; one more for its end. */
-const starts = new Int32Array(FIELD_COUNT + 1);
+/** A request that has ended: the last line that was read. The same object is filled again for each line. */
+export class LineReader {
+  /** Both in ms; the end since the epoch. */
+  end = 0;
+  duration = 0;
+  /** 0: no answer. */
+  status = 0;
+  attempts = 0;
+  /** An event stream or an upgraded connection: meant to last. */
+  lasting = false;
+  /** It was not answered whole, and a slot was still at it when it ended. */
+  open = false;
+  /** Where the fields begin; one more for the line's end. */
+  readonly #starts = new Int32Array(FIELD_COUNT + 1);
 
-/** Finds the tabs; false unless there are exactly as many as there should be. */
-function findFields(text: string, from: number, to: number): boolean {
-  starts[0] = from;
-  let count = 1;
-  for (let i = from; i < to; i += 1) {
-    if (text.charCodeAt(i) !== TAB) continue;
-    if (count === FIELD_COUNT) return false;
-    starts[count] = i + 1;
-    count += 1;
+  /** Reads the line text[from, to); false when it is not one of ours. */
+  read(text: string, from: number, to: number): boolean {
+    if (to - from < FIELD_COUNT || !text.startsWith("g1\t", from)) return false;
+    if (!this.#findFields(text, from, to)) return false;
+    this.end = readMillis(text, this.#start(FIELDS.end), this.#end(FIELDS.end));
+    this.duration = readMillis(text, this.#start(FIELDS.duration), this.#end(FIELDS.duration));
+    this.status = readStatus(text, this.#start(FIELDS.status), this.#end(FIELDS.status));
+    if (this.end < 0 || this.duration < 0 || this.status < 0) return false;
+    this.attempts = countEntries(text, this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
+    this.lasting = this.status === 101 || !this.#isEmpty(FIELDS.kind);
+    this.open = this.#isEmpty(FIELDS.completion) && this.attempts > 0 && this.#lastsToTheEnd(text);
+    return true;
   }
-  starts[FIELD_COUNT] = to + 1;
-  return count === FIELD_COUNT;
-}
 
-const startOf = (field: number): number => starts[field] ?? 0;
-const endOf = (field: number): number => (starts[field + 1] ?? 0) - 1;
+  /** Finds the tabs; false unless there are exactly as many as there should be. */
+  #findFields(text: string, from: number, to: number): boolean {
+    const starts = this.#starts;
+    starts[0] = from;
+    let count = 1;
+    for (let i = from; i < to; i += 1) {
+      if (text.charCodeAt(i) !== TAB) continue;
+      if (count === FIELD_COUNT) return false;
+      starts[count] = i + 1;
+      count += 1;
+    }
+    starts[FIELD_COUNT] = to + 1;
+    return count === FIELD_COUNT;
+  }
 
-/** Reads the line text[from, to) into `line`; false when it is not one of ours. */
-export function readLine(line: Line, text: string, from: number, to: number): boolean {
-  if (to - from < FIELD_COUNT || !text.startsWith("g1\t", from) || !findFields(text, from, to)) return false;
-  const end = readMillis(text, startOf(FIELDS.end), endOf(FIELDS.end));
-  const duration = readMillis(text, startOf(FIELDS.duration), endOf(FIELDS.duration));
-  const status = readStatus(text, startOf(FIELDS.status), endOf(FIELDS.status));
-  if (end < 0 || duration < 0 || status < 0) return false;
-  line.end = end;
-  line.duration = duration;
-  line.status = status;
-  line.attempts = countEntries(text, startOf(FIELDS.addresses), endOf(FIELDS.addresses));
-  line.complete = endOf(FIELDS.completion) > startOf(FIELDS.completion);
-  line.lasting = status === 101 || endOf(FIELDS.kind) > startOf(FIELDS.kind);
-  line.open = !line.complete && line.attempts > 0 && isOpen(line, text);
-  return true;
-}
+  #start(field: number): number {
+    return this.#starts[field] ?? 0;
+  }
 
-/** The slots' times together reach the end of the request: none of them had finished before. */
-function isOpen(line: Line, text: string): boolean {
-  const upstream = sumMillis(text, startOf(FIELDS.responseTimes), endOf(FIELDS.responseTimes));
-  return upstream + SAME_MOMENT_MS >= line.duration;
+  #end(field: number): number {
+    return (this.#starts[field + 1] ?? 0) - 1;
+  }
+
+  #isEmpty(field: number): boolean {
+    return this.#end(field) === this.#start(field);
+  }
+
+  /** The slots' times together reach the end of the request: the last of them had not finished before. */
+  #lastsToTheEnd(text: string): boolean {
+    const upstream = sumMillis(text, this.#start(FIELDS.responseTimes), this.#end(FIELDS.responseTimes));
+    return upstream + SAME_MOMENT_MS >= this.duration;
+  }
 }

@@ -3,10 +3,11 @@
 export const EXITS = { done: 0, rights: 20 } as const;
 
 /**
- * FILE INODE OFFSET MOST: what follows in the log after a place in it, wherever rotation has moved it meanwhile.
+ * FILE INODE OFFSET MOST: what follows in the log after a place in it, wherever rotation has moved it
+ * meanwhile.
  *
- * First a line `STATE INODE SIZE FROM SENT CURRENT`: which file this is (its inode, its size), and that SENT bytes from
- * FROM on follow; CURRENT is the size of FILE itself. STATE is
+ * First a line `STATE INODE SIZE FROM SENT CURRENT`: which file this is (its inode, its size), and that
+ * SENT bytes from FROM on follow; CURRENT is the size of FILE itself. STATE is
  *   current  from FILE
  *   old      from a file that was FILE once: renamed, or copied before FILE was emptied
  *   fresh    from the beginning of FILE, since the place is in no file any more
@@ -55,7 +56,9 @@ if [ "$here" = "$inode" ] && [ "$inode" != 0 ]; then
 fi
 # Renamed. It is read to its end, and is left when its successor is written to.
 old=
-if [ "$inode" != 0 ]; then old=$(find -H "$(dirname "$file")" -maxdepth 1 -type f -inum "$inode" | head -n 1); fi
+if [ "$inode" != 0 ]; then
+  old=$(find -H "$(dirname "$file")" -maxdepth 1 -type f -inum "$inode" | head -n 1)
+fi
 if [ -n "$old" ]; then
   look "$old"
   if [ "$size" -gt "$offset" ] || [ "$current" = 0 ]; then send old "$offset"; fi

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { ReleaseId } from "../../model/ids.ts";
 
 /**
- * The controller's memory of artifacts: CACHE/RELEASE/artifact.json, and beside it SUM.tar, the normalised tar, named by
- * its own sha256. Work in progress is under names that begin with a dot. Nothing is changed in place, so any number of
- * processes may fetch at once.
+ * The controller's memory of artifacts: CACHE/RELEASE/artifact.json, and beside it SUM.tar, the normalised
+ * tar, named by its own sha256. Work in progress is under names that begin with a dot. Nothing is changed
+ * in place, so any number of processes may fetch at once.
  */
 export interface Memory {
   /** sha256 of the artifact as published. */

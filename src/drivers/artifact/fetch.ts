@@ -62,8 +62,8 @@ function changed({ cache, release, place }: Job, memory: Memory, now: string): R
   return refuse("artifact.changed", `release ${release} was fetched before, and is another artifact now`, {
     details: `sha256 before: ${memory.digest}\nsha256 now:    ${now}\nfrom ${place.shown}`,
     hint:
-      "a release never changes: publish the new artifact under a new name. If the old one never ran anywhere, " +
-      `delete ${roomOf(cache, release)} and release again`,
+      "a release never changes: publish the new artifact under a new name. If the old one never " +
+      `ran anywhere, delete ${roomOf(cache, release)} and release again`,
   });
 }
 
@@ -90,7 +90,9 @@ async function expectedDigest(job: Job): Promise<string | null> {
 
 const LONGEST_DIGEST_FILE = 1024 * 1024;
 
-/** Null when it cannot be had, and the artifact is at hand: going back must not depend on a distant server. */
+/**
+ * Null when it cannot be had, and the artifact is at hand: going back must not depend on a distant server.
+ */
 async function digestText(job: Job, place: Place): Promise<string | null> {
   const into = scratch(job.cache, job.release);
   try {

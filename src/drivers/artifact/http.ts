@@ -6,8 +6,8 @@ import { refuse } from "./refusal.ts";
 import { shownUrl } from "./source.ts";
 
 /**
- * One GET, redirects followed. Not `fetch`: that would unpack a body whose server labels every .gz as an encoding, and
- * the digest is of the bytes as published.
+ * One GET, redirects followed. Not `fetch`: that would unpack a body whose server labels every .gz as an
+ * encoding, and the digest is of the bytes as published.
  */
 export interface Question {
   readonly headers: Readonly<Record<string, string>>;

@@ -52,7 +52,9 @@ function entriesOf({ from, format, limits }: NormaliseOptions): AsyncIterable<En
   return readTar(plainTar(from, format), limits.maxBytes);
 }
 
-/** Copies every entry that is admitted; null when the top directory that was taken off is not the only one. */
+/**
+ * Copies every entry that is admitted; null when the top directory that was taken off is not the only one.
+ */
 async function copy(options: NormaliseOptions, writer: TarWriter, strip: boolean): Promise<Written | null> {
   let tree: Tree | null = null;
   for await (const entry of entriesOf(options)) {

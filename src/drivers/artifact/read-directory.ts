@@ -23,7 +23,9 @@ async function entryOf(root: string, path: string): Promise<Entry> {
   });
 }
 
-/** The entries of a directory on the controller, in the order of their names: the same content, the same tar. */
+/**
+ * The entries of a directory on the controller, in the order of their names: the same content, the same tar.
+ */
 export async function* readDirectory(root: string, below = ""): AsyncGenerator<Entry> {
   const names = await readdir(join(root, below));
   for (const name of names.toSorted()) {

@@ -125,7 +125,8 @@ function entryOf(header: TarHeader, extended: Extended, body: (size: number) => 
   const path = extended.path ?? header.path();
   const kind = kindOf(header, path);
   const size = extended.size ?? header.size;
-  // Some writers note a size for directories; there is never a body. A hard link with a body is another thing.
+  // Some writers note a size for directories; there is never a body. A hard link with a body is another
+  // thing.
   if (size !== 0 && (kind === "hardlink" || kind === "symlink")) {
     throw refuse(
       "artifact.hostile",
@@ -144,7 +145,10 @@ function entryOf(header: TarHeader, extended: Extended, body: (size: number) => 
   };
 }
 
-/** Everything after the end mark is padding; `most` bytes of it. Also makes the decompressor check its own end. */
+/**
+ * Everything after the end mark is padding; `most` bytes of it. Also makes the decompressor check its own
+ * end.
+ */
 async function readPadding(intake: Intake, most: number): Promise<void> {
   const from = intake.at;
   for (let part = await intake.some(BLOCK * 128); part !== null; part = await intake.some(BLOCK * 128)) {

@@ -6,7 +6,10 @@ import { Refusal, refuse } from "./refusal.ts";
 import { textOf } from "./tar-header.ts";
 import type { EntryKind } from "./tree.ts";
 
-/** yauzl reads the format; what is in it is judged by the same rules as a tar's. Its own words go into `details`. */
+/**
+ * yauzl reads the format; what is in it is judged by the same rules as a tar's. Its own words go into
+ * `details`.
+ */
 const broken = (what: string, cause: unknown): Refusal =>
   cause instanceof Refusal
     ? cause
@@ -32,10 +35,9 @@ function kindOf(entry: yauzl.Entry, path: string): EntryKind {
   const type = unixMode(entry) & FILE_TYPE;
   const kind = type === 0 ? "file" : TYPES[type];
   if (kind === undefined) {
-    throw refuse(
-      "artifact.hostile",
-      `the artifact's entry ${JSON.stringify(path)} is a device or a pipe; allowed are files, directories and links`,
-    );
+    throw refuse("artifact.hostile", `the artifact's entry ${JSON.stringify(path)} is a device or a pipe`, {
+      hint: "allowed are files, directories and links",
+    });
   }
   if (kind === "symlink") return kind;
   return path.endsWith("/") ? "directory" : kind;
@@ -80,8 +82,8 @@ const UTF8_FLAG = 0x800;
 const UNICODE_PATH = 0x7075;
 
 /**
- * Raw names are asked for, since yauzl's own check would name no rule of ours. Names without a mark of their encoding
- * are UTF-8 where Unix wrote them; the standard's own code page would only garble them.
+ * Raw names are asked for, since yauzl's own check would name no rule of ours. Names without a mark of
+ * their encoding are UTF-8 where Unix wrote them; the standard's own code page would only garble them.
  */
 function nameOf(entry: yauzl.Entry): string {
   const { generalPurposeBitFlag: flags, fileNameRaw: raw, extraFields } = entry;

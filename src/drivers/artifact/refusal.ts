@@ -4,8 +4,8 @@ import { err, ok } from "../../base/result.ts";
 import type { Result } from "../../base/result.ts";
 
 /**
- * An operating failure on its way up through streams and generators, which know no other way than to throw. It never
- * leaves this folder: `attempt` turns it back into a value.
+ * An operating failure on its way up through streams and generators, which know no other way than to throw.
+ * It never leaves this folder: `attempt` turns it back into a value.
  */
 export class Refusal extends Error {
   override readonly name = "Refusal";

@@ -28,7 +28,7 @@ const failure: readonly (readonly [number, Explain])[] = [
     (words, { host, release }) =>
       appError("host.disk", `${host}: no room on the disk for release ${release}`, {
         details: words,
-        hint: "free some space there, or lower artifact.keep in the file; nothing of the release was left behind",
+        hint: "free some space there, or lower artifact.keep in the file; nothing was left behind",
       }),
   ],
   [

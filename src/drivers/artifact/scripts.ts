@@ -2,12 +2,12 @@
  * What runs on a host, as text. Everything of the user's comes as an argument.
  *
  * root/releases/ID        complete releases, and nothing else without a dot
- * root/releases/.meta/ID  the digest of the artifact that ID was unpacked from; its time is when it was last staged
+ * root/releases/.meta/ID  the digest of the artifact that it was unpacked from; its time: last staged
  * root/releases/.lock     held for each change of the two above
  * root/releases/.staging-*  work in progress, or what is being deleted
  *
- * A release is complete if both its directory and its .meta file are there; the file is written first, and the
- * directory is renamed into place when everything in it is on the disk.
+ * A release is complete if both its directory and its .meta file are there; the file is written first, and
+ * the directory is renamed into place when everything in it is on the disk.
  */
 
 /** The scripts' exit codes; their standard error has the words. */

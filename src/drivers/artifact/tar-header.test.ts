@@ -26,7 +26,6 @@ test.each([
   "x path=a\n",
   "99 path=a\n",
   "7 path\n\n",
-  "",
   "10 size=-1\n",
 ])("the pax record %j is damaged", (text) => {
   expect(() => readPax(Buffer.from(text), 512)).toThrow(/damaged at byte 512/);

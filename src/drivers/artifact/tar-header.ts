@@ -1,9 +1,9 @@
 import { refuse } from "./refusal.ts";
 
 /**
- * Reads the 512 byte headers of tar: ustar, GNU's and the old ones, and pax records. Bytes in, values out. An own
- * reader, because what it must not overlook is what a lenient one hides: sparse files, names that are no UTF-8, a
- * missing end mark, trailing data.
+ * Reads the 512 byte headers of tar: ustar, GNU's and the old ones, and pax records. Bytes in, values out.
+ * An own reader, because what it must not overlook is what a lenient one hides: sparse files, names that
+ * are no UTF-8, a missing end mark, trailing data.
  */
 export interface TarHeader {
   readonly type: string;

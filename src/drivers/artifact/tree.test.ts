@@ -183,7 +183,10 @@ const anyClaim = fc.record({
   size: fc.constant(1),
 });
 
-/** Where the kernel would end up: follows every link it meets; null when it left the root, or when it goes in circles. */
+/**
+ * Where the kernel would end up: follows every link it meets; null when it left the root, or when it goes in
+ * circles.
+ */
 function follow(links: ReadonlyMap<string, string>, start: string): string | null {
   let done: string[] = [];
   const todo = start.split("/");

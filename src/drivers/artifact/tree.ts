@@ -6,10 +6,10 @@ import type { Result } from "../../base/result.ts";
 /**
  * Decides, entry by entry, what an artifact may contain. Pure.
  *
- * Why nothing escapes: (1) every parent of an entry is a directory of the same tree, never a link; (2) a symlink's
- * target is relative, has `..` only at its beginning, and does not climb above the root. So following a link starts in
- * a real directory inside, climbs to a real directory inside, and then descends by names; where a name is again a link,
- * the same holds from there.
+ * Why nothing escapes: (1) every parent of an entry is a directory of the same tree, never a link; (2) a
+ * symlink's target is relative, has `..` only at its beginning, and does not climb above the root. So
+ * following a link starts in a real directory inside, climbs to a real directory inside, and then descends
+ * by names; where a name is again a link, the same holds from there.
  */
 export type EntryKind = "file" | "directory" | "symlink" | "hardlink";
 
@@ -191,8 +191,9 @@ export function topOf(path: string): string | null {
 }
 
 /**
- * A top directory that is packaging, not content: named like the file, or with the release at its end (`shop-v1.2`,
- * `shop-1.2`). Nobody can mean it, for its name changes with every release; `dist/` or `public/` stay.
+ * A top directory that is packaging, not content: named like the file, or with the release at its end
+ * (`shop-v1.2`, `shop-1.2`). Nobody can mean it, for its name changes with every release; `dist/` or
+ * `public/` stay.
  */
 export function isWrapper(top: string, names: { readonly stem: string; readonly release: string }): boolean {
   const plain = names.release.replace(/^v(?=\d)/, "");

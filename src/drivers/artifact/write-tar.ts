@@ -19,8 +19,8 @@ const TYPES = {
 } as const satisfies Record<EntryKind, string>;
 
 /**
- * Permissions as they are unpacked: what was found, less setuid, setgid, sticky and write for everybody; the owner may
- * always read and write (else nobody but root could unpack or delete it).
+ * Permissions as they are unpacked: what was found, less setuid, setgid, sticky and write for everybody;
+ * the owner may always read and write (else nobody but root could unpack or delete it).
  */
 export function maskedMode(kind: EntryKind, mode: number | null): number {
   const isDirectory = kind === "directory";

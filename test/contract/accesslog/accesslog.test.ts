@@ -111,7 +111,7 @@ test("a renamed log is read to its end, whatever its name, and then the new one"
   expect(await read(cursor)).toMatchObject({ seen: [1, 2, 3], lost: 0 });
 });
 
-test("a renamed log is not left while nothing is in the new one: its writer has not noticed yet", async () => {
+test("a renamed log is not left while nothing is in the new one", async () => {
   write(lines(0, 1));
   const cursor = await open(100);
   renameSync(log, `${log}.1`);

@@ -2,7 +2,10 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A file server whose every answer can be scripted: one behaviour a request, the last one for all that follow. */
+/**
+ * A file server whose every answer can be scripted: one behaviour a request, the last one for all that
+ * follow.
+ */
 export interface Behaviour {
   /** Close the connection after so many bytes of the body. */
   readonly cutAfter?: number;
