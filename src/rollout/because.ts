@@ -130,5 +130,6 @@ function back(rollout: Rollout, seen: Seen, now: Instant): string {
   if (phase.name === "stuck") return `stuck: ${phase.error.message} (going back because ${why})`;
   if (phase.name === "rolled-back") return `${from ?? "nothing"} serves as before; ${why}`;
   const doings = moving(rollout, seen, now);
-  return `going back because ${why}${doings === "" || doings === "aborting" ? "" : `; ${doings}`}`;
+  const doing = doings === "" || doings === "aborting" ? "" : `: ${doings}`;
+  return `going back${doing}; because ${why}`;
 }
