@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { generation, type ReleaseId } from "../../../src/model/ids.ts";
+import { EXAMINE } from "../../../src/drivers/slots/script/examine.ts";
 import { OBSERVE, TAIL } from "../../../src/drivers/slots/script/observe.ts";
 import { START_COMMAND, START_OWN, START_STATIC } from "../../../src/drivers/slots/script/start.ts";
 import { STOP_COMMAND, STOP_OWN, STOP_STATIC } from "../../../src/drivers/slots/script/stop.ts";
@@ -52,6 +53,7 @@ test("an application outlives the controller that started it, its group and its 
 });
 
 const SCRIPTS = Object.entries({
+  EXAMINE,
   OBSERVE,
   START_COMMAND,
   START_OWN,

@@ -4,7 +4,8 @@ import { EXIT } from "../exit-codes.ts";
  * The beginning of every script that writes to a slot: ROOT PORT DIR MARKER GENERATION PATIENCE and then its own.
  * The lock keeps two writers apart; the generation, on disk before anything is done, keeps an older one out for ever.
  */
-export const PLACE = `set -u
+export const PLACE = `# shellcheck disable=SC2034,SC2317 # what scripts share is not all used in each
+set -u
 umask 022
 root=$1 port=$2 dir=$3 marker=$4 generation=$5 patience=$6
 shift 6

@@ -1,5 +1,6 @@
 import { EXIT } from "../exit-codes.ts";
 import { USERS_COMMANDS } from "./commands.ts";
+import { LISTENERS, STRANGER } from "./listeners.ts";
 import { FENCE, PLACE, POINTS } from "./prelude.ts";
 import { CLOCK, PROCESSES, STOPPING } from "./processes.ts";
 
@@ -18,42 +19,11 @@ open_log() {
 }
 `;
 
-const STRANGER = `
-# Whether somebody listens where the application would; ADDRESS as in /proc/net/tcp, empty for any.
-taken() {
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | {
-    hex=$(printf '%04X' "$port")
-    while read -r _ at _ condition _; do
-      if [ "$condition" != 0A ] || [ "\${at#*:}" != "$hex" ]; then continue; fi
-      case \${at%:*} in
-        *[!0]*) ;;
-        *) exit 0 ;;
-      esac
-      case \${at%:*} in *"$1") exit 0 ;; esac
-    done
-    exit 1
-  }
-}
-
-stranger() {
-  tries=5
-  while taken "$1"; do
-    tries=$((tries - 1))
-    if [ "$tries" -eq 0 ]; then
-      pid=$(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n 's/.*[(,]pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
-      [ -z "$pid" ] || echo "process $pid: $(tr '\\0' ' ' <"/proc/$pid/cmdline")"
-      exit ${EXIT.portTaken}
-    fi
-    sleep 0.1
-  done
-}
-`;
-
 /**
  * SIGNAL CENTISECONDS one|all USER ADDRESS COMMAND SUPERVISOR FIRST MOST STEADY BYTES EVERY NAME=VALUE...
  * It does not tell whether the application does well, only that it was begun.
  */
-export const START_COMMAND = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${LOG}${STRANGER}
+export const START_COMMAND = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${LOG}${LISTENERS}${STRANGER}
 signal=$1 centiseconds=$2 whom=$3 user=$4 address=$5 command=$6 supervisor=$7
 shift 7
 first_pause=$1 most_pause=$2 steady=$3 bytes=$4 every=$5

@@ -1,0 +1,35 @@
+import { seconds } from "../../base/time.ts";
+import type { Application, Host } from "../../model/application.ts";
+import type { Examiner, Finding } from "../../ports/examine.ts";
+import type { Hosts } from "../../ports/host.ts";
+import { findingsOf } from "./findings.ts";
+import { kernelAddress, markerOf } from "./layout.ts";
+import { EXAMINE } from "./script/examine.ts";
+
+export interface ExaminerOptions {
+  readonly application: Application;
+  readonly hosts: Hosts;
+}
+
+/** Looks whether slots could be run on each host. */
+export function slotExaminer(options: ExaminerOptions): Examiner {
+  return {
+    examine: async () =>
+      (await Promise.all(options.application.hosts.map((host) => look(options, host)))).flat(),
+  };
+}
+
+async function look({ application, hosts }: ExaminerOptions, host: Host): Promise<readonly Finding[]> {
+  const slots = host.slots.flatMap((slot) => [
+    String(slot.port),
+    slot.dir,
+    markerOf(application, slot),
+    kernelAddress(slot.address),
+  ]);
+  const args = [host.root, application.run.user ?? "", ...slots];
+  const reply = await hosts(host.name).run({ script: EXAMINE, args, timeout: seconds(20) });
+  if (reply.kind === "exited" && reply.code === 0) return findingsOf(application, host, reply.stdout);
+  const found = reply.kind === "lost" ? reply.why : `exit code ${reply.code}: ${reply.stderr.trim()}`;
+  const todo = "see that the host can be reached and has a POSIX shell";
+  return [{ severity: "fault", subject: host.name, found: `could not be looked at: ${found}`, todo }];
+}

@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import type { Application, Host } from "../../model/application.ts";
+import { findingsOf } from "./findings.ts";
+
+const host = {
+  name: "web1",
+  root: "/srv/shop",
+  slots: [{ key: "web1:801", host: "web1", port: 801, dir: "/www/app1", address: "127.0.0.1" }],
+} as unknown as Host;
+
+const FINE = [
+  "me 0 root",
+  "root there",
+  "free 9000000",
+  "lowest 1024",
+  "port 801 free",
+  "dir 801 holds v1",
+  "",
+].join("\n");
+
+const told = (output: string, user: string | null = "root"): readonly string[] => {
+  const application = { run: { kind: "command", user } } as unknown as Application;
+  return findingsOf(application, host, output)
+    .filter(({ severity }) => severity !== "fine")
+    .map(({ severity, subject, found }) => `${severity} ${subject}: ${found}`);
+};
+
+const CASES = [
+  {
+    name: "root as the user",
+    change: ["", ""],
+    user: null,
+    told: ["warning web1: user: the application runs as root"],
+  },
+  {
+    name: "a missing tool",
+    change: ["root there", "missing flock\nmissing tar\nroot there"],
+    user: "root",
+    told: ["fault web1: tools: missing: flock, tar", "warning web1: user: the application runs as root"],
+  },
+  {
+    name: "a root that cannot be made",
+    change: ["me 0 root\nroot there", "me 1000 ann\nroot denied /srv"],
+    user: null,
+    told: [
+      "fault web1: /srv/shop: /srv cannot be written by ann",
+      "warning slot web1:801: port 801 is open to root only, the application runs as ann",
+    ],
+  },
+  {
+    name: "little room",
+    change: ["free 9000000", "free 102400"],
+    user: "shop",
+    told: [
+      "warning web1: disk: 100 MiB free",
+      "warning slot web1:801: port 801 is open to root only, the application runs as shop",
+    ],
+  },
+  {
+    name: "another user than Glidepath can be",
+    change: ["me 0 root", "me 1000 ann"],
+    user: "root",
+    told: ["fault web1: user: Glidepath is ann and cannot run anything as root"],
+  },
+  {
+    name: "a stranger at the port",
+    change: ["port 801 free", "port 801 taken process 7: httpd -D X"],
+    user: "root",
+    told: [
+      "warning web1: user: the application runs as root",
+      "fault slot web1:801: port 801 is taken by process 7: httpd -D X",
+    ],
+  },
+  {
+    name: "a file in the slot's place",
+    change: ["dir 801 holds v1", "dir 801 occupied"],
+    user: "root",
+    told: [
+      "warning web1: user: the application runs as root",
+      "fault slot web1:801: /www/app1: is neither a directory nor a link",
+    ],
+  },
+] as const;
+
+test.each(CASES)("check tells of $name", (row) => {
+  expect(told(FINE.replace(row.change[0], row.change[1]), row.user)).toEqual(row.told);
+});
+
+test("what is adopted is said beforehand", () => {
+  const application = { run: { kind: "command", user: "root" } } as unknown as Application;
+  const findings = findingsOf(application, host, FINE.replace("holds v1", "holds adopted"));
+  expect(findings.at(-1)).toEqual({
+    severity: "fine",
+    subject: "slot web1:801: /www/app1",
+    found: "is kept as the release adopted (/srv/shop/releases/adopted@801) at the first release",
+    todo: null,
+  });
+});

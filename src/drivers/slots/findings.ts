@@ -1,0 +1,133 @@
+import type { Application, Host, RunSpec, Slot } from "../../model/application.ts";
+import type { Finding } from "../../ports/examine.ts";
+
+/** Less room than this below root is worth a word, in KiB. */
+const LITTLE_ROOM = 1024 * 1024;
+
+interface Looked {
+  readonly run: RunSpec;
+  readonly host: Host;
+  /** word → the rest of its lines. */
+  readonly lines: ReadonlyMap<string, readonly string[]>;
+}
+
+type Rule = (looked: Looked) => readonly Finding[];
+
+const finding = (
+  severity: Finding["severity"],
+  subject: string,
+  [found, todo]: readonly [string, string?],
+): Finding => ({ severity, subject, found, todo: todo ?? null });
+
+const all = ({ lines }: Looked, word: string): readonly string[] => lines.get(word) ?? [];
+const one = (looked: Looked, word: string): string => all(looked, word)[0] ?? "";
+
+const tools: Rule = (looked) => {
+  const missing = all(looked, "missing");
+  const subject = `${looked.host.name}: tools`;
+  if (missing.length === 0) return [finding("fine", subject, ["all that slots need is there"])];
+  const todo = "install coreutils, util-linux, grep and tar on the host";
+  return [finding("fault", subject, [`missing: ${missing.join(", ")}`, todo])];
+};
+
+const root: Rule = (looked) => {
+  const { root: path, name } = looked.host;
+  const [what, where = ""] = splitFirst(one(looked, "root"));
+  const subject = `${name}: ${path}`;
+  if (what === "there") return [finding("fine", subject, ["is there and can be written"])];
+  if (what === "creatable") return [finding("fine", subject, ["is not there yet; it can be made"])];
+  if (what === "file") return [finding("fault", subject, [`${where} is no directory`, "move it away"])];
+  const me = splitFirst(one(looked, "me"))[1] ?? "";
+  return [
+    finding("fault", subject, [`${where} cannot be written by ${me}`, `give ${me} a directory ${path}`]),
+  ];
+};
+
+const room: Rule = (looked) => {
+  const free = Number(one(looked, "free"));
+  const subject = `${looked.host.name}: disk`;
+  const found = `${Math.floor(free / 1024)} MiB free`;
+  if (free >= LITTLE_ROOM) return [finding("fine", subject, [found])];
+  return [finding("warning", subject, [found, "see that several releases fit, or lower artifact.keep"])];
+};
+
+const user: Rule = (looked) => {
+  const wanted = looked.run.user;
+  const [uid, me = ""] = splitFirst(one(looked, "me"));
+  const subject = `${looked.host.name}: user`;
+  if (all(looked, "nobody").length > 0) {
+    return [
+      finding("fault", subject, [`there is no user ${wanted ?? ""}`, `create ${wanted ?? ""} on the host`]),
+    ];
+  }
+  if (uid !== "0" && wanted !== null && wanted !== me) {
+    const todo = `let Glidepath reach the host as ${wanted} or root, or leave run.user out`;
+    return [finding("fault", subject, [`Glidepath is ${me} and cannot run anything as ${wanted}`, todo])];
+  }
+  if (uid === "0" && (wanted === null || wanted === "root") && looked.run.kind !== "static") {
+    return [finding("warning", subject, ["the application runs as root", "set run.user"])];
+  }
+  return [finding("fine", subject, [wanted ?? me])];
+};
+
+const slotRules: Rule = (looked) =>
+  looked.host.slots.flatMap((slot) => [...portOf(looked, slot), ...directoryOf(looked, slot)]);
+
+function portOf(looked: Looked, slot: Slot): readonly Finding[] {
+  if (looked.run.kind !== "command") return [];
+  const subject = `slot ${slot.key}`;
+  const [state, who = ""] = splitFirst(about(looked, "port", slot));
+  if (state === "taken") {
+    const holder = who === "" ? "a process that Glidepath may not look at" : who;
+    const todo = "stop it, also at the next boot, or give the slot another port";
+    return [finding("fault", subject, [`port ${slot.port} is taken by ${holder}`, todo])];
+  }
+  const runner = looked.run.user ?? splitFirst(one(looked, "me"))[1] ?? "";
+  const lowest = Number(one(looked, "lowest"));
+  if (runner !== "root" && slot.port < lowest) {
+    const found = `port ${slot.port} is open to root only, the application runs as ${runner}`;
+    const todo = `take ports from ${lowest} up, or lower net.ipv4.ip_unprivileged_port_start`;
+    return [finding("warning", subject, [found, todo])];
+  }
+  return [
+    finding("fine", subject, [`port ${slot.port} is ${state === "ours" ? "the application's" : "free"}`]),
+  ];
+}
+
+function directoryOf(looked: Looked, slot: Slot): readonly Finding[] {
+  const subject = `slot ${slot.key}: ${slot.dir}`;
+  const [what, found = ""] = splitFirst(about(looked, "dir", slot));
+  if (what === "occupied") {
+    return [finding("fault", subject, ["is neither a directory nor a link", "move it away"])];
+  }
+  if (what === "locked") {
+    const todo = "give Glidepath's user the right to write in the directory above";
+    return [finding("fault", subject, ["cannot be replaced by a link", todo])];
+  }
+  if (found !== "adopted") return [];
+  const kept = `${looked.host.root}/releases/adopted@${slot.port}`;
+  return [finding("fine", subject, [`is kept as the release adopted (${kept}) at the first release`])];
+}
+
+const about = (looked: Looked, word: string, slot: Slot): string =>
+  all(looked, word)
+    .find((line) => line.startsWith(`${slot.port} `))
+    ?.slice(String(slot.port).length + 1) ?? "";
+
+const splitFirst = (text: string): readonly [string, string?] => {
+  const at = text.indexOf(" ");
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+};
+
+const RULES: readonly Rule[] = [tools, root, room, user, slotRules];
+
+export function findingsOf({ run }: Application, host: Host, output: string): readonly Finding[] {
+  const lines = Map.groupBy(
+    output.split("\n").filter((line) => line !== ""),
+    (line) => splitFirst(line)[0],
+  );
+  const rest = new Map(
+    [...lines].map(([word, texts]) => [word, texts.map((text) => splitFirst(text)[1] ?? "")]),
+  );
+  return RULES.flatMap((rule) => rule({ run, host, lines: rest }));
+}

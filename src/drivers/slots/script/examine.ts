@@ -1,0 +1,54 @@
+import { LISTENERS } from "./listeners.ts";
+import { POINTS } from "./prelude.ts";
+import { PROCESSES } from "./processes.ts";
+
+/** ROOT USER, then for each slot PORT DIR MARKER ADDRESS. Changes nothing. Lines of a word and what was found. */
+export const EXAMINE = `set -u
+root=$1 user=$2
+shift 2
+${POINTS}${PROCESSES}${LISTENERS}
+echo "me $(id -u) $(id -un)"
+for tool in flock setsid tar timeout grep sync stat readlink; do
+  command -v "$tool" >/dev/null || echo "missing $tool"
+done
+if [ -n "$user" ]; then
+  id -u "$user" >/dev/null 2>&1 || echo "nobody $user"
+  command -v setpriv >/dev/null || echo "missing setpriv"
+fi
+
+# The directory itself, or the nearest one above in which it would be made.
+above=$root
+while [ ! -e "$above" ] && [ "$above" != / ]; do above=$(dirname "$above"); done
+if [ ! -d "$above" ]; then
+  echo "root file $above"
+elif [ ! -w "$above" ]; then
+  echo "root denied $above"
+elif [ "$above" = "$root" ]; then
+  echo "root there"
+else
+  echo "root creatable"
+fi
+echo "free $(df -Pk "$above" | { read -r _ && read -r _ _ _ free _ && echo "$free"; })"
+[ ! -r /proc/sys/net/ipv4/ip_unprivileged_port_start ] ||
+  echo "lowest $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
+
+while [ $# -gt 0 ]; do
+  port=$1 dir=$2 marker=$3 address=$4 state=$root/slots/.$1
+  shift 4
+  if ! taken "$address"; then
+    echo "port $port free"
+  elif running; then
+    echo "port $port ours"
+  else
+    echo "port $port taken $(listener)"
+  fi
+  points
+  if [ -e "$dir" ] && [ ! -d "$dir/" ]; then
+    echo "dir $port occupied"
+  elif [ "$found" = adopted ] && [ ! -w "$(dirname "$dir")" ]; then
+    echo "dir $port locked"
+  else
+    echo "dir $port holds $found"
+  fi
+done
+`;

@@ -1,0 +1,40 @@
+import { EXIT } from "../exit-codes.ts";
+
+/** Needs `port`. The kernel's own table needs no tool and no rights; only the name of the process does. */
+export const LISTENERS = `
+# taken ADDRESS: whether somebody listens there or everywhere; as in /proc/net/tcp, empty for any.
+taken() {
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | {
+    hex=$(printf '%04X' "$port")
+    while read -r _ at _ condition _; do
+      if [ "$condition" != 0A ] || [ "\${at#*:}" != "$hex" ]; then continue; fi
+      case \${at%:*} in
+        *[!0]*) ;;
+        *) exit 0 ;;
+      esac
+      case \${at%:*} in *"$1") exit 0 ;; esac
+    done
+    exit 1
+  }
+}
+
+listener() {
+  pid=$(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n 's/.*[(,]pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
+  [ -z "$pid" ] || echo "process $pid: $(tr '\\0\\n' '  ' <"/proc/$pid/cmdline" | cut -c 1-200)"
+}
+`;
+
+/** Needs LISTENERS. A socket may outlive its process by a moment. */
+export const STRANGER = `
+stranger() {
+  tries=5
+  while taken "$1"; do
+    tries=$((tries - 1))
+    if [ "$tries" -eq 0 ]; then
+      listener
+      exit ${EXIT.portTaken}
+    fi
+    sleep 0.1
+  done
+}
+`;

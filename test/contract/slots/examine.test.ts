@@ -1,0 +1,70 @@
+import { createServer } from "node:net";
+import { mkdir, writeFile } from "node:fs/promises";
+import { afterEach, expect, test } from "vitest";
+import { seconds } from "../../../src/base/time.ts";
+import { localHost } from "../../../src/drivers/local/host.ts";
+import { slotExaminer } from "../../../src/drivers/slots/examine.ts";
+import type { Finding } from "../../../src/ports/examine.ts";
+import { generation, type ReleaseId } from "../../../src/model/ids.ts";
+import { commandRun, place, until, type Place } from "./place.ts";
+
+const places: Place[] = [];
+afterEach(async () => {
+  for (const one of places.splice(0)) await one.close();
+});
+
+const examined = ({ application }: Place): Promise<readonly Finding[]> =>
+  slotExaminer({ application, hosts: localHost }).examine();
+
+const about = (findings: readonly Finding[], subject: string): string | undefined => {
+  const found = findings.find((finding) => finding.subject === subject);
+  return found && `${found.severity}: ${found.found}`;
+};
+
+test("check sees who has the port, what is in the directory, and whether root can be written", async () => {
+  const port = `import("node:http").then((h) => h.createServer().listen(process.env.PORT, "127.0.0.1"))`;
+  const here = await place(commandRun(`"${process.execPath}" -e '${port}'`));
+  places.push(here);
+  const subject = `slot ${here.slot.key}`;
+  const before = await examined(here);
+  expect(about(before, subject)).toBe(`fine: port ${here.slot.port} is free`);
+  expect(about(before, `web1: ${here.root}`)).toBe("fine: is there and can be written");
+  expect(about(before, "web1: tools")).toBe("fine: all that slots need is there");
+
+  await here.driver.switch(here.slot, "v1" as ReleaseId, generation(1));
+  await here.driver.start(here.slot, generation(2));
+  const ours = `fine: port ${here.slot.port} is the application's`;
+  const connected = (): Promise<string | null> =>
+    localHost(here.slot.host).connect(here.slot.port, "127.0.0.1", seconds(2));
+  await until(async () => (await connected()) === null);
+  expect(about(await examined(here), subject)).toBe(ours);
+
+  await here.driver.stop(here.slot, generation(3));
+  const stranger = createServer();
+  await new Promise<void>((done) => stranger.listen(here.slot.port, "127.0.0.1", done));
+  const taken = about(await examined(here), subject);
+  await new Promise((done) => stranger.close(done));
+  expect(taken).toContain(`fault: port ${here.slot.port} is taken by process ${process.pid}: `);
+});
+
+test("check says what is adopted, and what is in the way", async () => {
+  const here = await place(commandRun("true"), (root) => `${root}/www/app1`);
+  places.push(here);
+  await mkdir(`${here.root}/www/app1`, { recursive: true });
+  await writeFile(`${here.root}/www/app1/file`, "");
+  const subject = `slot ${here.slot.key}: ${here.slot.dir}`;
+  expect(about(await examined(here), subject)).toContain("fine: is kept as the release adopted");
+});
+
+test("a host that cannot be asked is a fault", async () => {
+  const here = await place(commandRun("true"));
+  places.push(here);
+  const hosts = (name: Parameters<typeof localHost>[0]): ReturnType<typeof localHost> => ({
+    ...localHost(name),
+    run: () => Promise.resolve({ kind: "lost", why: "connection timed out" }),
+  });
+  const findings = await slotExaminer({ application: here.application, hosts }).examine();
+  expect(findings).toMatchObject([
+    { severity: "fault", subject: "web1", found: "could not be looked at: connection timed out" },
+  ]);
+});
