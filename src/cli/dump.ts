@@ -12,8 +12,8 @@ interface Directive {
 const TOKEN = /#[^\n]*|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|[;{}]|(?:\\.|\$\{[^}]*\}|[^\s;{}"'\\])+/g;
 
 /**
- * The directives of an nginx configuration, as far as `init` needs them: to read is all it is for, and what it does
- * not understand (a Lua block, say) only adds nonsense that nobody asks for.
+ * The directives of an nginx configuration, as far as `init` needs them. It only reads, and what it does not
+ * understand (a Lua block, say) adds nonsense that nobody asks for.
  */
 export function directivesOf(text: string): readonly Directive[] {
   const found: Directive[] = [];
@@ -35,7 +35,7 @@ export function directivesOf(text: string): readonly Directive[] {
   return found;
 }
 
-/** Where a new file with the ending .conf is read: the directory of the http block's first include that takes it. */
+/** Where a new file ending in .conf is read: the directory of an include of the http block that takes it. */
 function confDirOf(directives: readonly Directive[], main: string): string {
   const patterns = directives
     .filter(({ name, within }) => name === "include" && within.join(" ") === "http")

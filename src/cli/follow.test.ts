@@ -253,3 +253,22 @@ test("a signal while the rollout is being created pauses it as soon as it is the
   expect([code, control.asked]).toEqual([5, ['order {"kind":"pause"}', "run"]]);
   expect(out).toContain("v2 is paused");
 });
+
+test("the reason of going back is said in full once", async () => {
+  const error = appError("slot.smoke", "GET /login answered 500");
+  const aborted = { at: NOW, by: "slot", slot: null, error } as const;
+  const texts = ["stopping", "starting"].map(
+    (doing) => `going back because ${error.message}; web1:8001 ${doing}`,
+  );
+  const events = texts.map((because): RolloutEvent => ({
+    kind: "decided",
+    at: NOW,
+    rollout: rollout({ because, aborted }),
+  }));
+  const { err: said } = await runFake("release v2", fakeIo(), { control: fakeControl({ events }) });
+  expect(said.split("\n").map((line) => line.slice(17))).toEqual([
+    "going back because GET /login answered 500; web1:8001 stopping",
+    "going back because …; web1:8001 starting",
+    "",
+  ]);
+});

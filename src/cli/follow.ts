@@ -1,5 +1,6 @@
 import type { AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
+import { after, millis, seconds } from "../base/time.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { isEnded } from "../model/rollout.ts";
@@ -21,8 +22,23 @@ const watchInterrupt = ({ leave }: InterruptParts): Interrupt => ({
   end: () => {},
 });
 
-async function receiptOf({ control }: Opened, rollout: Rollout): Promise<Receipt | null> {
-  return (await control.record(rollout.id))?.record.receipt ?? null;
+/** Whoever carried it measures a moment longer than it lasts. */
+const RECEIPT_WITHIN = seconds(4);
+const LOOK_AGAIN = millis(200);
+
+async function receiptOf(
+  { clock }: Context["deps"],
+  { control }: Opened,
+  rollout: Rollout,
+): Promise<Receipt | null> {
+  const never = new AbortController().signal;
+  const looks = RECEIPT_WITHIN / LOOK_AGAIN;
+  for (let look = 0; look < looks; look += 1) {
+    const found = await control.record(rollout.id);
+    if (found === null || found.record.receipt !== null) return found?.record.receipt ?? null;
+    await clock.sleep(after(clock.now(), LOOK_AGAIN), never);
+  }
+  return null;
 }
 
 async function conclude(
@@ -31,7 +47,7 @@ async function conclude(
   { rollout, receipt, way }: Ending,
 ): Promise<number> {
   const exit = exitOfPhase(rollout.phase.name);
-  const known = receipt ?? (isEnded(rollout) ? await receiptOf(opened, rollout) : null);
+  const known = receipt ?? (isEnded(rollout) ? await receiptOf(context.deps, opened, rollout) : null);
   answer(
     context,
     () => endLines(rollout, known, way === "watch"),

@@ -4,7 +4,7 @@ import type { Status } from "../ports/control.ts";
 import { answer, fail, tell, withOpened, type Context } from "./context.ts";
 import type { Opened } from "./deps.ts";
 import { followRollout } from "./follow.ts";
-import { stepWords } from "./render/live.ts";
+import { reachOf, stepWords } from "./render/live.ts";
 import { clean, good, line, strong, warn, type Line } from "./render/text.ts";
 import { share } from "./render/words.ts";
 import { orderJson } from "./wire.ts";
@@ -19,7 +19,7 @@ const TAKEN: Readonly<Record<Order["kind"], string>> = {
 };
 
 function takenLines(order: Order, rollout: Rollout): readonly Line[] {
-  const where = [rollout.phase.name, stepWords(rollout), share(rollout.routing.share)].filter(
+  const where = [rollout.phase.name, stepWords(rollout), share(reachOf(rollout))].filter(
     (text) => text !== "",
   );
   return [

@@ -1,4 +1,5 @@
 import type { Instant } from "../base/time.ts";
+import type { Rollout } from "../model/rollout.ts";
 import type { RolloutEvent } from "../ports/control.ts";
 import { pageOf, type Context } from "./context.ts";
 import { errorLines } from "./render/error.ts";
@@ -37,14 +38,26 @@ function decidedGist({ rollout }: RolloutEvent & { kind: "decided" }): string {
   return [phase.name, step, routing.share, paused === null ? "" : "paused", gist(because)].join(" ");
 }
 
+/** Why it goes back is long, and is said once: from then on it is `…`. */
+function sayOnce(): (rollout: Rollout) => Rollout {
+  let said: string | null = null;
+  return (rollout) => {
+    const why = rollout.aborted?.error.message ?? null;
+    const again = why !== null && why === said;
+    said = why;
+    return again ? { ...rollout, because: rollout.because.replace(why, () => "…") } : rollout;
+  };
+}
+
 function plainViewer(context: Context): Viewer {
   const isNews = newsFilter();
+  const shorten = sayOnce();
   const say = (lines: readonly Line[]): void =>
     context.io.stderr(print(lines, { ...pageOf(context, "stderr"), columns: 0 }, false));
   return {
     event: (event) => {
       if (event.kind === "ended" || !isNews(event)) return;
-      if (event.kind === "decided") say([newsLine(event.rollout, event.at)]);
+      if (event.kind === "decided") say([newsLine(shorten(event.rollout), event.at)]);
       if (event.kind === "trouble") say(errorLines(event.error));
     },
     question: () => {},

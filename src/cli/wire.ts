@@ -6,6 +6,7 @@ import type { GatewayStatus, PlanStory, RolloutEvent, SlotStatus, Status } from 
 import type { HistoryRecord, JournalEntry } from "../ports/journal.ts";
 import type { Receipt } from "../model/receipt.ts";
 import { quantile, type Traffic } from "../model/traffic.ts";
+import { reachOf } from "./render/live.ts";
 import { isOpen } from "./render/status.ts";
 
 const when = (at: Instant | null): string | null => (at === null ? null : new Date(at).toISOString());
@@ -18,7 +19,7 @@ const rolloutJson = (rollout: Rollout): object => ({
   /** Counts from 1. */
   step: Math.min(rollout.step + 1, rollout.plan.steps.length),
   steps: rollout.plan.steps.length,
-  share: rollout.routing.share,
+  share: reachOf(rollout),
   startedAt: when(rollout.startedAt),
   because: rollout.because,
 });
@@ -151,7 +152,7 @@ export const resultJson = (rollout: Rollout, { receipt, exit }: ResultOptions): 
   event: "result",
   ...historyJson({ rollout, receipt }),
   phase: rollout.phase.name,
-  share: rollout.routing.share,
+  share: reachOf(rollout),
   paused: rollout.paused !== null,
   exit,
   receipt: receipt === null ? null : receiptJson(receipt),

@@ -5,7 +5,7 @@ import { generation, type SlotKey } from "../../model/ids.ts";
 import type { Rollout, SlotCourse } from "../../model/rollout.ts";
 import { basisPoints } from "../../model/share.ts";
 import { A, B, C, D, NOW, rollout, settled, traffic, V1, V2 } from "../testing/records.ts";
-import { advance, liveLines, newsLine, NOTHING_YET, stageSpan, type LiveState } from "./live.ts";
+import { advance, liveLines, newsLine, NOTHING_YET, reachOf, stageSpan, type LiveState } from "./live.ts";
 import { print, textOf } from "./text.ts";
 
 const view = (state: Partial<LiveState>, columns = 80, rows = 20): readonly string[] =>
@@ -110,13 +110,6 @@ describe("the live view", () => {
     expect(moved.trouble).toBeNull();
   });
 
-  test("while it goes back says why", () => {
-    const error = appError("slot.smoke", "GET /login answered 500");
-    const aborted = { at: NOW, by: "slot", slot: A, error } as const;
-    const lines = view({ rollout: rollout({ phase: { name: "aborting", hooked: true }, aborted }) });
-    expect(lines).toContain("  going back: GET /login answered 500");
-  });
-
   test("of a share that is on its way says where to", () => {
     const routing = { canary: [A], stable: [B, C, D], share: basisPoints(200) };
     expect(view({ rollout: rollout({ routing }) })[1]).toMatch(/2 % of 5 %$/);
@@ -139,6 +132,16 @@ test.each([
   [underway("failed", { error: appError("slot.start", "it ended with 1") }), A, "✗ failed: it ended with 1"],
 ] as const)("a slot that is %o shows as words", (course, slot, expected) => {
   expect(textOf([stageSpan(rollout(), slot as SlotKey, course)])).toBe(expected);
+});
+
+test.each([
+  ["nobody", { canary: [], stable: [A, B, C, D], share: 0 }, V1, 0],
+  ["everybody, when it has become the stable release", { canary: [], stable: [A, B], share: 0 }, V2, 10_000],
+  ["the share, while both serve", { canary: [A], stable: [B], share: 500 }, V2, 500],
+] as const)("the new release reaches %s", (_, routing, runs, reach) => {
+  const slots = { [A]: settled(runs), [B]: settled(runs), [C]: settled(V1), [D]: settled(V1) };
+  const given = rollout({ routing: { ...routing, share: basisPoints(routing.share) }, slots });
+  expect(reachOf(given)).toBe(reach);
 });
 
 test("a line of news has the time since the start, the share, and because of what", () => {

@@ -3,6 +3,7 @@ import type { AppError } from "../../base/errors.ts";
 import { between, type Instant } from "../../base/time.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import type { Rollout, SlotCourse } from "../../model/rollout.ts";
+import { EVERYTHING, type BasisPoints } from "../../model/share.ts";
 import type { Traffic } from "../../model/traffic.ts";
 import type { RolloutEvent } from "../../ports/control.ts";
 import { bad, canary, clean, dim, EMPTY, good, indent, line, plain, strong, table, warn } from "./text.ts";
@@ -44,6 +45,20 @@ export function advance(state: LiveState, event: RolloutEvent): LiveState {
     default:
       return unreachable(event);
   }
+}
+
+/**
+ * The part of the traffic that the new release has. At the end the canary becomes the stable role, and with it
+ * the routing's share goes from 100 % to nothing: nobody loses the release by that.
+ */
+export function reachOf({ aborted, routing, slots, release }: Rollout): BasisPoints {
+  const { canary, stable, share } = routing;
+  if (aborted !== null || canary.length > 0 || stable.length === 0) return share;
+  const runsIt = (slot: SlotKey): boolean => {
+    const course = slots[slot];
+    return course?.at === "settled" && course.release === release;
+  };
+  return stable.every(runsIt) ? EVERYTHING : share;
 }
 
 /** `step 2 of 3`; nothing for the only one. */
@@ -88,7 +103,7 @@ function barLine({ label, part, words }: Bar, columns: number): Line {
 }
 
 function shareLine(rollout: Rollout, columns: number): Line {
-  const now = rollout.routing.share;
+  const now = reachOf(rollout);
   const wanted = rollout.plan.steps[rollout.step]?.share ?? now;
   const words = rollout.aborted === null && wanted !== now ? `${share(now)} of ${share(wanted)}` : share(now);
   return barLine({ label: "share", part: now / 10_000, words }, columns);
@@ -195,12 +210,6 @@ function becauseLines(because: string, columns: number): readonly Line[] {
   return wrap(clean(because), Math.max(20, columns - 4)).map((text) => line("  ", text));
 }
 
-/** Why it goes back, while it does. */
-export function goingBackLines({ phase, aborted }: Rollout): readonly Line[] {
-  if (phase.name !== "aborting" || aborted === null) return [];
-  return [line("  going back: ", bad(clean(aborted.error.message)))];
-}
-
 const APPROVE = line("  → ", "`glidepath promote` in another terminal goes on, `glidepath abort` goes back");
 
 export interface LiveOptions {
@@ -225,7 +234,6 @@ export function liveLines(state: LiveState, { now, columns, rows }: LiveOptions)
     ...(traffic === null ? [] : [trafficLine(traffic)]),
     ...becauseLines(rollout.because, columns),
     ...(rollout.phase.name === "approval" ? [APPROVE] : []),
-    ...goingBackLines(rollout),
     ...(trouble === null ? [] : [line("  ", warn(`! ${clean(trouble.message)}`))]),
   ];
 }
@@ -235,7 +243,7 @@ export function newsLine(rollout: Rollout, at: Instant): Line {
   const elapsed = time(between(rollout.startedAt, at)).padStart(7);
   const paused = rollout.paused === null ? "" : `paused by ${rollout.paused.by}: `;
   return line(
-    dim(`${elapsed} ${share(rollout.routing.share).padStart(7)}  `),
+    dim(`${elapsed} ${share(reachOf(rollout)).padStart(7)}  `),
     `${paused}${clean(rollout.because)}`,
   );
 }

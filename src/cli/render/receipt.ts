@@ -3,7 +3,7 @@ import type { Receipt } from "../../model/receipt.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { quantile, type Traffic } from "../../model/traffic.ts";
 import { detailLines, errorLines } from "./error.ts";
-import { stepWords } from "./live.ts";
+import { reachOf, stepWords } from "./live.ts";
 import {
   bad,
   canary,
@@ -78,7 +78,7 @@ function wentBack(rollout: Rollout): readonly Line[] {
 
 function whereItStands(rollout: Rollout): string {
   const step = stepWords(rollout);
-  return `${rollout.phase.name} at ${share(rollout.routing.share)}${step === "" ? "" : `, ${step}`}`;
+  return `${rollout.phase.name} at ${share(reachOf(rollout))}${step === "" ? "" : `, ${step}`}`;
 }
 
 /** `carried`: another process goes on with it. */

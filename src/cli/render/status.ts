@@ -1,7 +1,7 @@
 import { between } from "../../base/time.ts";
 import { isEnded, isStuck, type Rollout } from "../../model/rollout.ts";
 import type { GatewayStatus, SlotStatus, Status } from "../../ports/control.ts";
-import { goingBackLines, phaseSpan, stageSpan, stepWords } from "./live.ts";
+import { phaseSpan, reachOf, stageSpan, stepWords } from "./live.ts";
 import {
   bad,
   canary,
@@ -79,7 +79,7 @@ function gatewayText({ name, state, confirmed }: GatewayStatus): readonly Line[]
 function rolloutLines({ rollout, at, holder }: Status): readonly Line[] {
   if (rollout === null || !isOpen(rollout)) return [];
   const step = stepWords(rollout);
-  const words = [step, share(rollout.routing.share), time(between(rollout.startedAt, at))].filter(
+  const words = [step, share(reachOf(rollout)), time(between(rollout.startedAt, at))].filter(
     (text) => text !== "",
   );
   const paused = rollout.paused === null ? [] : [warn(` · PAUSED by ${rollout.paused.by}`)];
@@ -93,7 +93,6 @@ function rolloutLines({ rollout, at, holder }: Status): readonly Line[] {
       ...paused,
     ),
     line("  ", clean(rollout.because)),
-    ...goingBackLines(rollout),
     ...(holder?.alive === true ? [line("  ", dim(`carried by ${holder.who}`))] : orphanLines(rollout)),
   ];
 }
