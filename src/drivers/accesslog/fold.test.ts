@@ -20,11 +20,12 @@ const LINE = {
   completion: "OK",
   kind: "",
 };
-const line = (over: Partial<typeof LINE> = {}): string =>
-  `${Object.values({ ...LINE, ...over }).join("\t")}\n`;
+/** With both of the last two fields, or with neither. */
+type Over = Partial<typeof LINE & { readonly received: string; readonly announced: string }>;
+const line = (over: Over = {}): string => `${Object.values({ ...LINE, ...over }).join("\t")}\n`;
 
 /** Without its end. */
-const bare = (over: Partial<typeof LINE> = {}): string => line(over).slice(0, -1);
+const bare = (over: Over = {}): string => line(over).slice(0, -1);
 
 function foldOf(text: string) {
   const fold = emptyFold();
@@ -87,18 +88,39 @@ test.each([
     expected: { ...GOOD, failed: 1, measured: 0 },
   },
   {
-    id: "an answer that ends with the slot's connection is cut",
-    over: { completion: "" },
-    expected: { ...GOOD, cut: 1 },
-  },
-  {
-    id: "an answer that the slot had finished long before was left by the client",
-    over: { completion: "", duration: "3.000", responseTimes: "0.041" },
+    id: "an answer that the client did not wait for is the client's own wish",
+    over: { completion: "", received: "50000", announced: "100000" },
     expected: GOOD,
   },
   {
-    id: "an answer of nginx's own that ends early was left by the client",
-    over: { completion: "", addresses: "", responseTimes: "" },
+    id: "an answer of which less came from the slot than it had announced is cut",
+    over: { received: "50000", announced: "100000" },
+    expected: { ...GOOD, cut: 1 },
+  },
+  {
+    id: "of two slots the last one's bytes count",
+    over: { addresses: "a:1, b:2", received: "0, 100000", announced: "100000" },
+    expected: { ...GOOD, retried: 1 },
+  },
+  {
+    id: "an answer that came whole is not cut",
+    over: { received: "100000", announced: "100000" },
+    expected: GOOD,
+  },
+  {
+    id: "an answer of unknown length is not cut",
+    over: { received: "50008", announced: "" },
+    expected: GOOD,
+  },
+  { id: "an answer of nginx's own is not cut", over: { received: "", announced: "" }, expected: GOOD },
+  {
+    id: "a HEAD brings nothing of what it announces",
+    over: { method: "HEAD", received: "0", announced: "500" },
+    expected: GOOD,
+  },
+  {
+    id: "a 304 brings nothing of what it announces",
+    over: { status: "304", received: "0", announced: "500" },
     expected: GOOD,
   },
   {
@@ -108,7 +130,7 @@ test.each([
   },
   {
     id: "an event stream that ends is neither cut nor measured",
-    over: { kind: "events", completion: "", duration: "900.000", responseTimes: "900.000" },
+    over: { kind: "events", duration: "900.000", responseTimes: "900.000" },
     expected: { ...GOOD, measured: 0 },
   },
 ])("$id", ({ over, expected }) => {
@@ -134,7 +156,8 @@ test.each([
   "g1",
   '127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 612',
   bare().replace("g1", "g2"),
-  `${bare()}\tmore`,
+  `${bare()}\tone more`,
+  `${bare()}\ttwo\tare allowed\tthree are not`,
   bare({ end: "soon" }),
   bare({ end: "1790000000" }),
   bare({ end: "99999999999999999.000" }),
@@ -164,6 +187,8 @@ const anyLine = fc
     responseTimes: fc.constantFrom("", "-", "0.001", "0.001, 2.000"),
     completion: fc.constantFrom("OK", ""),
     kind: fc.constantFrom("", "events"),
+    received: fc.constantFrom("", "10", "-, 20"),
+    announced: fc.constantFrom("", "10", "20"),
   })
   .map(line);
 

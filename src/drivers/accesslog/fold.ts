@@ -48,7 +48,7 @@ function count(tally: Tally, line: LineReader): void {
   if (line.attempts > 1) tally.retried += 1;
   // How long a connection lasts that is meant to last says nothing about the application, nor does its end.
   if (line.lasting) return;
-  if (line.open) tally.cut += 1;
+  if (line.cut) tally.cut += 1;
   tally.durations.set(line.duration, (tally.durations.get(line.duration) ?? 0) + 1);
 }
 

@@ -10,11 +10,15 @@ const FIELDS = {
   duration: 2,
   status: 3,
   addresses: 8,
-  responseTimes: 11,
+  method: 7,
   completion: 13,
   kind: 14,
+  received: 15,
+  announced: 16,
 } as const;
+/** A line has these, and perhaps the last two. */
 const FIELD_COUNT = 15;
+const MOST_FIELDS = 17;
 
 const TAB = 9;
 const DOT = 46;
@@ -22,8 +26,8 @@ const COMMA = 44;
 const COLON = 58;
 const SPACE = 32;
 const ZERO = 48;
-/** nginx notes times of its event loop; within this, two of them are the same moment. */
-const SAME_MOMENT_MS = 20;
+const LETTER_H = 72;
+const LONGEST_LIST = 200;
 const MOST_DIGITS = 15;
 
 /** `12.345` → 12345; −1 when it is no time. */
@@ -64,17 +68,17 @@ function countEntries(text: string, from: number, to: number): number {
   return count;
 }
 
-/** The sum of a list of times in ms; `-` counts nothing. */
-function sumMillis(text: string, from: number, to: number): number {
-  let sum = 0;
-  let start = from;
-  for (let i = from; i <= to; i += 1) {
-    const code = i === to ? COMMA : text.charCodeAt(i);
-    if (code !== COMMA && code !== SPACE && code !== COLON) continue;
-    if (i > start) sum += Math.max(0, readMillis(text, start, i));
-    start = i + 1;
+/** The last number of a list; -1 when there is none. */
+function readLast(text: string, from: number, to: number): number {
+  let value = 0;
+  let factor = 1;
+  for (let i = to - 1; i >= from; i -= 1) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (digit < 0 || digit > 9) break;
+    value += digit * factor;
+    factor *= 10;
   }
-  return sum;
+  return factor === 1 || to - from > LONGEST_LIST ? -1 : value;
 }
 
 /** A request that has ended: the last line that was read. The same object is filled again for each line. */
@@ -87,38 +91,39 @@ export class LineReader {
   attempts = 0;
   /** An event stream or an upgraded connection: meant to last. */
   lasting = false;
-  /** It was not answered whole, and a slot was still at it when it ended. */
-  open = false;
+  /** The slot broke off: it announced more bytes than came. */
+  cut = false;
   /** Where the fields begin; one more for the line's end. */
-  readonly #starts = new Int32Array(FIELD_COUNT + 1);
+  readonly #starts = new Int32Array(MOST_FIELDS + 1);
 
   /** Reads the line text[from, to); false when it is not one of ours. */
   read(text: string, from: number, to: number): boolean {
     if (to - from < FIELD_COUNT || !text.startsWith("g1\t", from)) return false;
-    if (!this.#findFields(text, from, to)) return false;
+    const count = this.#findFields(text, from, to);
+    if (count !== FIELD_COUNT && count !== MOST_FIELDS) return false;
     this.end = readMillis(text, this.#start(FIELDS.end), this.#end(FIELDS.end));
     this.duration = readMillis(text, this.#start(FIELDS.duration), this.#end(FIELDS.duration));
     this.status = readStatus(text, this.#start(FIELDS.status), this.#end(FIELDS.status));
     if (this.end < 0 || this.duration < 0 || this.status < 0) return false;
     this.attempts = countEntries(text, this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
     this.lasting = this.status === 101 || !this.#isEmpty(FIELDS.kind);
-    this.open = this.#isEmpty(FIELDS.completion) && this.attempts > 0 && this.#lastsToTheEnd(text);
+    this.cut = count === MOST_FIELDS && this.#isShort(text);
     return true;
   }
 
-  /** Finds the tabs; false unless there are exactly as many as there should be. */
-  #findFields(text: string, from: number, to: number): boolean {
+  /** Finds the tabs; how many fields there are. */
+  #findFields(text: string, from: number, to: number): number {
     const starts = this.#starts;
     starts[0] = from;
     let count = 1;
     for (let i = from; i < to; i += 1) {
       if (text.charCodeAt(i) !== TAB) continue;
-      if (count === FIELD_COUNT) return false;
+      if (count === MOST_FIELDS) return 0;
       starts[count] = i + 1;
       count += 1;
     }
-    starts[FIELD_COUNT] = to + 1;
-    return count === FIELD_COUNT;
+    starts[count] = to + 1;
+    return count;
   }
 
   #start(field: number): number {
@@ -133,9 +138,15 @@ export class LineReader {
     return this.#end(field) === this.#start(field);
   }
 
-  /** The slots' times together reach the end of the request: the last of them had not finished before. */
-  #lastsToTheEnd(text: string): boolean {
-    const upstream = sumMillis(text, this.#start(FIELDS.responseTimes), this.#end(FIELDS.responseTimes));
-    return upstream + SAME_MOMENT_MS >= this.duration;
+  /**
+   * For nginx such an answer is complete; it is incomplete when the client left. A HEAD and a 304 announce
+   * what they do not bring.
+   */
+  #isShort(text: string): boolean {
+    const isHead = text.charCodeAt(this.#start(FIELDS.method)) === LETTER_H;
+    if (this.#isEmpty(FIELDS.completion) || isHead || this.status === 304) return false;
+    const announced = readLast(text, this.#start(FIELDS.announced), this.#end(FIELDS.announced));
+    const received = readLast(text, this.#start(FIELDS.received), this.#end(FIELDS.received));
+    return received >= 0 && received < announced;
   }
 }
