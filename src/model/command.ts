@@ -9,8 +9,8 @@ const VARIABLES: Readonly<Record<string, string>> = {
 const TOKEN = /\\[^]|['"]|(?<!\$)\{(?:port|dir|release|host)\}/g;
 
 /**
- * The command with every placeholder replaced by the expansion of its variable, quoted as its place in the command
- * needs it: no value ever becomes a part of a script.
+ * The command with every placeholder replaced by the expansion of its variable, quoted as its place in the
+ * command needs it: no value ever becomes a part of a script.
  */
 export function expandPlaceholders(command: string): string {
   let quote = "";

@@ -1,4 +1,7 @@
-/** Keeps the beginning and the end of a stream of bytes and forgets the middle, so that no output can fill memory. */
+/**
+ * Keeps the beginning and the end of a stream of bytes and forgets the middle, so that no output can fill
+ * memory.
+ */
 export interface Bounded {
   push(chunk: Uint8Array): void;
   text(): string;

@@ -5,8 +5,8 @@ const KEPT = new Set(["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "T
 const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /**
- * What a login would have: an application must not depend on the shell from which somebody happened to release it,
- * nor see the secrets there.
+ * What a login would have: an application must not depend on the shell from which somebody happened to
+ * release it, nor see the secrets there.
  */
 export function loginEnvironment(environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(

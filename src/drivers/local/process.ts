@@ -6,7 +6,10 @@ import { bounded, type Bounded } from "./bounded.ts";
 import { loginEnvironment } from "./environment.ts";
 
 const MAX_OUTPUT_BYTES = 1 << 20;
-/** How long output is still read after the script ended: something it left behind may hold the pipe open for ever. */
+/**
+ * How long output is still read after the script ended: something it left behind may hold the pipe open
+ * for ever.
+ */
 export const LINGER_MS = 500;
 
 const lost = (why: string): HostReply => ({ kind: "lost", why });

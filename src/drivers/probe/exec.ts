@@ -4,7 +4,10 @@ import { expandPlaceholders } from "../../model/command.ts";
 import type { ReleaseId } from "../../model/ids.ts";
 import type { HostCommand } from "../../ports/host.ts";
 
-/** DIR COMMAND SECONDS USER NAME=VALUE...: the check runs in the slot, as the application's user where root asks. */
+/**
+ * DIR COMMAND SECONDS USER NAME=VALUE...: the check runs in the slot, as the application's user where root
+ * asks.
+ */
 export const EXEC = `set -u
 cd -P "$1" || exit 127
 command=$2 seconds=$3 user=$4

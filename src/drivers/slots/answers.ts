@@ -23,6 +23,8 @@ interface Row {
 
 const at = ({ slot }: Asked): string => `slot ${slot.key}`;
 
+const SOMEBODY = "a process that Glidepath may not look at";
+
 /** What each exit code of the scripts means to people. */
 const ROWS: Readonly<Record<ExitName, Row>> = {
   fenced: {
@@ -38,7 +40,7 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
   portTaken: {
     code: "slot.port-taken",
     say: (asked, found) =>
-      `${at(asked)}: port ${asked.slot.port} is taken by ${found === "" ? "a process that Glidepath may not look at" : found}`,
+      `${at(asked)}: port ${asked.slot.port} is taken by ${found === "" ? SOMEBODY : found}`,
     hint: "stop that process, or give the slot another port",
   },
   notUnpacked: {

@@ -20,7 +20,10 @@ export function launchLine(command: string): string {
   return isOneProgram(command) ? `exec ${line.trim()}` : line;
 }
 
-/** Who is asked to stop: the program, or where a shell stands before it, all of the application's processes. */
+/**
+ * Who is asked to stop: the program, or where a shell stands before it, all of the application's
+ * processes.
+ */
 export const signalled = (command: string): "one" | "all" =>
   isOneProgram(command) || /^\s*exec\s[^;&|()`\n]*$/.test(command) ? "one" : "all";
 

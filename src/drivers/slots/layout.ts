@@ -14,7 +14,10 @@ export const stateDir = (root: string, slot: Slot): string => `${root}/slots/.${
 export const markerOf = (application: Application, slot: Slot): string =>
   `${application.name}/${slot.key}@${hostOf(application, slot.host).root}`;
 
-/** The address as the kernel's table of sockets writes it: the last four bytes, backwards; empty for other kinds. */
+/**
+ * The address as the kernel's table of sockets writes it: the last four bytes, backwards; empty for other
+ * kinds.
+ */
 export function kernelAddress(address: string): string {
   const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address)?.slice(1) ?? [];
   return parts

@@ -18,21 +18,27 @@ export interface SlotsOptions {
 /** Slots that Glidepath runs itself, by the user's own commands, or that are only files. */
 export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPort {
   const rootOf = (host: HostName): string => hostOf(application, host).root;
-  const act = async (slot: Slot, verb: string, at: Generation, call: HostCommand): Promise<Outcome> => {
+  const act = async ({ slot, at, verb }: Act, call: HostCommand): Promise<Outcome> => {
     const reply = await hosts(slot.host).run(call);
     return outcomeOf({ slot, verb, at, root: rootOf(slot.host), user: application.run.user }, reply);
   };
   return {
     observe: (host, asked) => observe(application, hosts, { host, asked }),
-    stop: (slot, at) => act(slot, "stop", at, stopCall({ application, slot, at })),
+    stop: (slot, at) => act({ slot, at, verb: "stop" }, stopCall({ application, slot, at })),
     switch: (slot, release, at) =>
-      act(slot, verbOf(release), at, switchCall({ application, slot, at }, release)),
-    start: (slot, at) => act(slot, "start", at, startCall({ application, slot, at }, pace)),
+      act({ slot, at, verb: verbOf(release) }, switchCall({ application, slot, at }, release)),
+    start: (slot, at) => act({ slot, at, verb: "start" }, startCall({ application, slot, at }, pace)),
     async logTail(slot, lines) {
       const reply = await hosts(slot.host).run(tailCall(rootOf(slot.host), slot, lines));
       return reply.kind === "exited" ? reply.stdout : "";
     },
   };
+}
+
+interface Act {
+  readonly slot: Slot;
+  readonly at: Generation;
+  readonly verb: string;
 }
 
 const verbOf = (release: ReleaseId | null): string =>

@@ -129,9 +129,9 @@ describe("health by a command on the host", () => {
   });
 
   test("any other exit code is unhealthy, with its words", async () => {
-    expect(await asked("echo {port} is not ready >&2; exit 3")).toEqual({
+    expect(await asked("echo {port} not ready >&2; exit 3")).toEqual({
       healthy: false,
-      answer: `\`echo ${slot.port} is not ready >&2; exit 3\` on web1 → exit code 3 "${slot.port} is not ready"`,
+      answer: `\`echo ${slot.port} not ready >&2; exit 3\` on web1 → exit code 3 "${slot.port} not ready"`,
     });
   });
 
@@ -164,7 +164,10 @@ describe("a smoke check", () => {
   });
 
   test("on the controller gets the slot's values, in the file's directory", async () => {
-    const command = `printf '%s\\n' "$GLIDEPATH_URL" "$GLIDEPATH_RELEASE" "$GLIDEPATH_HOST" "$GLIDEPATH_PORT" {release} "$PWD" >seen`;
+    const command = `sh ./show.sh {release} >seen`;
+    const show = `set -- $GLIDEPATH_URL $GLIDEPATH_RELEASE $GLIDEPATH_HOST $GLIDEPATH_PORT "$1" "$PWD"
+printf '%s\\n' "$@"`;
+    await writeFile(join(root, "show.sh"), show);
     expect(await smoke({ kind: "run", command, timeout: seconds(5) })).toEqual({ kind: "done" });
     expect(await readFile(join(root, "seen"), "utf8")).toBe(
       `http://${at()}\nv2\nweb1\n${slot.port}\nv2\n${root}\n`,

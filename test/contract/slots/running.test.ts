@@ -104,16 +104,19 @@ describe("the application", () => {
   test("gets its values and the user's, and stands in its own release", async () => {
     const hostile = `it's "$(id)" \\ ü\nsecond line`;
     const command = `./show {port} {release} {host} "{dir}" {dir}`;
-    const here = await begun(commandRun(command, { env: { ODD: hostile, PORT: "1" } }));
-    const show = `#!/bin/sh\nprintf '%s|' "$@" "$PORT" "$ODD" "$GLIDEPATH_APP" "$(pwd -P)"; echo; exec sleep 1000\n`;
+    const here = await begun(commandRun(command, { env: { ODD: hostile, PORT: "1", log: "a", state: "b" } }));
+    const line = `printf '%s|' "$@" "$PORT" "$ODD" "$log$state" "$GLIDEPATH_APP" "$(pwd -P)"`;
+    const show = `#!/bin/sh\n${line}\necho\nexec sleep 1000\n`;
     await writeFile(join(here.root, "releases/v1/show"), show, { mode: 0o755 });
     await here.driver.switch(here.slot, V1, generation(1));
     await here.driver.start(here.slot, generation(2));
     const { port } = here.slot;
     const dir = `${here.root}/releases/v1`;
-    const expected = [port, "v1", "web1", dir, dir, port, hostile, "shop", dir].map((value) => `${value}|`);
+    const expected = [port, "v1", "web1", dir, dir, port, hostile, "ab", "shop", dir].map(
+      (value) => `${value}|`,
+    );
     await says(here, `${expected.join("")}\n`);
-    expect(await here.driver.logTail(here.slot, 1)).toBe(`second line|shop|${dir}|\n`);
+    expect(await here.driver.logTail(here.slot, 1)).toBe(`second line|ab|shop|${dir}|\n`);
   });
 
   test.runIf(userInfo().uid === 0)("runs as its user", async () => {
@@ -186,7 +189,9 @@ describe("a stop", () => {
   });
 
   test("reaches a program behind a shell", async () => {
-    const script = `process.on("SIGTERM", () => { console.log("bye"); process.exit(0); }); setInterval(() => {}, 1000); console.log("ready")`;
+    const script = `process.on("SIGTERM", () => { console.log("bye"); process.exit(0); });
+      setInterval(() => {}, 1000);
+      console.log("ready");`;
     const here = await begun(
       commandRun(`cd . && "${process.execPath}" app.js && true`, {
         stop: { signal: "SIGTERM", timeout: millis(60_000) },

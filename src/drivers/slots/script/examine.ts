@@ -2,7 +2,10 @@ import { LISTENERS } from "./listeners.ts";
 import { POINTS } from "./prelude.ts";
 import { PROCESSES } from "./processes.ts";
 
-/** ROOT USER, then for each slot PORT DIR MARKER ADDRESS. Changes nothing. Lines of a word and what was found. */
+/**
+ * ROOT USER, then for each slot PORT DIR MARKER ADDRESS. Changes nothing. Lines of a word and what was
+ * found.
+ */
 export const EXAMINE = `set -u
 root=$1 user=$2
 shift 2

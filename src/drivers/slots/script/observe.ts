@@ -3,8 +3,8 @@ import { POINTS } from "./prelude.ts";
 import { PROCESSES } from "./processes.ts";
 
 /**
- * ROOT KIND USER STATUS COUNT, COUNT times PORT DIR MARKER, then NAME=VALUE... Changes nothing. A line for each slot:
- * port, generation, intent, what runs (up, down or deaf), restarts, what it points to.
+ * ROOT KIND USER STATUS COUNT, COUNT times PORT DIR MARKER, then NAME=VALUE... Changes nothing. A line for
+ * each slot: port, generation, intent, what runs (up, down or deaf), restarts, what it points to.
  */
 export const OBSERVE = `set -u
 root=$1 kind=$2 user=$3 status=$4 count=$5

@@ -1,8 +1,9 @@
 import { EXIT } from "../exit-codes.ts";
 
 /**
- * The beginning of every script that writes to a slot: ROOT PORT DIR MARKER GENERATION PATIENCE and then its own.
- * The lock keeps two writers apart; the generation, on disk before anything is done, keeps an older one out for ever.
+ * The beginning of every script that writes to a slot: ROOT PORT DIR MARKER GENERATION PATIENCE and then
+ * its own. The lock keeps two writers apart; the generation, on disk before anything is done, keeps an
+ * older one out for ever.
  */
 export const PLACE = `# shellcheck disable=SC2034,SC2317 # what scripts share is not all used in each
 set -u

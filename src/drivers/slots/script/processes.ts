@@ -1,8 +1,9 @@
 import { EXIT } from "../exit-codes.ts";
 
 /**
- * Which processes are the slot's: those with its marker in their environment, wherever they hide; and the session of
- * the application, for those that overwrote their environment with a title. Needs `marker` and `state`.
+ * Which processes are the slot's: those with its marker in their environment, wherever they hide; and the
+ * session of the application, for those that overwrote their environment with a title. Needs `marker` and
+ * `state`.
  */
 export const PROCESSES = `
 # Processes with VARIABLE=marker, exactly.
@@ -79,7 +80,8 @@ end_supervisor() {
   for pid in $(marked GLIDEPATH_SUPERVISOR); do kill -s KILL "$pid" 2>/dev/null; done
 }
 
-# Waits until nothing is left, or until the time. What is left when the application itself has gone is asked as well.
+# Waits until nothing is left, or until the time. What is left when the application itself has gone is
+# asked as well.
 wait_gone() {
   limit=$1 polite=$2
   while :; do

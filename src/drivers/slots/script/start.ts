@@ -19,11 +19,13 @@ open_log() {
 }
 `;
 
+const PREPARE = `${LOG}${LISTENERS}${STRANGER}`;
+
 /**
  * SIGNAL CENTISECONDS one|all USER ADDRESS COMMAND SUPERVISOR FIRST MOST STEADY BYTES EVERY NAME=VALUE...
  * It does not tell whether the application does well, only that it was begun.
  */
-export const START_COMMAND = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${LOG}${LISTENERS}${STRANGER}
+export const START_COMMAND = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${PREPARE}
 signal=$1 centiseconds=$2 whom=$3 user=$4 address=$5 command=$6 supervisor=$7
 shift 7
 first_pause=$1 most_pause=$2 steady=$3 bytes=$4 every=$5
@@ -45,7 +47,8 @@ durable intent up
 [ -z "$uid" ] || set -- HOME="$home" USER="$user" LOGNAME="$user" "$@"
 cd /
 env -- "$@" GLIDEPATH_DIR="$physical" GLIDEPATH_RELEASE="$found" GLIDEPATH_SUPERVISOR="$marker" \\
-  "$(command -v setsid)" -f /bin/sh "$state/supervisor" "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
+  "$(command -v setsid)" -f /bin/sh "$state/supervisor" \\
+  "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
   "$first_pause" "$most_pause" "$steady" "$bytes" "$every" </dev/null >>"$state/log" 2>&1 9>&-
 tries=250
 while [ ! -s "$state/app.pid" ]; do
@@ -58,7 +61,10 @@ while [ ! -s "$state/app.pid" ]; do
 done
 `;
 
-/** SECONDS USER START STATUS NAME=VALUE... A start command may stay in the foreground: its status is what counts. */
+/**
+ * SECONDS USER START STATUS NAME=VALUE... A start command may stay in the foreground: its status is what
+ * counts.
+ */
 export const START_OWN = `${PLACE}${POINTS}${FENCE}${CLOCK}${USERS_COMMANDS}${LOG}
 seconds=$1 user=$2 start=$3 status=$4
 shift 4

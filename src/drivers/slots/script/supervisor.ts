@@ -1,69 +1,73 @@
 /**
- * What keeps an application alive: STATE DIR UID GID MARKER COMMAND and, for its pace, FIRST MOST (pause before a
- * restart, tenths of a second) STEADY (seconds up after which the pause is short again) BYTES EVERY (log).
+ * What keeps an application alive: STATE DIR UID GID MARKER COMMAND and, for its pace, FIRST MOST (pause
+ * before a restart, tenths of a second) STEADY (seconds up after which the pause is short again) BYTES
+ * EVERY (log).
  *
- * It has nothing to do at a stop: whoever stops the slot ends it first, and then the application. So it makes no
- * difference when the supervisor dies alone.
+ * It has nothing to do at a stop: whoever stops the slot ends it first, and then the application. So it
+ * makes no difference when the supervisor dies alone.
+ *
+ * Its variables are called gp_ because those of the user's environment pass through it.
  */
 export const SUPERVISOR = `set -u
-state=$1 dir=$2 uid=$3 gid=$4 marker=$5 command=$6
-first=$7 most=$8 steady=$9
+gp_state=$1 gp_dir=$2 gp_uid=$3 gp_gid=$4 gp_marker=$5 gp_command=$6
+gp_first=$7 gp_most=$8 gp_steady=$9
 shift 9
-bytes=$1 every=$2
-log=$state/log
+gp_bytes=$1 gp_every=$2
+gp_log=$gp_state/log
 GLIDEPATH_PATH=$PATH
 export GLIDEPATH_PATH
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 unset GLIDEPATH_SUPERVISOR
-cd -P "$dir" || exit 1
+cd -P "$gp_dir" || exit 1
 
 say() { printf '%s glidepath: %s\\n' "$(date +%Y-%m-%dT%H:%M:%S%z)" "$*"; }
 
 keep_log() {
-  while sleep "$every" && [ -d "/proc/$$" ]; do
-    [ "$(stat -c %s "$log")" -gt "$bytes" ] || continue
-    mv -f "$log.2" "$log.3" 2>/dev/null
-    mv -f "$log.1" "$log.2" 2>/dev/null
-    cp -p "$log" "$log.1" && : >"$log"
+  while sleep "$gp_every" && [ -d "/proc/$$" ]; do
+    [ "$(stat -c %s "$gp_log")" -gt "$gp_bytes" ] || continue
+    mv -f "$gp_log.2" "$gp_log.3" 2>/dev/null
+    mv -f "$gp_log.1" "$gp_log.2" 2>/dev/null
+    cp -p "$gp_log" "$gp_log.1" && : >"$gp_log"
   done
 }
 
 # Runs first in the application's process: notes who it is before it becomes the application.
 # shellcheck disable=SC2016
-introduce='state=$1 uid=$2 gid=$3 command=$4
-read -r stat </proc/self/stat
-read -r boot </proc/sys/kernel/random/boot_id
-set -- \${stat##*) }
+gp_introduce='gp_state=$1 gp_uid=$2 gp_gid=$3 gp_command=$4
+read -r gp_stat </proc/self/stat
+read -r gp_boot </proc/sys/kernel/random/boot_id
+set -- \${gp_stat##*) }
 shift 19
-echo "$$ $1 $boot" >"$state/app.pid.new" && mv -f "$state/app.pid.new" "$state/app.pid"
-set -- env -u GLIDEPATH_PATH PATH="$GLIDEPATH_PATH" /bin/sh -c "$command"
-[ -z "$uid" ] || set -- setpriv --reuid "$uid" --regid "$gid" --init-groups -- "$@"
+echo "$$ $1 $gp_boot" >"$gp_state/app.pid.new" && mv -f "$gp_state/app.pid.new" "$gp_state/app.pid"
+set -- env -u GLIDEPATH_PATH PATH="$GLIDEPATH_PATH" /bin/sh -c "$gp_command"
+[ -z "$gp_uid" ] || set -- setpriv --reuid "$gp_uid" --regid "$gp_gid" --init-groups -- "$@"
 exec "$@"'
 
 # A child that outlived the application would hold its port.
 clear_leftovers() {
-  [ ! -f "$state/app.pid" ] || read -r app _ <"$state/app.pid"
-  [ -z "$app" ] || kill -s KILL -- "-$app" 2>/dev/null
-  grep -lzxsF -- "GLIDEPATH_SLOT=$marker" /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do
+  [ ! -f "$gp_state/app.pid" ] || read -r gp_app _ <"$gp_state/app.pid"
+  [ -z "$gp_app" ] || kill -s KILL -- "-$gp_app" 2>/dev/null
+  grep -lzxsF -- "GLIDEPATH_SLOT=$gp_marker" /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do
     kill -s KILL "$pid" 2>/dev/null
   done
 }
 
 keep_log &
-restarts=0 pause=$first
+gp_restarts=0 gp_pause=$gp_first
 while :; do
-  began=$(date +%s)
-  app=
-  rm -f "$state/app.pid"
-  GLIDEPATH_SLOT=$marker setsid /bin/sh -c "$introduce" glidepath "$state" "$uid" "$gid" "$command"
-  code=$?
+  gp_began=$(date +%s)
+  gp_app=
+  rm -f "$gp_state/app.pid"
+  GLIDEPATH_SLOT=$gp_marker setsid /bin/sh -c "$gp_introduce" glidepath \\
+    "$gp_state" "$gp_uid" "$gp_gid" "$gp_command"
+  gp_code=$?
   clear_leftovers
-  [ $(($(date +%s) - began)) -lt "$steady" ] || pause=$first
-  say "the application ended with $code; it is started again after $((pause / 10)).$((pause % 10)) s"
-  sleep "$((pause / 10)).$((pause % 10))"
-  restarts=$((restarts + 1))
-  echo "$restarts" >"$state/restarts.new" && mv -f "$state/restarts.new" "$state/restarts"
-  pause=$((pause * 2))
-  [ "$pause" -le "$most" ] || pause=$most
+  [ $(($(date +%s) - gp_began)) -lt "$gp_steady" ] || gp_pause=$gp_first
+  say "the application ended with $gp_code; it is started again after $((gp_pause / 10)).$((gp_pause % 10)) s"
+  sleep "$((gp_pause / 10)).$((gp_pause % 10))"
+  gp_restarts=$((gp_restarts + 1))
+  echo "$gp_restarts" >"$gp_state/restarts.new" && mv -f "$gp_state/restarts.new" "$gp_state/restarts"
+  gp_pause=$((gp_pause * 2))
+  [ "$gp_pause" -le "$gp_most" ] || gp_pause=$gp_most
 done
 `;

@@ -24,7 +24,10 @@ adopt() {
 }
 `;
 
-/** RELEASE, "adopted", or empty for nothing. Repeating it, or going on after a cut at any line, ends the same. */
+/**
+ * RELEASE, "adopted", or empty for nothing. Repeating it, or going on after a cut at any line, ends the
+ * same.
+ */
 export const SWITCH = `${PLACE}${POINTS}${FENCE}${PROCESSES}${ADOPT}
 release=$1
 kept=$root/releases/adopted@$port
