@@ -190,12 +190,12 @@ async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
   const current = await readFile(place);
   if (!current.ok) return current;
   const wanted = writeConfig({ ...place, home: seen.value.home }).text;
-  const kept = isPassive(place) ? (current.value ?? "") : wanted;
+  const untouched = isPassive(place);
   return ok({
     path: gateway.config,
     current: current.value,
-    wanted: kept,
-    reload: current.value !== kept && !isPassive(place),
+    wanted: untouched ? (current.value ?? "") : wanted,
+    reload: !untouched && seen.value.sha !== sha256(wanted),
   });
 }
 

@@ -58,6 +58,9 @@ masters() {
 
 const PATH = "PATH=$PATH:/usr/sbin:/sbin; export PATH\n";
 
+/** What `check` needs of the above. */
+export const HEAD = `${PATH}${MASTERS}`;
+
 /**
  * home config main nginx [ADDRESS PORT]...: one look. The routing comes before the counts: what is out of rotation in
  * it gets no new request while they are taken.

@@ -1,0 +1,40 @@
+import { HEAD } from "./scripts.ts";
+
+/**
+ * home config main nginx state log: what `check` looks at. Sections begin with `@@ NAME`; nothing is changed but what
+ * `nginx -t` itself touches.
+ */
+export const EXAMINE = `${HEAD}
+home=$1 config=$2 main=$3 nginx=$4 state=$5 log=$6
+section() { printf '\\n@@ %s\\n' "$1"; }
+nearest() { at=$1; while [ ! -e "$at" ]; do at=$(dirname -- "$at"); done; printf '%s' "$at"; }
+writable() { if [ -w "$(nearest "$1")" ]; then echo yes; else nearest "$1"; fi; }
+section me; id -un
+section tools
+for tool in ss flock tar sha256sum setsid unshare; do command -v "$tool" >/dev/null || echo "$tool"; done
+section binary; command -v "$nginx"
+section build; "$nginx" -V 2>&1
+section masters; masters "$nginx" "$main"
+root=$(option "$(masters "$nginx" "$main" | head -n 1)" p)
+section test
+if [ -n "$root" ]; then "$nginx" -t -q -c "$main" -p "$root" 2>&1; else "$nginx" -t -q -c "$main" 2>&1; fi && echo passed
+section config; writable "$(dirname -- "$config")"
+section configdir; [ -d "$(dirname -- "$config")" ] && echo yes
+section state; writable "$home"
+section log; [ -d "$(dirname -- "$log")" ] && echo yes
+section listening; ss -ltnH 2>/dev/null
+section walk
+user=$(sed -n 's/^[[:space:]]*user[[:space:]]*\\([A-Za-z0-9_-]*\\).*;.*/\\1/p' "$main" 2>/dev/null | head -n 1)
+[ -n "$user" ] || user=$(built "$nginx" user)
+[ -n "$user" ] || user=nobody
+echo "$user"
+if [ "$(id -u)" = 0 ] && id -- "$user" >/dev/null 2>&1; then
+  at=$(nearest "$home")
+  setpriv --reuid "$user" --regid "$(id -g -- "$user")" --init-groups test -x "$at" 2>/dev/null && echo yes || echo "$at"
+else
+  echo unknown
+fi
+section dump
+if [ -n "$root" ]; then "$nginx" -T -q -c "$main" -p "$root" 2>/dev/null; else "$nginx" -T -q -c "$main" 2>/dev/null; fi
+exit 0
+`;

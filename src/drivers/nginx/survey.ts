@@ -1,0 +1,158 @@
+/** One directive of an nginx config, read and never written. */
+export interface Directive {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** null: it ends with a semicolon. */
+  readonly block: readonly Directive[] | null;
+}
+
+export interface FoundServer {
+  readonly listen: readonly string[];
+  readonly serverName: readonly string[];
+  readonly locations: readonly { readonly path: string; readonly proxyPass: string | null }[];
+}
+
+export interface FoundUpstream {
+  readonly name: string;
+  readonly servers: readonly { readonly address: string; readonly params: readonly string[] }[];
+}
+
+/** What `nginx -T` tells. */
+export interface Survey {
+  /** The main file. */
+  readonly main: string;
+  /** Directories of which the http block includes files: `/etc/nginx/conf.d`, … */
+  readonly includeDirs: readonly string[];
+  /** Files that were read. */
+  readonly files: readonly string[];
+  /** Worker's user; null: as compiled in. */
+  readonly user: string | null;
+  readonly workerShutdownTimeout: string | null;
+  readonly servers: readonly FoundServer[];
+  readonly upstreams: readonly FoundUpstream[];
+}
+
+type Token = { readonly kind: "word"; readonly text: string } | { readonly kind: "{" | "}" | ";" };
+
+const TOKEN =
+  /\s+|#[^\n]*|[{};]|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|(?:\$\{|\\[^]|[^\s{};"'\\$]|\$)(?:\$\{[^}]*\}|\\[^]|[^\s{};\\])*/gy;
+
+/** Never fails: nginx itself has accepted the text. What cannot be read ends it. */
+function tokensOf(text: string): readonly Token[] {
+  const found: Token[] = [];
+  for (const match of text.matchAll(TOKEN)) {
+    const [whole, double, single] = match;
+    if (whole === "{" || whole === "}" || whole === ";") found.push({ kind: whole });
+    else if (!/^\s|^#/.test(whole)) found.push({ kind: "word", text: double ?? single ?? whole });
+  }
+  return found;
+}
+
+export function directivesOf(text: string): readonly Directive[] {
+  const tokens = tokensOf(text);
+  let at = 0;
+  const read = (): readonly Directive[] => {
+    const all: Directive[] = [];
+    let words: string[] = [];
+    for (; at < tokens.length; at += 1) {
+      const token = tokens[at] as Token;
+      if (token.kind === "}") return all;
+      if (token.kind === "word") words.push(token.text);
+      else {
+        const [name = "", ...args] = words;
+        words = [];
+        if (token.kind === "{") at += 1;
+        all.push({ name, args, block: token.kind === "{" ? read() : null });
+      }
+    }
+    return all;
+  };
+  return read();
+}
+
+const FILE = /^# configuration file (.+):$/gm;
+
+/** The files of `nginx -T`, by path, in the order in which nginx read them. */
+export function filesOf(dump: string): ReadonlyMap<string, string> {
+  const heads = [...dump.matchAll(FILE)];
+  return new Map(
+    heads.map((head, i) => [
+      head[1] ?? "",
+      dump.slice(head.index + head[0].length, heads[i + 1]?.index ?? dump.length),
+    ]),
+  );
+}
+
+/** null when the text is no dump. */
+export function surveyOf(dump: string): Survey | null {
+  const files = filesOf(dump);
+  const main = [...files.keys()][0];
+  if (main === undefined) return null;
+  const top = expanded(files, main, directivesOf(files.get(main) ?? ""));
+  const http = top.filter((one) => one.name === "http").flatMap((one) => one.block ?? []);
+  const raw = directivesOf(files.get(main) ?? "").filter((one) => one.name === "http");
+  const value = (name: string): string | null => top.find((one) => one.name === name)?.args[0] ?? null;
+  return {
+    main,
+    files: [...files.keys()],
+    includeDirs: unique(
+      named(
+        raw.flatMap((one) => one.block ?? []),
+        "include",
+      ).map((one) => dirOf(main, one)),
+    ),
+    user: value("user"),
+    workerShutdownTimeout: value("worker_shutdown_timeout"),
+    servers: named(http, "server").map(serverOf),
+    upstreams: named(http, "upstream").map(upstreamOf),
+  };
+}
+
+const named = (all: readonly Directive[], name: string): readonly Directive[] =>
+  all.filter((one) => one.name === name);
+const unique = <T>(all: readonly T[]): readonly T[] => [...new Set(all)];
+const parent = (path: string): string => path.slice(0, path.lastIndexOf("/"));
+const resolved = (main: string, path: string): string =>
+  path.startsWith("/") ? path : `${parent(main)}/${path}`;
+const dirOf = (main: string, { args }: Directive): string => parent(resolved(main, args[0] ?? ""));
+
+/** Includes replaced by what they include; relative ones start at the main file's directory. */
+function expanded(
+  files: ReadonlyMap<string, string>,
+  main: string,
+  all: readonly Directive[],
+): readonly Directive[] {
+  return all.flatMap((one): readonly Directive[] => {
+    if (one.name !== "include") {
+      return [{ ...one, block: one.block === null ? null : expanded(files, main, one.block) }];
+    }
+    const pattern = globPattern(resolved(main, one.args[0] ?? ""));
+    const included = [...files].filter(([path]) => path !== main && pattern.test(path));
+    return included.flatMap(([, text]) => expanded(files, main, directivesOf(text)));
+  });
+}
+
+export function globPattern(glob: string): RegExp {
+  const escaped = glob.replaceAll(/[.+^$(){}|\\]/g, String.raw`\$&`);
+  return new RegExp(`^${escaped.replaceAll("*", "[^/]*").replaceAll("?", "[^/]")}$`);
+}
+
+function serverOf({ block }: Directive): FoundServer {
+  const all = block ?? [];
+  return {
+    listen: named(all, "listen").map((one) => one.args[0] ?? ""),
+    serverName: named(all, "server_name").flatMap((one) => one.args),
+    locations: named(all, "location").map((one) => ({
+      path: one.args.at(-1) ?? "",
+      proxyPass: named(one.block ?? [], "proxy_pass")[0]?.args[0] ?? null,
+    })),
+  };
+}
+
+const upstreamOf = ({ args, block }: Directive): FoundUpstream => ({
+  name: args[0] ?? "",
+  servers: named(block ?? [], "server").map((one) => ({
+    address: one.args[0] ?? "",
+    params: one.args.slice(1),
+  })),
+});

@@ -1,0 +1,80 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { localHost } from "../../../src/drivers/local/host.ts";
+import { nginxExaminer, survey } from "../../../src/drivers/nginx/examine.ts";
+import type { Finding } from "../../../src/ports/examine.ts";
+import type { GatewaySettings } from "../../../src/model/application.ts";
+import { HOST, world, type World, type WorldOptions } from "./world.ts";
+
+const opened: World[] = [];
+const open = async (options: WorldOptions = {}): Promise<World> => {
+  const made = await world(options);
+  opened.push(made);
+  return made;
+};
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()));
+});
+
+const examine = (w: World, change: Partial<GatewaySettings> = {}): Promise<readonly Finding[]> => {
+  const application = { ...w.application, gateway: { ...w.application.gateway, ...change } };
+  return nginxExaminer({ application, hosts: () => localHost(HOST) }).examine();
+};
+const faults = (all: readonly Finding[]): readonly string[] =>
+  all.filter((one) => one.severity === "fault").map((one) => one.found);
+
+test("a gateway on which a release can begin has no fault", async () => {
+  const w = await open();
+  const found = await examine(w);
+  expect(faults(found)).toEqual([]);
+  expect(found.some((one) => one.found.includes("version 1."))).toBe(true);
+});
+
+test("nor has one after its first release", async () => {
+  const w = await open();
+  await w.port.prepare(w.gateway, w.table(1, {}));
+  expect(faults(await examine(w))).toEqual([]);
+});
+
+test("a port that another program has, an nginx that does not run, a broken config", async () => {
+  const w = await open({ start: false });
+  const other = createServer();
+  await new Promise<void>((resolve) => void other.listen(w.listen, "127.0.0.1", resolve));
+  writeFileSync(join(w.nginx.confd, "other.conf"), "no_such_directive on;\n");
+  const found = faults(await examine(w));
+  await new Promise((resolve) => other.close(resolve));
+  expect(found).toEqual([
+    expect.stringContaining("no nginx runs"),
+    expect.stringContaining("no_such_directive"),
+    expect.stringContaining(`port ${w.listen} is taken`),
+  ]);
+});
+
+test("a state directory that nginx's user cannot enter", async () => {
+  const w = await open();
+  writeFileSync(w.nginx.main, `user nobody nogroup;\n${readMain(w)}`);
+  chmodSync(w.gateway.state, 0o700);
+  const found = faults(await examine(w));
+  expect(found).toEqual(process.getuid?.() === 0 ? [expect.stringContaining("nobody cannot enter")] : []);
+});
+
+test("passive: the user's upstream is looked at", async () => {
+  const w = await open();
+  const [one, two] = w.slots.map((slot) => `127.0.0.1:${slot.port}`);
+  writeFileSync(
+    join(w.nginx.confd, "up.conf"),
+    `upstream shop { server ${one} fail_timeout=1s; server ${two}; }\n`,
+  );
+  const found = await examine(w, { passive: true });
+  expect(faults(found)).toEqual([expect.stringContaining(`upstream shop: ${two} is avoided for 10 s`)]);
+});
+
+test("the survey of a machine without a readable nginx is nothing", async () => {
+  expect(await survey(localHost(HOST), "no-such-nginx")).toBeNull();
+});
+
+function readMain(w: World): string {
+  return ["events {}", `pid ${w.nginx.pidFile};`, `http { include ${w.nginx.confd}/*.conf; }`, ""].join("\n");
+}
