@@ -11,6 +11,8 @@ import type { TrafficContext } from "./traffic.ts";
 export interface Life {
   readonly number: number;
   alive: boolean;
+  /** It stands still until then: nothing reaches it, and it does nothing; then it goes on as if nothing had been. */
+  stalledUntil: number;
 }
 
 /** What one controller reaches the world by. */
@@ -42,6 +44,8 @@ export interface Context {
   readonly harms: Harm[];
   /** null: nobody wants to read it. */
   readonly trace: string[] | null;
+  /** Whoever holds the lease. */
+  carrier: () => Life | null;
   /** As it is on disk. */
   rollout: Rollout | null;
   /** Requests that a stop cut after their drain deadline. */

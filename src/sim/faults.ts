@@ -36,6 +36,8 @@ export interface Faults {
   readonly slotCrashes: number;
   readonly reboots: number;
   readonly partitions: number;
+  /** The controller stands still for longer than its lease. */
+  readonly stalls: number;
 }
 export type FaultName = keyof Faults;
 
@@ -64,6 +66,7 @@ export const CALM: Faults = {
   slotCrashes: 0,
   reboots: 0,
   partitions: 0,
+  stalls: 0,
 };
 
 /** The most that a seed gives to each. */
@@ -91,9 +94,16 @@ const MOST: Faults = {
   slotCrashes: 3,
   reboots: 1,
   partitions: 2,
+  stalls: 1,
 };
 
-const COUNTS: ReadonlySet<FaultName> = new Set(["nginxDeaths", "slotCrashes", "reboots", "partitions"]);
+const COUNTS: ReadonlySet<FaultName> = new Set([
+  "nginxDeaths",
+  "slotCrashes",
+  "reboots",
+  "partitions",
+  "stalls",
+]);
 const NAMES = Object.keys(CALM) as readonly FaultName[];
 
 /** Each seed has some faults and not others, so that each also meets the world alone. */

@@ -31,6 +31,8 @@ export interface SimSlot {
   restarts: number;
   /** When the process answers, or will. */
   servesFrom: number;
+  /** When it answered last, if it does not now. */
+  lastServed: number;
   /** It has answered since it was last started. */
   wasHealthy: boolean;
   /** Smoke checks passed since it was last started. */
@@ -102,6 +104,7 @@ function buildSlot(slot: Slot, host: SimHost, stable: ReleaseId | null): SimSlot
     behaviour: "good",
     restarts: 0,
     servesFrom: runs ? 0 : NEVER,
+    lastServed: 0,
     wasHealthy: runs,
     passed: new Set(),
     lockedUntil: 0,
@@ -124,6 +127,12 @@ function buildGateway(gateway: Gateway, host: SimHost, table: RoutingTable | nul
 /** The process answers requests now. */
 export const isServing = (slot: SimSlot, now: number): boolean =>
   slot.process === "running" && slot.host.downUntil <= now && slot.servesFrom <= now;
+
+/** It goes silent, for whatever reason. */
+export function silence(slot: SimSlot, now: number): void {
+  if (isServing(slot, now)) slot.lastServed = now;
+  slot.servesFrom = NEVER;
+}
 
 export const isAlive = (gateway: SimGateway, now: number): boolean =>
   gateway.deadUntil <= now && gateway.host.downUntil <= now;

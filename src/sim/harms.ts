@@ -4,6 +4,7 @@ import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import { rotationSize, type Routing } from "../model/routing.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
+import { healthOf } from "./health.ts";
 import { leftAt, pending } from "./traffic.ts";
 
 /** A law that was broken in the world itself, whatever the controller believes. */
@@ -48,6 +49,8 @@ export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: Bench):
     ...loads(gateway, next, bench),
     ...members(gateway, next, bench),
     ...returns(gateway, next, bench),
+    ...deserted(gateway, next, bench),
+    ...unserved(gateway, next, bench),
   ];
 }
 
@@ -139,4 +142,40 @@ function returns({ gateway, table }: SimGateway, next: Routing, { now, rollout }
   if (next.share >= before.share || next.canary.length === 0) return [];
   const what = `${gateway.name} takes users back from the canary: ${before.share} → ${next.share}`;
   return [harm(now, 12, what)];
+}
+
+/** Longer than it takes to notice that a slot is gone, even for a controller that was just started. */
+const NOTICED = 12_000;
+
+/** Law 5: whoever serves is not taken out while nobody else has served for long. */
+function deserted({ gateway, table }: SimGateway, next: Routing, { fleet, now }: Bench): readonly Harm[] {
+  if (table === null) return [];
+  const stays = [...next.canary, ...next.stable];
+  const leaves = [...table.routing.canary, ...table.routing.stable].filter((key) => !stays.includes(key));
+  const served = (key: SlotKey): number => servedAt(fleet.slots.get(key), now);
+  if (!leaves.some((key) => served(key) === now)) return [];
+  if (stays.length === 0 || stays.some((key) => now - served(key) < NOTICED)) return [];
+  const what = `${gateway.name} takes out ${leaves.join(", ")}, and nobody else has served for long`;
+  return [harm(now, 5, what)];
+}
+
+/** Law 4: a role that gets more traffic has a slot that served not long ago. */
+function unserved({ gateway, table }: SimGateway, next: Routing, { fleet, now }: Bench): readonly Harm[] {
+  const before = table?.routing;
+  if (before === undefined) return [];
+  const isGone = (key: SlotKey): boolean => now - servedAt(fleet.slots.get(key), now) >= NOTICED;
+  const more: readonly (readonly [string, number, readonly SlotKey[]])[] = [
+    ["canary", next.share - before.share, next.canary],
+    ["stable", before.share - next.share, next.stable],
+  ];
+  return more
+    .filter(([, gain, slots]) => gain > 0 && slots.length > 0 && slots.every(isGone))
+    .map(([role, gain]) =>
+      harm(now, 4, `${gateway.name} gives ${gain} more to a ${role} that does not serve`),
+    );
+}
+
+function servedAt(slot: SimSlot | undefined, now: number): number {
+  if (slot === undefined) return 0;
+  return healthOf(slot, now).healthy ? now : slot.lastServed;
 }

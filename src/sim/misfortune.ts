@@ -25,6 +25,12 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
     tell(context, () => `* ${host.name} cannot be reached`);
     host.cutUntil = context.timeline.now() + roll.int(500, 8000);
   },
+  stalls: (context, roll) => {
+    const life = context.carrier();
+    if (life === null) return;
+    tell(context, () => `* controller ${life.number} stands still`);
+    life.stalledUntil = context.timeline.now() + roll.int(1000, 30_000);
+  },
 };
 
 /** Puts each into the time that the seed has for it. */

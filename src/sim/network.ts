@@ -28,15 +28,25 @@ const gone = (name: string): AppError =>
 const nothing = (): void => undefined;
 
 /** Answers a controller, if it still lives. */
-export function answer<T>({ context: { timeline }, life }: Line, ms: number, value: () => T): Promise<T> {
+export function answer<T>({ context, life }: Line, ms: number, value: () => T): Promise<T> {
+  const { timeline } = context;
   return new Promise((resolve) => {
     if (!life.alive) return;
-    timeline.in(ms, () => {
-      if (!life.alive) return;
-      timeline.wake();
-      resolve(value());
-    });
+    timeline.in(ms, () => whenAwake({ context, life }, () => resolve(value())));
   });
+}
+
+/** A controller that stands still hears of everything later. */
+export function whenAwake(line: Line, run: () => void): void {
+  const { context, life } = line;
+  const { timeline } = context;
+  if (!life.alive) return;
+  if (life.stalledUntil > timeline.now()) {
+    timeline.at(life.stalledUntil, () => whenAwake(line, run));
+    return;
+  }
+  timeline.wake();
+  run();
 }
 
 /** Carries one write to its host, through whatever the seed has for it, also if its sender dies. */
@@ -50,8 +60,7 @@ export function deliver({ context, life }: Line, write: Write): Promise<Outcome>
       if (isSettled || !life.alive) return;
       isSettled = true;
       tell(context, () => `  ${write.name}: ${outcome.kind}${why(outcome)}`);
-      timeline.wake();
-      resolve(outcome);
+      whenAwake({ context, life }, () => resolve(outcome));
     };
     tell(context, () => `> ${write.name}${fate === "happens" ? "" : ` (${fate})`}`);
     const send = { write, settle, delay: dice.delay.int(5, 40) };

@@ -11,11 +11,13 @@ import type { TelemetryPort, TrafficSecond } from "../ports/telemetry.ts";
 import type { ReleaseId } from "../model/ids.ts";
 import { faultsNow, tell, type Line } from "./context.ts";
 import { isReachable, isServing } from "./fleet.ts";
-import { answer, deliver } from "./network.ts";
-import { healthOf } from "./process.ts";
+import { answer, deliver, whenAwake } from "./network.ts";
+import { healthOf } from "./health.ts";
 
 /** Sleeps until the world's time is there. */
-export function clock({ context: { timeline }, life }: Line): Clock {
+export function clock(line: Line): Clock {
+  const { life, context } = line;
+  const { timeline } = context;
   return {
     now: () => timeline.now(),
     sleep: (until, signal) =>
@@ -24,9 +26,7 @@ export function clock({ context: { timeline }, life }: Line): Clock {
         if (signal.aborted) return resolve();
         const rise = (): void => {
           signal.removeEventListener("abort", rise);
-          if (!life.alive) return;
-          timeline.wake();
-          resolve();
+          whenAwake(line, resolve);
         };
         signal.addEventListener("abort", rise);
         timeline.at(until, rise);

@@ -1,6 +1,6 @@
 import { breakOff, leftAt, pending } from "./traffic.ts";
 import { benchOf, tell, type Context } from "./context.ts";
-import { isServing, NEVER, type SimHost, type SimSlot } from "./fleet.ts";
+import { NEVER, silence, type SimHost, type SimSlot } from "./fleet.ts";
 import { harmsOfStop } from "./harms.ts";
 import type { Behaviour } from "./scenario.ts";
 
@@ -55,7 +55,7 @@ export function crash(context: Context, slot: SimSlot): void {
     return;
   tell(context, () => `* ${slot.slot.key} crashes`);
   slot.life += 1;
-  slot.servesFrom = NEVER;
+  silence(slot, context.timeline.now());
   breakOffAll(context, slot);
   if (!context.scenario.supervised) {
     slot.process = "stopped";
@@ -78,7 +78,7 @@ export function halt(context: Context, slot: SimSlot, after: () => void): void {
     countCut(context, slot);
   }
   slot.intent = "down";
-  slot.servesFrom = NEVER;
+  silence(slot, now);
   slot.life += 1;
   if (slot.process === "stopped") return after();
   breakOffAll(context, slot);
@@ -105,24 +105,17 @@ function breakOffAll({ fleet }: Context, slot: SimSlot): void {
 /** The host goes down; what is to run comes back with it, what is not stays away. */
 export function reboot(context: Context, host: SimHost, until: number): void {
   tell(context, () => `* ${host.name} reboots, back in ${until - context.timeline.now()} ms`);
-  host.downUntil = until;
   const slots = [...context.fleet.slots.values()].filter((slot) => slot.host === host);
   for (const slot of slots) {
+    silence(slot, context.timeline.now());
     slot.process = "stopped";
-    slot.servesFrom = NEVER;
     slot.restarts = 0;
     slot.life += 1;
     breakOffAll(context, slot);
   }
+  host.downUntil = until;
   context.timeline.at(until, () => {
     tell(context, () => `* ${host.name} is back`);
     for (const slot of slots) if (slot.intent === "up" && slot.process === "stopped") boot(context, slot);
   });
-}
-
-/** What a health check finds. */
-export function healthOf(slot: SimSlot, now: number): { readonly healthy: boolean; readonly answer: string } {
-  if (!isServing(slot, now)) return { healthy: false, answer: "connection refused" };
-  if (slot.behaviour === "unhealthy") return { healthy: false, answer: 'GET /healthz → 503 "starting"' };
-  return { healthy: true, answer: "GET /healthz → 200" };
 }

@@ -80,8 +80,9 @@ const STEPS: readonly (readonly Step[])[] = [
 ];
 
 export function drawShape(random: Random): Shape {
-  const hosts = random.pick([1, 1, 2, 2, 3]);
-  const slotsPerHost = hosts === 1 ? random.pick([2, 2, 3, 4]) : random.pick([1, 1, 2]);
+  const isLarge = random.chance(0.03);
+  const hosts = isLarge ? 5 : random.pick([1, 1, 2, 2, 3]);
+  const slotsPerHost = hosts === 1 ? random.pick([2, 2, 3, 4]) : random.pick(isLarge ? [2, 3] : [1, 1, 2]);
   const total = hosts * slotsPerHost;
   return {
     hosts,

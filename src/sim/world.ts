@@ -99,11 +99,13 @@ export function createWorld(seed: number, options: WorldOptions = {}): World {
     acceptStale: options.acceptStale ?? false,
     harms: [],
     trace: options.trace === true ? [] : null,
+    carrier: () => store.holding?.life ?? null,
     rollout: null,
     cut: 0,
   };
+  const store = createStore(context);
   arrangeMisfortune(context, seed);
-  return worldOf(context, { store: createStore(context), options });
+  return worldOf(context, { store, options });
 }
 
 function worldOf(context: Context, { store, options }: { store: Store; options: WorldOptions }): World {
@@ -118,7 +120,7 @@ function worldOf(context: Context, { store, options }: { store: Store; options: 
     description: describe(context),
     boot: () => {
       lives += 1;
-      const life: Life = { number: lives, alive: true };
+      const life: Life = { number: lives, alive: true, stalledUntil: 0 };
       const onSaved = (before: Rollout | null, rollout: Rollout): void =>
         void context.harms.push(...check({ fleet, now: timeline.now() }, before, rollout));
       const kill = options.kill ?? null;

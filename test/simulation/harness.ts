@@ -1,6 +1,6 @@
 import { seededRandom, type Random } from "../../src/base/random.ts";
 import { after, instant, minutes, seconds, type Instant } from "../../src/base/time.ts";
-import { isEnded, type Order, type Rollout } from "../../src/model/rollout.ts";
+import { isEnded, isStuck, type Order, type Rollout } from "../../src/model/rollout.ts";
 import type { ReleaseId } from "../../src/model/ids.ts";
 import type { ControlPlane } from "../../src/ports/control.ts";
 import { createControl } from "../../src/engine/control.ts";
@@ -54,7 +54,7 @@ class Story {
   readonly #random: Random;
   readonly #world: World;
   readonly #broken: Harm[] = [];
-  readonly #rollsBack: boolean;
+  readonly #hasTwo: boolean;
   #isOver = false;
   #attempts = 0;
 
@@ -62,7 +62,7 @@ class Story {
     this.#seed = seed;
     this.#options = options;
     this.#random = seededRandom(seed ^ 0x0b5e_7a11);
-    this.#rollsBack = options.quiet !== true && this.#random.chance(0.2);
+    this.#hasTwo = options.quiet !== true && this.#random.chance(0.3);
     const onKilled = (): void => this.#later(this.#random.int(50, 8000), () => this.#launch());
     this.#world = createWorld(seed, { ...options, onKilled });
   }
@@ -114,7 +114,7 @@ class Story {
     if (!ended.ok) return this.#again(controller);
     this.#world.kill(controller);
     if (ended.value.phase.name === "stuck") return this.#unstick(ended.value);
-    if (this.#mayRollBack()) return this.#launch();
+    if (this.#hasSequel()) return this.#launch();
     this.#isOver = true;
   }
 
@@ -122,16 +122,21 @@ class Story {
     const options = { sha256: null, by: "alice" };
     const rollout = this.#world.rollout();
     if (rollout === null) return (await control.start(this.#world.scenario.canary, options)).ok;
-    if (!isEnded(rollout) || rollout.phase.name === "stuck") return (await control.takeOver("alice")).ok;
-    if (this.#mayRollBack()) return (await control.rollback(null, options)).ok;
-    this.#isOver = true;
-    return true;
+    if (!isEnded(rollout) || isStuck(rollout)) return (await control.takeOver("alice")).ok;
+    if (!this.#hasSequel()) {
+      this.#isOver = true;
+      return false;
+    }
+    const isDone = rollout.phase.name === "completed";
+    const release = isDone ? ("v3" as ReleaseId) : this.#world.scenario.canary;
+    const isBack = isDone && rollout.from !== null && this.#random.chance(0.7);
+    return isBack ? (await control.rollback(null, options)).ok : (await control.start(release, options)).ok;
   }
 
-  #mayRollBack(): boolean {
-    const rollout = this.#world.rollout();
-    const isDone = rollout?.phase.name === "completed" && rollout.kind === "release" && rollout.from !== null;
-    return isDone && this.#rollsBack;
+  /** Some stories go on at once with another rollout, while writes of the first may still arrive. */
+  #hasSequel(): boolean {
+    const { rollouts } = this.#world.store;
+    return this.#hasTwo && rollouts.size < 2;
   }
 
   /** Whoever cannot go on ends, and is started again after a while. */
@@ -178,21 +183,18 @@ class Story {
   #intrude(): void {
     const controller = this.#world.boot();
     const control = createControl(this.#world.scenario.application, controller.ports);
-    const before = this.#world.rollout();
-    void control.start("v3" as ReleaseId, { sha256: null, by: "eve" }).then((started) => {
-      this.#world.kill(controller);
-      const isActive = before !== null && !isEnded(before);
-      if (started.ok && isActive) this.#breakLaw(6, "a second rollout was started");
-      return started;
-    });
+    const starting = control.start("v3" as ReleaseId, { sha256: null, by: "eve" });
+    void starting.then(() => this.#world.kill(controller));
   }
 
-  /** From time to time somebody looks whether the rollout waits for a person. */
+  /** From time to time somebody looks whether the rollout waits for a person, or has nobody who carries it. */
   #help(): void {
     const { timeline, faultsUntil } = this.#world;
     this.#later(5000, () => {
       if (this.#isOver) return;
       const rollout = this.#world.rollout();
+      const { holding } = this.#world.store;
+      if (holding !== null && holding.expires <= timeline.now()) this.#launch();
       const isCalm = timeline.now() > faultsUntil || this.#options.quiet === true;
       if (isCalm && rollout !== null && !isEnded(rollout)) {
         if (rollout.paused !== null) this.#order({ kind: "resume" });
