@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -22,7 +21,7 @@ import type { Artifact } from "../../../src/ports/artifact.ts";
 import type { HostPort } from "../../../src/ports/host.ts";
 import { tar } from "./archives.ts";
 import type { TarEntry } from "./archives.ts";
-import { makeWorld, release, WEB1 } from "./world.ts";
+import { command, makeWorld, release, WEB1 } from "./world.ts";
 import type { World } from "./world.ts";
 
 let world: World;
@@ -254,7 +253,7 @@ test.skipIf(!isRoot)("a host where one may not write is refused for that", async
     ...localHost(name),
     run: async ({ script, args = [] }) => {
       const ids = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-      const done = spawnSync("setpriv", [...ids, "sh", "-c", script, "sh", ...args], { encoding: "utf8" });
+      const done = command("setpriv", ...ids, "sh", "-c", script, "sh", ...args);
       return { kind: "exited", code: done.status ?? -1, stdout: done.stdout, stderr: done.stderr };
     },
   });
@@ -266,7 +265,7 @@ test.skipIf(!isRoot)("a host where one may not write is refused for that", async
 /** A small file system of its own; false where this machine does not let us have one. */
 function mountSmall(path: string, size: string): boolean {
   mkdirSync(join(path), { recursive: true });
-  return spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "glidepath-test", path]).status === 0;
+  return command("mount", "-t", "tmpfs", "-o", `size=${size}`, "glidepath-test", path).status === 0;
 }
 
 const canMount = ((): boolean => {
@@ -274,7 +273,7 @@ const canMount = ((): boolean => {
   const probe = makeWorld();
   const path = join(probe.directory, "probe");
   const mounted = mountSmall(path, "1m");
-  if (mounted) execFileSync("umount", [path]);
+  if (mounted) command("umount", path);
   probe.remove();
   return mounted;
 })();
@@ -290,7 +289,7 @@ test.skipIf(!canMount)("a disk without room is refused before anything is sent",
     expect(outcome.kind === "refused" ? outcome.error.details : "").toContain(small);
     expect(sent).toEqual([]);
   } finally {
-    execFileSync("umount", [small]);
+    command("umount", small);
   }
 });
 
@@ -310,7 +309,7 @@ test.skipIf(!canMount)(
       ).toEqual([]);
       expect(await world.port({ root: small }).installed(WEB1)).toEqual({ ok: true, value: [] });
     } finally {
-      execFileSync("umount", [small]);
+      command("umount", small);
     }
   },
 );

@@ -1,11 +1,11 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { pax, tar, tarEntry, zip } from "./archives.ts";
-import { makeWorld } from "./world.ts";
+import { command, makeWorld } from "./world.ts";
 import type { World } from "./world.ts";
 
 let world: World;
@@ -247,19 +247,22 @@ test("a zip is counted over all of its entries", async () => {
   expect(await fateOf(bytes, "artifact-v1.zip")).toContain("artifact.too-large");
 });
 
+// Mostly harmless, so that hostile parts stand where everything else is admitted.
+const harmless = fc.constantFrom("a", "b", "link", "-rf", "$(x)", "~", "\u2025");
+const hostile = fc.constantFrom("..", ".", "", "\u0000", "\n", "\\");
 const nasty = fc
-  .array(
-    fc.constantFrom("..", ".", "", "a", "b", "link", "\u0000", "\n", "~", "-rf", "$(x)", "\\", "\u2025"),
-    {
-      minLength: 1,
-      maxLength: 6,
-    },
-  )
+  .array(fc.oneof({ weight: 9, arbitrary: harmless }, { weight: 1, arbitrary: hostile }), {
+    minLength: 1,
+    maxLength: 4,
+  })
   .map((parts) => parts.join("/"));
+const climbing = fc.tuple(fc.integer({ min: 0, max: 3 }), nasty).map(([up, rest]) => "../".repeat(up) + rest);
 const nastyEntry = fc.record({
   type: fc.constantFrom("0", "0", "1", "2", "5"),
   name: nasty,
   target: fc.oneof(
+    climbing,
+    climbing,
     nasty,
     nasty.map((text) => `/${text}`),
   ),
@@ -289,20 +292,9 @@ test("whatever a tar claims, GNU tar unpacks what we made of it inside its direc
         execFileSync("tar", ["-xpf", got.value.tar, "-C", inside]);
         expect(readdirSync(join(one.directory, "box"))).toEqual(["inside"]);
         // -L follows every link, -m also those to nothing; where they lead has to be inside.
-        const found = spawnSync("find", [
-          "-L",
-          inside,
-          "-maxdepth",
-          "6",
-          "-exec",
-          "readlink",
-          "-m",
-          "{}",
-          "+",
-        ]);
+        const found = command("find", "-L", inside, "-maxdepth", "6", "-exec", "readlink", "-m", "{}", "+");
         const real = realpathSync(inside);
         const outside = found.stdout
-          .toString()
           .split("\n")
           .filter((path) => path !== "" && path !== real && !path.startsWith(`${real}/`));
         expect(outside).toEqual([]);
@@ -313,5 +305,5 @@ test("whatever a tar claims, GNU tar unpacks what we made of it inside its direc
     { numRuns: 150 },
   );
   // A control: some were admitted, so that the above was really tried.
-  expect(admitted).toBeGreaterThan(5);
+  expect(admitted).toBeGreaterThan(10);
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,4 +80,9 @@ export function makeWorld(): World {
     leftInCache: (id) => readdirSync(join(cache, id)).filter((name) => !name.endsWith(".tar")),
     remove: () => rmSync(directory, { recursive: true }),
   };
+}
+
+/** Runs a program to its end. */
+export function command(...[program = "", ...args]: readonly string[]) {
+  return spawnSync(program, args, { encoding: "utf8" });
 }
