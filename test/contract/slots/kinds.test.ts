@@ -1,4 +1,6 @@
-import { lstat, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { existsSync, statSync } from "node:fs";
+import { lstat, mkdir, mkdtemp, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { millis, seconds } from "../../../src/base/time.ts";
@@ -19,6 +21,10 @@ async function begun(...args: Parameters<typeof place>): Promise<Place> {
   places.push(here);
   return here;
 }
+
+/** A place on another file system than the temporary directory, where there is one. */
+const OTHER_DISK =
+  existsSync("/dev/shm") && statSync("/dev/shm").dev !== statSync(tmpdir()).dev ? "/dev/shm" : null;
 
 const exists = (path: string): Promise<boolean> =>
   lstat(path).then(
@@ -80,6 +86,22 @@ describe("a directory that was there before Glidepath", () => {
     expect(await readFile(join(kept, "precious"), "utf8")).toBe("other data");
     expect(await readFile(join(`${kept}.1`, "precious"), "utf8")).toBe("data");
   });
+
+  test.runIf(OTHER_DISK !== null)(
+    "is copied whole from another file system, and the original stays",
+    async () => {
+      const other = await mkdtemp(join(OTHER_DISK ?? "", "gp other "));
+      const here = await begun(commandRun("sleep 1000"), () => join(other, "app1"));
+      await mkdir(here.slot.dir);
+      await writeFile(join(here.slot.dir, "precious"), "data");
+      expect(await here.driver.switch(here.slot, V1, generation(1))).toEqual(DONE);
+      expect(await readFile(join(here.slot.dir, "name"), "utf8")).toBe("v1");
+      expect(await readFile(join(`${here.slot.dir}.before-glidepath`, "precious"), "utf8")).toBe("data");
+      expect(await here.driver.switch(here.slot, ADOPTED, generation(2))).toEqual(DONE);
+      expect(await precious(here)).toBe("data");
+      await rm(other, { recursive: true });
+    },
+  );
 
   test("may be a link of the user's own", async () => {
     const here = await adopted();

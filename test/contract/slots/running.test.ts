@@ -133,6 +133,7 @@ describe("the application", () => {
       kind: "refused",
       error: { code: "host.rights", details: expect.stringContaining("no-such-user") },
     });
+    expect(await here.seen()).toMatchObject({ release: "v1", process: "stopped" });
   });
 
   test("does not inherit ignored signals", async () => {

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { generation, type ReleaseId } from "../../../src/model/ids.ts";
 import { EXAMINE } from "../../../src/drivers/slots/script/examine.ts";
@@ -25,7 +26,7 @@ test("an application outlives the controller that started it, its group and its 
     process.execPath,
     [
       "--disable-warning=ExperimentalWarning",
-      join(import.meta.dirname, "controller.ts"),
+      fileURLToPath(new URL("./controller.ts", import.meta.url)),
       JSON.stringify(here.application),
     ],
     { detached: true, stdio: ["ignore", "pipe", "inherit"] },

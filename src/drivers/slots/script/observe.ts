@@ -27,7 +27,7 @@ process() {
   esac
 }
 
-choose_user
+[ "$kind" != own ] || choose_user
 while [ "$count" -gt 0 ]; do
   port=$1 dir=$2 marker=$3 state=$root/slots/.$1
   shift 3
