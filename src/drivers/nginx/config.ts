@@ -202,8 +202,8 @@ function control({ application, gateway, home }: Topology, { pool, mark }: Marks
       `root ${path(home)}/pool-${pool}/cur/stable;`,
       `return 200 "${application.name} ${mark} ${pool} $realpath_root\\n";`,
     ]),
-    ...block(`location ~ ^/busy/(?<${v}_asked>[a-z][a-z0-9_]*)$`, [
-      `root ${path(home)}/pool-${pool}/groups/$${v}_asked;`,
+    ...block(`location ~ ^/busy/([a-z][a-z0-9_]*)$`, [
+      `root ${path(home)}/pool-${pool}/groups/$1;`,
       `limit_conn ${v} 1;`,
       "limit_conn_status 409;",
       "limit_conn_log_level info;",

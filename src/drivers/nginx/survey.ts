@@ -35,7 +35,7 @@ export interface Survey {
 type Token = { readonly kind: "word"; readonly text: string } | { readonly kind: "{" | "}" | ";" };
 
 const TOKEN =
-  /\s+|#[^\n]*|[{};]|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|(?:\$\{|\\[^]|[^\s{};"'\\$]|\$)(?:\$\{[^}]*\}|\\[^]|[^\s{};\\])*/gy;
+  /\s+|#[^\n]*|[{};]|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|(?:\$\{[^}]*\}|\\[^]|[^\s{};"'\\#])(?:\$\{[^}]*\}|\\[^]|[^\s{};\\])*/gy;
 
 /** Never fails: nginx itself has accepted the text. What cannot be read ends it. */
 function tokensOf(text: string): readonly Token[] {

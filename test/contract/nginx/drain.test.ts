@@ -98,7 +98,7 @@ test("a WebSocket passes, and is in flight until it is closed", async () => {
   await until(async () => (await inFlight(w, 0)).requests === 0);
 });
 
-test("a body that is still on its way from the client counts, though no connection to the slot is there", async () => {
+test("a body still on its way from the client counts, though nothing is connected to the slot", async () => {
   const w = await open();
   await put(w, 2, { canary: 1, stable: 2, share: 10_000 });
   const outgoing = request({
@@ -129,7 +129,7 @@ async function inFlightByGroup(w: World, group: string): Promise<number> {
   return answer.status;
 }
 
-test("a group is shared: another slot's long request does not hold up a slot without connections", async () => {
+test("another slot's long request in a shared group holds up no slot without connections", async () => {
   const w = await open(3);
   const answers = Array.from({ length: 3 }, () => ask({ port: w.listen, path: "/hold" }));
   await until(() => w.backends.every((one) => one.held.length === 1));

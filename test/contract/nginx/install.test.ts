@@ -71,7 +71,7 @@ test("a config that nginx refuses is not left in place", async () => {
   expect(await statusOf(w)).toBe(200);
 });
 
-test("a port that somebody else has is noticed though nginx says nothing, and the former config is back", async () => {
+test("a port that somebody else has is noticed, though nginx exits 0, and taken back", async () => {
   const w = await installed();
   const before = readFileSync(w.gateway.config);
   const other = createServer();

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import type { AppName } from "../../model/ids.ts";
+import { bucketOfUser, murmur2 } from "./bucket.ts";
+import {
+  cidr,
+  controlAddress,
+  endpoint,
+  mapKey,
+  path,
+  prefix,
+  requestVariable,
+  serverName,
+  word,
+} from "./names.ts";
+
+const HOSTILE = ["a b", "a;b", "a{b", "a}b", 'a"b', "a'b", "a\\b", "a#b", "a$b", "a\nb", "a\tb", ""];
+
+test.each(HOSTILE)("%j breaks out of nothing", (text) => {
+  for (const writer of [word, serverName, cidr, mapKey, path])
+    expect(() => writer(text)).toThrow("cannot stand");
+  expect(() => path(`/srv/${text || "../x"}`)).toThrow();
+  for (const by of ["header", "cookie", "arg"] as const) expect(() => requestVariable(by, text)).toThrow();
+  expect(() => endpoint(text, 80)).toThrow();
+});
+
+test("a server name is no pattern, an address no name, a port no text", () => {
+  expect(() => serverName("~^.*$")).toThrow();
+  expect(() => endpoint("web1.example.com", 80)).toThrow();
+  expect(() => endpoint("127.0.0.1", 0)).toThrow();
+  expect(endpoint("::1", 8001)).toBe("[::1]:8001");
+});
+
+test.each([
+  ["always", '"always"'],
+  ["a.b", '"a.b"'],
+  ["include", '"~*^include$"'],
+  ["default", '"~*^default$"'],
+  ["volatile", '"~*^volatile$"'],
+  ["hostnames", '"~*^hostnames$"'],
+  ["a.".repeat(30), `"~*^${String.raw`a\.`.repeat(30)}$"`],
+])("a rule's value %s is written %s: words that mean something to a map are patterns", (value, written) => {
+  expect(mapKey(value)).toBe(written);
+});
+
+test("nginx's names of the application are short enough, and told apart", () => {
+  expect(prefix("my-shop" as AppName)).toBe("glidepath_my_shop");
+  const long = prefix("a-very-long-application-name-x-y" as AppName);
+  expect(long).toHaveLength(30);
+  expect(long).not.toBe(prefix("a-very-long-application-name-x-z" as AppName));
+});
+
+test("the control server has a loopback address of its own", () => {
+  const { address, port } = controlAddress("shop" as AppName, "/etc/nginx/conf.d/shop.conf");
+  expect(address).toMatch(/^127\.\d+\.\d+\.\d+$/);
+  expect(port).toBe(7929);
+  expect(controlAddress("shop" as AppName, "/etc/nginx/conf.d/other.conf").address).not.toBe(address);
+});
+
+test("murmur2 agrees with nginx's", () => {
+  const hash = (text: string): number => murmur2(new TextEncoder().encode(text));
+  expect(hash("")).toBe(0);
+  expect(new Set(["a", "ab", "abc", "abcd", "abcde"].map(hash)).size).toBe(5);
+  const buckets = Array.from({ length: 20_000 }, (_, i) => bucketOfUser("shop", `user-${i}`));
+  expect(buckets.every((bucket) => bucket >= 0 && bucket < 10_000)).toBe(true);
+  const below = buckets.filter((bucket) => bucket < 2500).length;
+  expect(Math.abs(below - 5000)).toBeLessThan(250);
+});
