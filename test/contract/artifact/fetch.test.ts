@@ -92,6 +92,15 @@ test.each([
     ranges: [null, expect.stringMatching(/^bytes=\d+-$/), null],
   },
   {
+    id: "from the beginning, where another range comes than was asked for",
+    script: [
+      { body: BODY, etag: ETAG, cutAfter: 99_999 },
+      { body: BODY, etag: ETAG, shiftRange: 5 },
+      { body: BODY, etag: ETAG },
+    ],
+    ranges: [null, expect.stringMatching(/^bytes=\d+-$/), null],
+  },
+  {
     id: "after silence",
     script: [
       { body: BODY, etag: ETAG, stallAfter: 99_999 },

@@ -16,6 +16,8 @@ export interface Behaviour {
   readonly etag?: string | null;
   readonly lastModified?: string;
   readonly ignoreRange?: boolean;
+  /** Answer with a range that begins so much later than was asked for. */
+  readonly shiftRange?: number;
   readonly ignoreLength?: boolean;
   readonly encoding?: string;
   readonly body?: Uint8Array;
@@ -44,7 +46,8 @@ function startOf(request: IncomingMessage, behaviour: Behaviour): number {
   const start = Number(/^bytes=(\d+)-$/.exec(header(request, "range") ?? "")?.[1] ?? 0);
   if (behaviour.ignoreRange === true || start === 0) return 0;
   const condition = header(request, "if-range");
-  return condition === behaviour.etag || condition === behaviour.lastModified ? start : 0;
+  const isSame = condition === behaviour.etag || condition === behaviour.lastModified;
+  return isSame ? start + (behaviour.shiftRange ?? 0) : 0;
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, behaviour: Behaviour): void {
