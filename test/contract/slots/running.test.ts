@@ -230,7 +230,8 @@ describe("a stop", () => {
     const here = await running(`sh -c 'env -i sleep 1003 & echo "child $!"; wait'`);
     await says(here, "child ");
     const child = Number(/child (\d+)/.exec(await here.log())?.[1]);
-    expect(await here.processes()).not.toContain(child);
+    await until(async () => !(await here.processes()).includes(child));
+    expect(await readFile(`/proc/${child}/stat`, "utf8")).toContain("(sleep)");
     expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
     expect(
       (await readFile(`/proc/${child}/stat`, "utf8").catch(() => "gone")).replace(/.*\) (\w) .*/s, "$1"),
