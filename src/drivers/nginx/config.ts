@@ -41,7 +41,8 @@ export function poolDigest(application: Application): string {
 export function writeConfig(topology: Topology): Config {
   const pool = poolDigest(topology.application);
   const snippet = topology.application.gateway.mode === "upstream" ? lines(locationBody(topology)) : null;
-  const body = (mark: string): string => lines(sections(topology, { pool, mark }).flatMap((s) => ["", ...s]));
+  const body = (mark: string): string =>
+    lines(sections(topology, { pool, mark }).flatMap((section) => [""].concat(section)));
   const mark = digest(`${FORMAT}\n${body("")}\n${snippet ?? ""}`);
   return { text: lines(header(topology, { pool, mark })) + body(mark), snippet, digest: mark, pool };
 }
@@ -62,8 +63,8 @@ const block = (head: string, body: readonly string[]): readonly string[] => [
 
 const header = ({ application }: Topology, { pool, mark }: Marks): readonly string[] => [
   `# glidepath app=${application.name} pool=${pool} config=${mark}`,
-  `# Written by Glidepath for ${application.name}. It changes only when glidepath.yaml does: a release switches by`,
-  "# renaming one symbolic link. Glidepath refuses to go on when somebody else has changed this file.",
+  `# Written by Glidepath for ${application.name}. It changes only when glidepath.yaml does: a release`,
+  "# renames one symbolic link. Glidepath refuses to go on when somebody else has changed this file.",
 ];
 
 function sections(topology: Topology, marks: Marks): readonly (readonly string[])[] {
@@ -81,8 +82,9 @@ function sections(topology: Topology, marks: Marks): readonly (readonly string[]
 }
 
 /**
- * `max_fails=0`: nginx counts a request that is slower than the read timeout as a failure of the slot, so that a few
- * slow requests would take slots away from everybody. A dead slot costs one refused connection and another try.
+ * `max_fails=0`: nginx counts a request that is slower than the read timeout as a failure of the slot, so
+ * that a few slow requests would take slots away from everybody. A dead slot costs one refused connection and
+ * another try.
  */
 function upstream(application: Application, group: Group, pool: readonly Slot[]): readonly string[] {
   const line = (backup: string) => (place: number) => {

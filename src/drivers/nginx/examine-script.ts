@@ -1,8 +1,8 @@
 import { HEAD } from "./scripts.ts";
 
 /**
- * home config main nginx state log: what `check` looks at. Sections begin with `@@ NAME`; nothing is changed but what
- * `nginx -t` itself touches.
+ * home config main nginx state log: what `check` looks at. Sections begin with `@@ NAME`; nothing is changed
+ * but what `nginx -t` itself touches.
  */
 export const EXAMINE = `${HEAD}
 home=$1 config=$2 main=$3 nginx=$4 state=$5 log=$6
@@ -11,30 +11,32 @@ nearest() { at=$1; while [ ! -e "$at" ]; do at=$(dirname -- "$at"); done; printf
 writable() { if [ -w "$(nearest "$1")" ]; then echo yes; else nearest "$1"; fi; }
 section me; id -un
 section tools
-for tool in ss flock tar sha256sum setsid unshare; do command -v "$tool" >/dev/null || echo "$tool"; done
+for tool in ss flock tar sha256sum setsid; do command -v "$tool" >/dev/null || echo "$tool"; done
 section binary; command -v "$nginx"
 section build; "$nginx" -V 2>&1
 section masters; masters "$nginx" "$main"
 root=$(option "$(masters "$nginx" "$main" | head -n 1)" p)
+as_it_runs() { "$nginx" "$@" -c "$main" \${root:+-p "$root"}; }
 section test
-if [ -n "$root" ]; then "$nginx" -t -q -c "$main" -p "$root" 2>&1; else "$nginx" -t -q -c "$main" 2>&1; fi && echo passed
+as_it_runs -t -q 2>&1 && echo passed
 section config; writable "$(dirname -- "$config")"
 section configdir; [ -d "$(dirname -- "$config")" ] && echo yes
 section state; writable "$home"
 section log; [ -d "$(dirname -- "$log")" ] && echo yes
 section listening; ss -ltnH 2>/dev/null
 section walk
-user=$(sed -n 's/^[[:space:]]*user[[:space:]]*\\([A-Za-z0-9_-]*\\).*;.*/\\1/p' "$main" 2>/dev/null | head -n 1)
+user=$(sed -n 's/^ *user *\\([A-Za-z0-9_-]*\\).*;.*/\\1/p' "$main" 2>/dev/null | head -n 1)
 [ -n "$user" ] || user=$(built "$nginx" user)
 [ -n "$user" ] || user=nobody
 echo "$user"
 if [ "$(id -u)" = 0 ] && id -- "$user" >/dev/null 2>&1; then
   at=$(nearest "$home")
-  setpriv --reuid "$user" --regid "$(id -g -- "$user")" --init-groups test -x "$at" 2>/dev/null && echo yes || echo "$at"
+  group=$(id -g -- "$user")
+  setpriv --reuid "$user" --regid "$group" --init-groups test -x "$at" 2>/dev/null && echo yes || echo "$at"
 else
   echo unknown
 fi
 section dump
-if [ -n "$root" ]; then "$nginx" -T -q -c "$main" -p "$root" 2>/dev/null; else "$nginx" -T -q -c "$main" 2>/dev/null; fi
+as_it_runs -T -q 2>/dev/null
 exit 0
 `;

@@ -59,7 +59,10 @@ printf '%s\\n' "$binary"
 exec "$binary" -T -q 2>/dev/null
 `;
 
-/** What the machine's nginx serves with its ordinary config, for \`init\`; null when there is none that can be read. */
+/**
+ * What the machine's nginx serves with its ordinary config, for \`init\`; null when there is none that can
+ * be read.
+ */
 export async function survey(host: HostPort, nginx = "nginx"): Promise<HostSurvey | null> {
   const reply = await host.run({ script: DUMP, args: [nginx], timeout: seconds(10) });
   if (reply.kind === "lost" || reply.code !== 0) return null;

@@ -36,7 +36,9 @@ export function findingsOf(facts: Facts): readonly Finding[] {
       ? [binary]
       : [binary, modules, tools, master, passes, ...(facts.application.gateway.passive ? [upstreams] : OWN)];
   const subject = `${facts.gateway.name}: nginx`;
-  return looks.flatMap((look) => look(facts).map((said) => ({ subject, ...said })));
+  return looks.flatMap((look) =>
+    look(facts).map(({ severity, found, todo }) => ({ subject, severity, found, todo })),
+  );
 }
 
 const OLDEST = [1, 18] as const;
@@ -74,7 +76,7 @@ const modules: Look = (facts) => {
 const tools: Look = (facts) => {
   const missing = section(facts, "tools")
     .split("\n")
-    .filter((tool) => tool !== "" && tool !== "unshare");
+    .filter((tool) => tool !== "");
   if (missing.length === 0) return [];
   return [
     fault(`not there: ${missing.join(", ")}`, "install the packages iproute2 (ss), util-linux and coreutils"),
@@ -110,7 +112,7 @@ const passes: Look = (facts) => {
   ];
 };
 
-// ── where Glidepath writes ──────────────────────────────────────────────────────────────────────────────────────
+// ── where Glidepath writes ──────────────────────────────
 
 const place: Look = (facts) => {
   const { config, log } = facts.gateway;
@@ -200,9 +202,11 @@ const shutdown: Look = (facts) => {
 
 const OWN: readonly Look[] = [place, included, readable, listening, names, shutdown];
 
-// ── the passive form ────────────────────────────────────────────────────────────────────────────────────────────
+// ── the passive form ──────────────────────────────
 
-/** The short form relies on nginx's own detection of dead slots: with its defaults it punishes for too long. */
+/**
+ * The short form relies on nginx's own detection of dead slots: with its defaults it punishes for too long.
+ */
 const upstreams: Look = (facts) => {
   const slots = new Set(
     facts.application.hosts.flatMap((host) => host.slots.map((slot) => `${slot.address}:${slot.port}`)),
@@ -219,7 +223,7 @@ const upstreams: Look = (facts) => {
     ];
   }
   const limits = warning(
-    "passive: nginx finds out by failing requests. A request that is not repeatable (POST) can be lost while a slot restarts",
+    "passive: nginx finds out by failing requests; one that cannot be repeated (POST) can be lost meanwhile",
     "use gateway.mode: upstream for releases that lose nothing",
   );
   return [...found.flatMap((one) => settings(one, slots)), limits];
@@ -237,7 +241,7 @@ function settings({ name, servers }: FoundUpstream, slots: ReadonlySet<string>):
     ),
     ...slow.map(({ address }) =>
       fault(
-        `upstream ${name}: ${address} is avoided for 10 s after one failure (nginx's default), 1 s was expected`,
+        `upstream ${name}: ${address} is avoided for 10 s after a failure (nginx's default), not for 1 s`,
         `write \`server ${address} max_fails=1 fail_timeout=1s;\``,
       ),
     ),

@@ -27,7 +27,10 @@ export interface NginxGatewayOptions {
   readonly hosts: Hosts;
 }
 
-/** Where nothing is written for nginx, only what was ordered is remembered: see the README on the passive form. */
+/**
+ * Where nothing is written for nginx, only what was ordered is remembered: see the README on the passive
+ * form.
+ */
 const MEMO = "memo";
 
 export function nginxGateway({ application, hosts }: NginxGatewayOptions): GatewayPort {
@@ -49,7 +52,7 @@ export async function look(place: Place, measure: readonly Slot[]): Promise<Resu
   return reply.code === 0 ? ok(readLook(reply.stdout)) : err(`${reply.stdout}${reply.stderr}`.trim());
 }
 
-// ── observe ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── observe ──────────────────────────────
 
 async function observe(place: Place, measure: readonly Slot[]): Promise<Observed<GatewayState>> {
   const [seen, running] = await Promise.all([
@@ -103,7 +106,7 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
   return inFlightOf({ connections, alone, shared });
 }
 
-// ── prepare ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── prepare ──────────────────────────────
 
 async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const mistake = unsuitable(place.application, place.gateway);
@@ -144,8 +147,8 @@ interface Building {
 }
 
 /**
- * A new pool needs its groups, and a switch for its config's first moment: the former routing if this pool has the
- * same slots, so that preparing changes nothing that is served; else the new one.
+ * A new pool needs its groups, and a switch for its config's first moment: the former routing if this pool
+ * has the same slots, so that preparing changes nothing that is served; else the new one.
  */
 async function build(place: Place, seen: Look, { table, pool }: Building): Promise<Outcome> {
   const { gateway, host, application } = place;
@@ -170,7 +173,7 @@ const under = (directory: string, entries: readonly Entry[]): readonly Entry[] =
   ...entries.map((entry) => ({ ...entry, path: `${directory}/${entry.path}` })),
 ];
 
-// ── commit, preview ─────────────────────────────────────────────────────────────────────────────────────────────
+// ── commit, preview ──────────────────────────────
 
 async function commit(place: Place, table: RoutingTable): Promise<Outcome> {
   const { gateway, host, application } = place;

@@ -3,8 +3,8 @@ import type { SlotKey } from "../../model/ids.ts";
 import type { Routing } from "../../model/routing.ts";
 
 /**
- * Groups are written once for a pool and never change: the canary is always a prefix of the pool's order and the
- * stable release a suffix. Whoever is in neither is out of rotation.
+ * Groups are written once for a pool and never change: the canary is always a prefix of the pool's order and
+ * the stable release a suffix. Whoever is in neither is out of rotation.
  *
  *   p2       slots 0 1              s2       slots 2 3
  *   p2b3     slots 0 1, backup 3    s3b2     slot 3, backup 0 1         (slot 2 is out of rotation)
@@ -30,7 +30,9 @@ export type Role = "canary" | "stable";
 /** The group that can always serve: every slot. What nginx falls back to when it cannot read the switch. */
 export const EVERYBODY = "s0";
 
-/** Up to this many slots every combination has its group; above, only those with few slots out of rotation. */
+/**
+ * Up to this many slots every combination has its group; above, only those with few slots out of rotation.
+ */
 const SMALL_USERS = 6;
 const SMALL_SERVERS = 16;
 
@@ -53,7 +55,10 @@ const group = (name: string, servers: readonly number[], backups: readonly numbe
   backups,
 });
 
-/** Both roles have slots; slots c to k−1 are out of rotation: each role's dead slots fall back to the other role. */
+/**
+ * Both roles have slots; slots c to k−1 are out of rotation: each role's dead slots fall back to the other
+ * role.
+ */
 function fallbackGroups(n: number): readonly Group[] {
   const most = n <= SMALL_USERS ? n : 1;
   return pairs(n, 0, most).flatMap(([c, k]) => [

@@ -22,7 +22,10 @@ export type Busy = "idle" | "busy" | "unknown";
 export const groupsWith = (groups: readonly Group[], place: number): readonly Group[] =>
   groups.filter(({ servers, backups }) => servers.includes(place) || backups.includes(place));
 
-/** Nobody else is in the group: its count is the slot's, also while a body is still on its way from the client. */
+/**
+ * Nobody else is in the group: its count is the slot's, also while a body is still on its way from the
+ * client.
+ */
 export const isAlone = ({ servers, backups }: Group): boolean => servers.length === 1 && backups.length === 0;
 
 export interface Measured {
@@ -34,8 +37,8 @@ export interface Measured {
 }
 
 /**
- * Idle connections that nginx keeps for later do not count, so that they do not delay a drain. Of a shared group it is
- * not known whose its requests are: the slot's, as long as it has a connection.
+ * Idle connections that nginx keeps for later do not count, so that they do not delay a drain. Of a shared
+ * group it is not known whose its requests are: the slot's, as long as it has a connection.
  */
 export function inFlightOf({ connections, alone, shared }: Measured): InFlight {
   const estimate = connections.filter(waits).length;

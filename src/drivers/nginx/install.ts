@@ -12,8 +12,8 @@ import type { Entry } from "./tree.ts";
 import { troubleOf } from "./trouble.ts";
 
 /**
- * present file tested → candidate tested as live → renamed → signal → workers replaced → they say the new digest.
- * At every arrow the way back is the former file, byte for byte.
+ * present file tested → candidate tested as live → renamed → signal → workers replaced → they say the new
+ * digest. At every arrow the way back is the former file, byte for byte.
  */
 export async function install(place: Place, config: Config): Promise<Outcome> {
   const trouble = troubleOf(place.gateway, "installing the config", await carry(place, config, INSTALL));
@@ -46,7 +46,7 @@ async function restore(place: Place, config: Config): Promise<Outcome> {
   const { gateway } = place;
   const trouble = troubleOf(gateway, "putting the former config back", await carry(place, config, RESTORE));
   if (trouble !== null) return trouble;
-  const message = `${gateway.name}: nginx reloaded, but does not answer with the new ${gateway.config}; it is taken back`;
+  const message = `${gateway.name}: nginx reloaded without the new ${gateway.config}: taken back`;
   return refused(
     appError("gateway.reload", message, {
       hint: `look whether another server of ${gateway.main} listens where the file's last server does`,

@@ -59,7 +59,7 @@ function readConnections(lines: readonly string[]): ReadonlyMap<string, readonly
     if (line.startsWith("slot ")) {
       current = [];
       found.set(line.slice("slot ".length), current);
-    } else if (/^ss\s{2,}/.test(line) || /^ss \t/.test(line)) {
+    } else if (/^ss\s{2,}/.test(line) || line.startsWith("ss \t")) {
       current.push(readConnection(line));
     }
   }

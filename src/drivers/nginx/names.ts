@@ -4,8 +4,8 @@ import { assert } from "../../base/assert.ts";
 import type { AppName } from "../../model/ids.ts";
 
 /**
- * What may stand in the config. The file's parser has validated all of it; the writer asserts again, because a string
- * that breaks out of nginx's syntax would be a hole and not a mistake.
+ * What may stand in the config. The file's parser has validated all of it; the writer asserts again, because
+ * a string that breaks out of nginx's syntax would be a hole and not a mistake.
  */
 const WORD = /^[A-Za-z0-9_.:@/[\]-]+$/;
 const PATH = /^\/[A-Za-z0-9_.:@/+,=-]*$/;
@@ -56,8 +56,8 @@ export const digest = (text: string): string => createHash("sha256").update(text
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /**
- * The application's part of nginx's names, which are global there. nginx's hash of variables takes names of up to 46
- * bytes unless told otherwise, so that a long name is shortened.
+ * The application's part of nginx's names, which are global there. nginx's hash of variables takes names of
+ * up to 46 bytes unless told otherwise, so that a long name is shortened.
  */
 export function prefix(app: AppName): string {
   const plain = app.replaceAll("-", "_");
@@ -65,8 +65,8 @@ export function prefix(app: AppName): string {
 }
 
 /**
- * Where the control server of this config listens: an address of the loopback network of its own, on a fixed port.
- * Not a unix socket: one that a power cut leaves behind keeps nginx from starting.
+ * Where the control server of this config listens: an address of the loopback network of its own, on a fixed
+ * port. Not a unix socket: one that a power cut leaves behind keeps nginx from starting.
  */
 export function controlAddress(
   app: AppName,

@@ -1,8 +1,8 @@
 /**
  * What runs on the gateway's host: POSIX shell, every value an argument. `home` is state/APP:
  *
- *   home/lock  newest  written  written.conf           the lock, the newest generation, the hash of what we last wrote
- *   home/pool-DIGEST/groups/NAME/00..99 -> .           once for a pool
+ *   home/lock  newest  written  written.conf           the lock, the newest generation, the hash of what we
+ * last wrote   home/pool-DIGEST/groups/NAME/00..99 -> .           once for a pool
  *   home/pool-DIGEST/gen-17/{canary,stable,00..99}     one directory a generation, and routing.json
  *   home/pool-DIGEST/cur -> gen-17                     the switch
  */
@@ -35,8 +35,8 @@ refuse_older() {
 `;
 
 /**
- * `masters NGINX MAIN`: the process id and title of every running nginx with this main config. Those of containers
- * do not count.
+ * `masters NGINX MAIN`: the process id and title of every running nginx with this main config. Those of
+ * containers do not count.
  */
 const MASTERS = `
 option() { printf '%s' "$1" | sed -n "s/.* -$2 *\\([^ ]*\\).*/\\1/p"; }
@@ -62,8 +62,8 @@ const PATH = "PATH=$PATH:/usr/sbin:/sbin; export PATH\n";
 export const HEAD = `${PATH}${MASTERS}`;
 
 /**
- * home config main nginx [ADDRESS PORT]...: one look. The routing comes before the counts: what is out of rotation in
- * it gets no new request while they are taken.
+ * home config main nginx [ADDRESS PORT]...: one look. The routing comes before the counts: what is out of
+ * rotation in it gets no new request while they are taken.
  */
 export const LOOK = `${PATH}${MASTERS}
 home=$1 config=$2 main=$3 nginx=$4
@@ -95,8 +95,8 @@ exit 0
 export const READ = `[ -e "$1" ] || exit 3; exec cat -- "$1"`;
 
 /**
- * home pool generation start [fresh]: unpacks the archive on standard input. `start` is where the switch points of a
- * pool that nginx does not run yet.
+ * home pool generation start [fresh]: unpacks the archive on standard input. `start` is where the switch
+ * points of a pool that nginx does not run yet.
  */
 export const BUILD = `umask 022
 home=$1 pool=$2 generation=$3 start=$4 unread=$5
@@ -107,7 +107,9 @@ dir=$home/pool-$pool
 fresh=$dir/.fresh
 rm -rf "$fresh"
 mkdir -p "$fresh" && tar -xf - --no-same-owner -C "$fresh" || rights "$dir"
-if [ -d "$fresh/groups" ] && [ ! -d "$dir/groups" ]; then mv -T "$fresh/groups" "$dir/groups" || rights "$dir"; fi
+if [ -d "$fresh/groups" ] && [ ! -d "$dir/groups" ]; then
+  mv -T "$fresh/groups" "$dir/groups" || rights "$dir"
+fi
 now=$(readlink "$dir/cur" || true)
 for tree in "$fresh"/gen-*; do
   [ -d "$tree" ] || continue
@@ -143,7 +145,8 @@ if [ "$(readlink "$dir/cur")" != "gen-$generation" ]; then
   ln -s "gen-$generation" "$dir/.cur" && mv -T "$dir/.cur" "$dir/cur" || rights "$dir/cur"
   sync "$dir" "$home"
 fi
-cd "$dir" && ls -d gen-* | sed 's/^gen-//' | sort -rn | tail -n +6 | while read -r old; do rm -rf "gen-$old"; done
+cd "$dir" || exit 0
+ls -d gen-* | sed 's/^gen-//' | sort -rn | tail -n +6 | while read -r old; do rm -rf "gen-$old"; done
 exit 0
 `;
 
@@ -160,10 +163,10 @@ pid=\${found%% *}
 root=$(option "$found" p)
 exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
 [ -x "$exe" ] && nginx=$exe
-run_nginx() { if [ -n "$root" ]; then "$nginx" "$@" -c "$main" -p "$root"; else "$nginx" "$@" -c "$main"; fi; }
+run_nginx() { "$nginx" "$@" -c "$main" \${root:+-p "$root"}; }
 workers() { grep -l "^PPid:[[:space:]]*$pid\\$" /proc/[0-9]*/status 2>/dev/null | tr -cd '0-9\\n'; }
 
-# The file into which nginx writes why it kept its old configuration: error_log of the main file's outermost level.
+# Where nginx writes why it kept its old configuration: error_log of the main file's outermost level.
 error_log() {
   run_nginx -T -q 2>/dev/null | awk '
     /^# configuration file / { if (++files == 2) exit }
@@ -176,7 +179,8 @@ log=$(error_log)
 case $log in /*) ;; *) log=\${root:-$(built "$nginx" prefix)}/$log ;; esac
 [ -f "$log" ] && [ -r "$log" ] || log=/dev/null
 
-# Proof: every worker from before is gone or is leaving, and a new one is there. Disproof: an [emerg] line, or 4 s.
+# Proof: every worker from before is gone or is leaving, and a new one is there. Disproof: an [emerg]
+# line, or 4 s.
 reload() {
   before=" $(workers | tr '\\n' ' ')" offset=$(wc -c <"$log") round=0
   kill -HUP "$pid" 2>/dev/null || rights_of_signal
@@ -201,7 +205,9 @@ reload() {
 back() {
   for live in "$config" \${snippet:+"$snippet"}; do
     kept=$(beside "$live" old)
-    if [ "$kept" -ef "$live" ]; then :; elif [ -e "$kept" ]; then mv -f -T "$kept" "$live"; else rm -f "$live"; fi
+    if [ ! -e "$kept" ]; then rm -f "$live"
+    elif [ ! "$kept" -ef "$live" ]; then mv -f -T "$kept" "$live"
+    fi
     rm -f "$kept" "$(beside "$live" new)"
     sync "$(dirname -- "$live")"
   done
@@ -210,12 +216,15 @@ back() {
 rights_of_signal() { back; rights "the process $pid (nginx)"; }
 `;
 
-/** home config snippet main nginx mark sha256: the archive on standard input holds `config` and perhaps `location`. */
+/**
+ * home config snippet main nginx mark sha256: the archive on standard input holds `config` and perhaps
+ * `location`.
+ */
 export const INSTALL = `${INSTALLING}
 live=
 [ -s "$config" ] && live=$(sha256sum <"$config" | cut -c1-64)
 if [ -n "$live" ] && ! grep -q -s -x -h -F "$live" "$home/written" "$home/writing"; then
-  if [ -f "$home/written.conf" ]; then diff -u "$home/written.conf" "$config"; else head -n 20 -- "$config"; fi
+  [ ! -f "$home/written.conf" ] || diff -u "$home/written.conf" "$config"
   exit ${EXIT.edited}
 fi
 words=$(run_nginx -t -q 2>&1) || { printf '%s\\n' "$words"; exit ${EXIT.presentBroken}; }
@@ -271,7 +280,11 @@ rm -rf "$unpacked" "$home/writing"
 /** The same arguments: the former file is back, nginx is told, and proved. */
 export const RESTORE = `${INSTALLING}
 back
-if [ -s "$config" ]; then sha256sum <"$config" | cut -c1-64 >"$home/written"; cp "$config" "$home/written.conf"
-else rm -f "$home/written" "$home/written.conf"; fi
+if [ -s "$config" ]; then
+  sha256sum <"$config" | cut -c1-64 >"$home/written"
+  cp "$config" "$home/written.conf"
+else
+  rm -f "$home/written" "$home/written.conf"
+fi
 reload || { printf '%s\\n' "$why"; exit ${EXIT.reloadFailed}; }
 `;

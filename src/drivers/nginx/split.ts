@@ -4,8 +4,9 @@ import { cidr, mapKey, prefix, requestVariable } from "./names.ts";
 const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
 
 /**
- * The maps that lead from a request to its key below `cur/`: a rule's `canary` or `stable`, or a bucket `37/52`.
- * Rules are a chain: what one does not decide is the next one's, and the last one's default is the bucket.
+ * The maps that lead from a request to its key below `cur/`: a rule's `canary` or `stable`, or a bucket
+ * `37/52`. Rules are a chain: what one does not decide is the next one's, and the last one's default is the
+ * bucket.
  */
 export function splitMaps(application: Application): readonly string[] {
   const v = prefix(application.name);

@@ -34,8 +34,9 @@ export interface Survey {
 
 type Token = { readonly kind: "word"; readonly text: string } | { readonly kind: "{" | "}" | ";" };
 
-const TOKEN =
-  /\s+|#[^\n]*|[{};]|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|(?:\$\{[^}]*\}|\\[^]|[^\s{};"'\\#])(?:\$\{[^}]*\}|\\[^]|[^\s{};\\])*/gy;
+const WORD = String.raw`(?:\$\{[^}]*\}|\\[^]|[^\s{};"'\\#])(?:\$\{[^}]*\}|\\[^]|[^\s{};\\])*`;
+const QUOTED = String.raw`"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'`;
+const TOKEN = new RegExp(String.raw`\s+|#[^\n]*|[{};]|${QUOTED}|${WORD}`, "gy");
 
 /** Never fails: nginx itself has accepted the text. What cannot be read ends it. */
 function tokensOf(text: string): readonly Token[] {

@@ -13,16 +13,19 @@ const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
 export function groupsTree(layout: Layout): readonly Entry[] {
   return [
     { kind: "directory", path: "groups" },
-    ...groupsOf(layout).flatMap(({ name }): readonly Entry[] => [
-      { kind: "directory", path: `groups/${name}` },
-      ...PAIRS.map((pair): Entry => ({ kind: "link", path: `groups/${name}/${pair}`, to: "." })),
-    ]),
+    ...groupsOf(layout).flatMap(({ name }) => groupTree(`groups/${name}`)),
   ];
 }
 
+function groupTree(path: string): readonly Entry[] {
+  const links = PAIRS.map((pair): Entry => ({ kind: "link", path: `${path}/${pair}`, to: "." }));
+  return [{ kind: "directory", path }, ...links];
+}
+
 /**
- * A generation: `canary` and `stable` for rules, and a link for each first pair of a bucket. Bucket < share is the
- * canary's. A share that is no whole per cent has one pair that is split: a directory with a link for each second pair.
+ * A generation: `canary` and `stable` for rules, and a link for each first pair of a bucket. Bucket < share
+ * is the canary's. A share that is no whole per cent has one pair that is split: a directory with a link for
+ * each second pair.
  */
 export function generationTree(layout: Layout, table: RoutingTable): readonly Entry[] {
   const { routing } = table;
@@ -35,11 +38,13 @@ export function generationTree(layout: Layout, table: RoutingTable): readonly En
     path,
     to: `${up}/groups/${name}`,
   });
-  const first = PAIRS.flatMap((pair, i): readonly Entry[] => {
-    if (i !== whole || part === 0) return [link(pair, "..", i < whole ? canary : stable)];
-    const second = PAIRS.map((inner, j) => link(`${pair}/${inner}`, "../..", j < part ? canary : stable));
-    return [{ kind: "directory", path: pair }, ...second];
-  });
+  const split = (pair: string): readonly Entry[] => {
+    const links = PAIRS.map((inner, j) => link(`${pair}/${inner}`, "../..", j < part ? canary : stable));
+    return [{ kind: "directory", path: pair }, ...links];
+  };
+  const first = PAIRS.flatMap((pair, i) =>
+    i === whole && part > 0 ? split(pair) : [link(pair, "..", i < whole ? canary : stable)],
+  );
   return [
     { kind: "file", path: "routing.json", text: `${JSON.stringify(table)}\n` },
     link("canary", "..", canary),

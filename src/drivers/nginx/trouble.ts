@@ -38,8 +38,8 @@ const REASONS: Readonly<Record<keyof typeof EXIT, (gateway: Gateway, words: stri
     appError("gateway.edited", `${name}: ${config} is not as Glidepath last wrote it`, {
       details: words,
       hint:
-        `move what was added to a file of its own and put ${config} back (what Glidepath wrote is kept below ${state}, ` +
-        "in written.conf); or remove the file, and it is written anew",
+        `move what was added to a file of its own and put ${config} back (what Glidepath wrote is kept ` +
+        `below ${state}, in written.conf); or remove the file, and it is written anew`,
     }),
   presentBroken: ({ name, main }, words) =>
     appError(
@@ -57,7 +57,7 @@ const REASONS: Readonly<Record<keyof typeof EXIT, (gateway: Gateway, words: stri
     }),
   notIncluded: ({ name, main, config }) =>
     appError("gateway.config", `${name}: ${main} does not include ${config}; nothing was changed`, {
-      hint: `add \`include ${config};\` to the http block of ${main}, or choose a gateway.config that it includes`,
+      hint: `add \`include ${config};\` to the http block of ${main}, or change gateway.config`,
     }),
   notRunning: ({ name, main }, words) =>
     appError(
@@ -69,7 +69,7 @@ const REASONS: Readonly<Record<keyof typeof EXIT, (gateway: Gateway, words: stri
         details: words,
         hint:
           words === ""
-            ? "start nginx there (for example: systemctl start nginx), or set gateway.main to the file that it runs with"
+            ? "start nginx there (for example: systemctl start nginx), or set gateway.main to its file"
             : "finish the upgrade of nginx there first, so that one master is left",
       },
     ),

@@ -9,8 +9,8 @@ export function unsuitable(application: Application, gateway: Gateway): AppError
   if (slot !== undefined && !application.gateway.passive) {
     return appError(
       "gateway.config",
-      `slot ${slot.key} is reached at "${slot.address}", an IP address was expected: with names in its config, ` +
-        "nginx does not start while the name server is away",
+      `slot ${slot.key} is reached at "${slot.address}", an IP address was expected: ` +
+        "with names in its config, nginx does not start while the name server is away",
       { hint: `write the host's address as an IP address (user@10.0.0.11) in glidepath.yaml` },
     );
   }

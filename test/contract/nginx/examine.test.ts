@@ -22,6 +22,7 @@ const examine = (w: World, change: Partial<GatewaySettings> = {}): Promise<reado
   const application = { ...w.application, gateway: { ...w.application.gateway, ...change } };
   return nginxExaminer({ application, hosts: () => localHost(HOST) }).examine();
 };
+const asRoot = process.getuid?.() === 0;
 const faults = (all: readonly Finding[]): readonly string[] =>
   all.filter((one) => one.severity === "fault").map((one) => one.found);
 
@@ -57,7 +58,7 @@ test("a state directory that nginx's user cannot enter", async () => {
   writeFileSync(w.nginx.main, `user nobody nogroup;\n${readMain(w)}`);
   chmodSync(w.gateway.state, 0o700);
   const found = faults(await examine(w));
-  expect(found).toEqual(process.getuid?.() === 0 ? [expect.stringContaining("nobody cannot enter")] : []);
+  expect(found.map((one) => one.includes("nobody cannot enter"))).toEqual(asRoot ? [true] : []);
 });
 
 test("passive: the user's upstream is looked at", async () => {

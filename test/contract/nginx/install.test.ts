@@ -10,7 +10,14 @@ import {
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { ask, freePort, world, type World, type WorldOptions } from "./world.ts";
+import { localHost } from "../../../src/drivers/local/host.ts";
+import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
+import type { Gateway } from "../../../src/model/application.ts";
+import { generation } from "../../../src/model/ids.ts";
+import type { RoutingTable } from "../../../src/model/routing.ts";
+import type { GatewayPort } from "../../../src/ports/gateway.ts";
+import type { HostPort } from "../../../src/ports/host.ts";
+import { ask, freePort, HOST, world, type World, type WorldOptions } from "./world.ts";
 
 const opened: World[] = [];
 const open = async (options: WorldOptions = {}): Promise<World> => {
@@ -71,6 +78,30 @@ test("a config that nginx refuses is not left in place", async () => {
   expect(await statusOf(w)).toBe(200);
 });
 
+test("who cannot test aside swaps, tests, and swaps back", async () => {
+  const w = await installed();
+  const before = readFileSync(w.gateway.config);
+  const local = localHost(HOST);
+  const plain: HostPort = {
+    ...local,
+    run: (command) => local.run({ ...command, script: `unshare() { return 1; }\n${command.script}` }),
+  };
+  const portFor = (change: Partial<Gateway>): { port: GatewayPort; gateway: Gateway } => {
+    const gateway = { ...w.gateway, ...change };
+    const application = { ...w.application, gateways: [gateway] };
+    return { port: nginxGateway({ application, hosts: () => plain }), gateway };
+  };
+  const bad = portFor({ listen: ["127.0.0.1:99999"] });
+  const outcome = await bad.port.prepare(bad.gateway, w.table(2, {}));
+  expect(outcome).toMatchObject({ kind: "refused", error: { code: "gateway.config" } });
+  expect(readFileSync(w.gateway.config)).toEqual(before);
+  expect(readdirSync(w.nginx.confd)).toEqual(["shop.conf"]);
+  const good = portFor({ log: join(w.nginx.directory, "logs", "other.log") });
+  expect(await good.port.prepare(good.gateway, w.table(3, {}))).toEqual(DONE);
+  expect(readFileSync(w.gateway.config, "utf8")).toContain("other.log");
+  expect(await statusOf(w)).toBe(200);
+});
+
 test("a port that somebody else has is noticed, though nginx exits 0, and taken back", async () => {
   const w = await installed();
   const before = readFileSync(w.gateway.config);
@@ -116,6 +147,40 @@ test("a path that nginx does not include is refused before anything runs on it",
     error: { code: "gateway.config", hint: expect.stringContaining("include") },
   });
   expect(readdirSync(aside)).toEqual([]);
+});
+
+test("a slot with a name instead of an address is refused, with what to write", async () => {
+  const w = await open();
+  const hosts = w.application.hosts.map((host) => ({
+    ...host,
+    slots: host.slots.map((slot) => ({ ...slot, address: "web1.example.com" })),
+  }));
+  const port = nginxGateway({ application: { ...w.application, hosts }, hosts: () => localHost(HOST) });
+  expect(await port.prepare(w.gateway, w.table(1, {}))).toMatchObject({
+    kind: "refused",
+    error: { code: "gateway.config", hint: expect.stringContaining("IP address") },
+  });
+});
+
+test("other slots are another pool: the switch of the one never reaches the other", async () => {
+  const w = await open({ slots: 3 });
+  const less = {
+    ...w.application,
+    hosts: w.application.hosts.map((h) => ({ ...h, slots: h.slots.slice(0, 2) })),
+  };
+  const small = nginxGateway({ application: less, hosts: () => localHost(HOST) });
+  const keys = w.slots.map((slot) => slot.key);
+  const two: RoutingTable = {
+    generation: generation(1),
+    routing: { ...w.table(1, {}).routing, stable: keys.slice(1, 2) },
+  };
+  expect(await small.prepare(w.gateway, two)).toEqual(DONE);
+  expect(await small.commit(w.gateway, two)).toEqual(DONE);
+  expect((await ask({ port: w.listen })).body).toBe(String(w.slots[1]?.port));
+  expect(await w.port.prepare(w.gateway, w.table(2, { stable: 2 }))).toEqual(DONE);
+  expect(await w.port.commit(w.gateway, w.table(2, { stable: 2 }))).toEqual(DONE);
+  expect((await ask({ port: w.listen })).body).toBe(String(w.slots[2]?.port));
+  expect(await small.commit(w.gateway, two)).toMatchObject({ kind: "refused" });
 });
 
 test("without a running nginx nothing is installed", async () => {

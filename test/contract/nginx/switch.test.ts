@@ -49,9 +49,9 @@ test("thirty switches under keep-alive load lose nothing and start no process", 
   const before = processes(w);
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   const answers: number[] = [];
-  let going = true;
+  const load = { going: true };
   const loop = async (client: number): Promise<void> => {
-    while (going) {
+    while (load.going) {
       const answer = await ask({
         port: w.listen,
         agent,
@@ -71,7 +71,7 @@ test("thirty switches under keep-alive load lose nothing and start no process", 
     {},
   ];
   for (let i = 0; i < 30; i += 1) await switchTo(w, w.table(2 + i, states[i % states.length] ?? {}));
-  going = false;
+  load.going = false;
   await Promise.all(clients);
   agent.destroy();
   expect(answers.length).toBeGreaterThan(100);
@@ -111,7 +111,7 @@ describe("shares", () => {
     return canary;
   };
 
-  test("exactly the users whose bucket is below the share reach the canary, and widening only adds", async () => {
+  test("exactly the users below the share reach the canary, and widening only adds", async () => {
     const w = await open();
     await switchTo(w, w.table(1, {}));
     let before: ReadonlySet<string> = new Set();

@@ -1,7 +1,7 @@
 // A real nginx, tiny backends that can be slow or stream, and the application that describes them.
 import { mkdirSync } from "node:fs";
 import {
-  Agent,
+  type Agent,
   createServer,
   request,
   type IncomingMessage,
