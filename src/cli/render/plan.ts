@@ -23,6 +23,10 @@ function poolText(story: PlanStory, application: Application): string {
   return `${slots} on ${hosts}; at most ${story.maxUnavailable} out of rotation at once`;
 }
 
+/** Nobody is served yet, so nothing has to be spared: all slots come up and join together. */
+const firstText = ({ release, order }: PlanStory): string =>
+  `nothing runs yet: start ${release} on ${order.join(", ")} at once; then everybody gets it`;
+
 const namesOf = (slots: readonly SlotKey[]): string => slots.join(", then ");
 
 function stepText(story: PlanStory, index: number): string {
@@ -60,6 +64,14 @@ function lastText({ steps, order }: PlanStory): string | null {
   return rest.length === 0 ? null : `update ${namesOf(rest)}, which nobody uses any more`;
 }
 
+function stepLines(story: PlanStory, put: (label: string, text: string) => readonly Line[]): readonly Line[] {
+  const last = lastText(story);
+  return [
+    ...story.steps.flatMap((step, i) => put(share(step.share), stepText(story, i))),
+    ...(last === null ? [] : put("finish", last)),
+  ];
+}
+
 const isError = (config: ConfigPreview | AppError): config is AppError => "code" in config;
 
 /** What would change in a file, as a unified diff without its head. */
@@ -74,13 +86,23 @@ export function diffLines(current: string | null, wanted: string): readonly Line
     });
 }
 
+/** Lines of a diff that are shown; `plan --json` has the whole config. */
+const MOST = 40;
+function shorten(lines: readonly Line[]): readonly Line[] {
+  if (lines.length <= MOST) return lines;
+  return [
+    ...lines.slice(0, MOST),
+    line(dim(`… and ${lines.length - MOST} more lines: all of it with --json`)),
+  ];
+}
+
 function gatewayLines({ name, config }: PlanStory["gateways"][number]): readonly Line[] {
   if (isError(config)) return [line(strong(name)), ...errorLines(config).map((given) => indent(2, given))];
   const { path, current, wanted, reload } = config;
   if (!reload && current === wanted) return [line(strong(name), `  ${path} stays as it is: no reload`)];
   const words = current === null ? "is written for the first time" : "is brought up to date";
   const head = line(strong(name), `  ${path} ${words}${reload ? ", with one reload" : ""}`);
-  return [head, ...diffLines(current, wanted).map((given) => indent(4, given))];
+  return [head, ...shorten(diffLines(current, wanted)).map((given) => indent(4, given))];
 }
 
 const worstText = ({ load, even, when }: PlanStory["worst"]): string =>
@@ -90,7 +112,6 @@ const worstText = ({ load, even, when }: PlanStory["worst"]): string =>
 export function planLines(story: PlanStory, application: Application, columns: number): readonly Line[] {
   const put = (label: string, text: string): readonly Line[] => item(label, text, columns);
   const hosts = application.hosts.map((host) => host.name).join(", ");
-  const last = lastText(story);
   const { worst, wayBack } = story;
   return [
     line(
@@ -102,8 +123,7 @@ export function planLines(story: PlanStory, application: Application, columns: n
     EMPTY,
     ...put("pool", poolText(story, application)),
     ...put("fetch", `once, verify, and unpack on ${hosts}; no traffic is touched`),
-    ...story.steps.flatMap((step, i) => put(share(step.share), stepText(story, i))),
-    ...(last === null ? [] : put("finish", last)),
+    ...(story.from === null ? put("start", firstText(story)) : stepLines(story, put)),
     EMPTY,
     ...put("each slot", slotText(application)),
     ...put("worst", worstText(worst)),

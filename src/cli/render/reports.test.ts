@@ -63,6 +63,21 @@ describe("plan", () => {
     expect(lines.slice(at + 1)).toEqual(diff.map((text) => `        ${text}`));
   });
 
+  test("of the first release has no steps", () => {
+    const lines = planLines(story({ from: null }), application, 100).map(textOf);
+    expect(lines[4]).toBe(
+      "  start      nothing runs yet: start v2 on web1:8001, web2:8001, web1:8002, web2:8002 at once; then",
+    );
+    expect(lines.join(" ")).not.toContain("25 %  ");
+  });
+
+  test("shows the beginning of a long change", () => {
+    const wanted = Array.from({ length: 100 }, (_, i) => `${i}\n`).join("");
+    const config = { path: "/etc/shop.conf", current: null, wanted, reload: true };
+    const lines = planLines(story({ gateways: [{ name: WEB1, config }] }), application, 80).map(textOf);
+    expect(lines.slice(-2)).toEqual(["        +39", "        … and 60 more lines: all of it with --json"]);
+  });
+
   test("shows a gateway that could not be asked", () => {
     const config = appError("host.unreachable", "web1 does not answer", { hint: "try ssh web1" });
     const lines = planLines(story({ gateways: [{ name: WEB1, config }] }), application, 80).map(textOf);
@@ -180,6 +195,10 @@ test.each([
   [
     { user: "42", release: V2, role: "canary", share: 500, by: { bucket: 123, of: 10_000 } },
     ["42  gets v2 (canary)", "  bucket 123 of 10000; the canary has those below 500, that is 5 %"],
+  ],
+  [
+    { user: "42", release: V1, role: "stable", share: 0, by: { bucket: 123, of: 10_000 } },
+    ["42  gets v1 (stable)", "  bucket 123 of 10000; no canary has a share now"],
   ],
   [
     { user: "tester", release: V1, role: "stable", share: 500, by: { rule: "header X-Canary is never" } },

@@ -87,11 +87,16 @@ export function recordLines(
   return [head, EMPTY, ...table(rows).map((given) => indent(2, given)), EMPTY, ...endLines(rollout, receipt)];
 }
 
-export function explainLines({ user, release, role, share: points, by }: Explanation): readonly Line[] {
-  const why =
-    "rule" in by
-      ? `a rule says so: ${clean(by.rule)}`
-      : `bucket ${by.bucket} of ${by.of}; the canary has those below ${points}, that is ${share(points)}`;
+function whyWords({ by, share: points }: Explanation): string {
+  if ("rule" in by) return `a rule says so: ${clean(by.rule)}`;
+  const where = `bucket ${by.bucket} of ${by.of}`;
+  if (points === 0) return `${where}; no canary has a share now`;
+  return `${where}; the canary has those below ${points}, that is ${share(points)}`;
+}
+
+export function explainLines(explanation: Explanation): readonly Line[] {
+  const { user, release, role } = explanation;
   const shown = role === "canary" ? canary(release ?? "nothing") : plain(release ?? "nothing");
-  return [line(strong(clean(user)), "  gets ", shown, role === "none" ? "" : ` (${role})`), line("  ", why)];
+  const head = line(strong(clean(user)), "  gets ", shown, role === "none" ? "" : ` (${role})`);
+  return [head, line("  ", whyWords(explanation))];
 }
