@@ -146,11 +146,14 @@ function lookHealth(
     asked.set(name, times + 1);
     const before = looks.health[slot];
     const value = await ports.probes.health(slotOf(application, slot), release);
-    looks.health[slot] = { known: true, at: now, value };
-    return isStarting || before?.known !== true || before.value.healthy !== value.healthy;
+    looks.health[slot] = observedHealth(value, now);
+    return isStarting || before?.known !== true || before.value.healthy !== value?.healthy;
   };
   begin(context, name, { now, every: millis(every), ask });
 }
+
+const observedHealth = (value: Health | null, at: Instant): Observed<Health> =>
+  value === null ? { known: false, at, why: "its host does not answer" } : { known: true, at, value };
 
 /** One look at everything, for `status` and for the start of a rollout. */
 export async function lookOnce(
@@ -173,8 +176,7 @@ export async function lookOnce(
       const state = looks.slots[slot.key];
       const running = state?.known === true ? state.value.release : release;
       if (running === null) return;
-      const value = await ports.probes.health(slot, running);
-      looks.health[slot.key] = { known: true, at: now, value };
+      looks.health[slot.key] = observedHealth(await ports.probes.health(slot, running), now);
     }),
   );
   return looks;

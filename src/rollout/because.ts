@@ -2,10 +2,11 @@ import { after, between, formatDuration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { formatShare } from "../model/share.ts";
-import { heldBack } from "./begin.ts";
+import { heldBack, sickCanary } from "./begin.ts";
 import { drainLeft, inFlightOf } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
-import { gatewaySeen, type Seen } from "./seen.ts";
+import type { Seen } from "./seen.ts";
+import { gatewaySeen } from "./sight.ts";
 import { stepOf } from "./steps.ts";
 import { slotsForStep } from "./phases/updating.ts";
 
@@ -26,6 +27,8 @@ function forward(rollout: Rollout, seen: Seen, now: Instant): string {
       return moving(rollout, seen, now);
     case "baking": {
       const { share, bake } = stepOf(rollout);
+      const sick = sickCanary(rollout, seen);
+      if (now >= phase.until && sick.length > 0) return waitingFor(sick, seen);
       const left = formatDuration(between(now, phase.until));
       return `baking ${formatShare(share)} for ${formatDuration(bake)}: ${left} left`;
     }
@@ -56,10 +59,13 @@ function moving(rollout: Rollout, seen: Seen, now: Instant): string {
     return [...slots, ...(change === null ? [] : [change])].join("; ");
   }
   const count = rollout.phase.name === "updating" ? slotsForStep(rollout) : rollout.plan.slots.length;
-  const held = heldBack(rollout, count, seen);
-  if (held.length === 0) return rollout.phase.name;
-  return `waiting until ${held.map((slot) => `${slot} (${lastAnswer(slot, seen)})`).join(", ")} can carry the traffic`;
+  const sick = rollout.aborted === null ? sickCanary(rollout, seen) : [];
+  const held = sick.length > 0 ? sick : heldBack(rollout, count, seen);
+  return held.length === 0 ? rollout.phase.name : waitingFor(held, seen);
 }
+
+const waitingFor = (slots: readonly SlotKey[], seen: Seen): string =>
+  `waiting until ${slots.map((slot) => `${slot} (${lastAnswer(slot, seen)})`).join(", ")} can carry the traffic`;
 
 const lastAnswer = (slot: SlotKey, seen: Seen): string => {
   const health = seen.health[slot];

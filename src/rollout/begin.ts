@@ -2,7 +2,9 @@ import type { Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { courseOf, isFirst, leave, stop } from "./evolve.ts";
-import { isHealthy, type Seen } from "./seen.ts";
+import { serving } from "./wanted.ts";
+import type { Seen } from "./seen.ts";
+import { isHealthy, isSick } from "./sight.ts";
 
 interface Begin {
   /** How many slots of the pool's order shall run the release. */
@@ -47,10 +49,12 @@ export function mayLeave(rollout: Rollout, slot: SlotKey, seen: Seen): boolean {
   const others = slots.filter((other) => other !== slot && !out.includes(other));
   const healthy = others.filter((other) => isHealthy(seen, other));
   if (healthy.length >= slots.length - maxUnavailable) return true;
-  const health = seen.health[slot];
-  const isSick = health?.known === true && !health.value.healthy;
-  return isSick && others.every((other) => seen.health[other]?.known === true);
+  return isSick(seen, slot) && others.every((other) => seen.health[other]?.known === true);
 }
+
+/** Slots of the canary that are definitely not healthy: nobody is led to it before they are again. */
+export const sickCanary = (rollout: Rollout, seen: Seen): readonly SlotKey[] =>
+  serving(rollout, rollout.release).filter((slot) => isSick(seen, slot));
 
 /** The first slot that waits for others to be healthy before it may leave, and those. */
 export function heldBack(rollout: Rollout, count: number, seen: Seen): readonly SlotKey[] {

@@ -1,10 +1,12 @@
 import type { Instant } from "../base/time.ts";
 import { appError } from "../base/errors.ts";
+import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, RoutingChange } from "../model/rollout.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { isGoingBack, nextGeneration } from "./evolve.ts";
 import { stuck } from "./endings.ts";
-import { gatewaySeen, type Seen } from "./seen.ts";
+import type { Seen } from "./seen.ts";
+import { gatewaySeen, isSick } from "./sight.ts";
 
 /**
  * Asks for a routing unless it is there already or on its way. While one is on its way nothing else is asked for,
@@ -35,6 +37,7 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
   if (change === null) return rollout;
   if (change.stage === "preparing") {
     const all = plan.gateways.every((gateway) => change.prepared.includes(gateway));
+    if (all && leadsToSick(rollout, seen)) return rollout;
     return all ? { ...rollout, unsettled: true, change: { ...change, stage: "committing" } } : rollout;
   }
   const sights = plan.gateways.map((gateway) => gatewaySeen(seen, gateway)?.value);
@@ -49,6 +52,15 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
   );
   if (!confirmed) return rollout;
   return { ...rollout, routing: change.routing, unsettled: false, change: null };
+}
+
+/** Writing may have taken long: a slot that joins must be healthy when the switch is made, not only before. */
+function leadsToSick({ change, routing, slots }: Rollout, seen: Seen): boolean {
+  if (change === null) return false;
+  const { canary, share } = change.routing;
+  const joining = Object.keys(slots).filter((slot) => slots[slot as SlotKey]?.at === "joining");
+  const asked = share > routing.share ? [...canary, ...joining] : joining;
+  return asked.some((slot) => isSick(seen, slot as SlotKey));
 }
 
 const overtaken = (rollout: Rollout): Rollout =>

@@ -4,7 +4,8 @@ import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
-import { gatewaySeen, healthSeen, slotSeen, type Seen } from "./seen.ts";
+import type { Seen } from "./seen.ts";
+import { gatewaySeen, healthSeen, slotSeen } from "./sight.ts";
 
 /**
  * One slot's way, driven by what is seen and by nothing else:
@@ -186,9 +187,18 @@ const smokeSkipped = (rollout: Rollout): number => (isGoingBack(rollout) ? rollo
 function smoking(
   rollout: Rollout,
   slot: SlotKey,
-  { now, course }: Sight & { course: At<"smoking"> },
+  { seen, now, course }: Sight & { course: At<"smoking"> },
 ): Rollout {
   if (course.passed < rollout.plan.smokeChecks || !isItsTurn(rollout, slot)) return rollout;
+  // It was healthy before its smoke checks; it must still be when it joins.
+  const health = healthSeen(seen, slot);
+  if (health === null) return rollout;
+  if (!health.value.healthy) {
+    const isOver = now >= after(course.since, rollout.plan.healthyWithin);
+    return isOver
+      ? failed(rollout, slot, { now, error: unhealthy(rollout, slot, health.value.answer) })
+      : rollout;
+  }
   const { target, attempt } = course;
   return withCourse(rollout, slot, { at: "joining", target, attempt, since: now });
 }

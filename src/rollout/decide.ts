@@ -57,7 +57,7 @@ export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
   return {
     rollout: next,
     actions: ENDED.includes(next.phase.name) ? [] : actionsOf(next),
-    wakeAt: wakeAt(next),
+    wakeAt: wakeAt(next, now),
     because: because(next, seen, now),
   };
 }
@@ -90,7 +90,8 @@ const WAITS: readonly PhaseName[] = ["baking", "approval", ...ENDED];
 /** A rollout that does not move for too long goes back; one that cannot go back either needs somebody. */
 function watchDeadline(rollout: Rollout, now: Instant): Rollout {
   const { plan, phase, progressAt } = rollout;
-  if (WAITS.includes(phase.name) || rollout.paused !== null) return rollout;
+  const isOverdue = phase.name === "baking" && now >= after(phase.until, plan.progressDeadline);
+  if ((WAITS.includes(phase.name) && !isOverdue) || rollout.paused !== null) return rollout;
   if (now < after(progressAt, plan.progressDeadline)) return rollout;
   const error = appError(
     "deadline",
@@ -110,18 +111,25 @@ function stamp(rollout: Rollout, before: Rollout, { seen, now }: { seen: Seen; n
   };
 }
 
-function wakeAt(rollout: Rollout): Instant | null {
-  if (ENDED.includes(rollout.phase.name)) return null;
-  let wake: Instant | null =
-    rollout.phase.name === "baking" && rollout.paused === null ? rollout.phase.until : null;
-  if (!WAITS.includes(rollout.phase.name) && rollout.paused === null) {
-    wake = earliest(wake, after(rollout.progressAt, rollout.plan.progressDeadline));
-  }
-  for (const slot of rollout.plan.slots) {
-    const course = courseOf(rollout, slot);
-    if (course.at === "draining") wake = earliest(wake, after(course.since, rollout.plan.drain));
-    if (course.at === "checking") wake = earliest(wake, after(course.since, rollout.plan.healthyWithin));
-    if (course.at === "failed") wake = earliest(wake, after(course.since, RETRY_AFTER));
-  }
-  return wake;
+/** The next moment at which time alone could move something; what has passed was decided just now. */
+function wakeAt(rollout: Rollout, now: Instant): Instant | null {
+  return deadlinesOf(rollout)
+    .filter((at) => at > now)
+    .reduce<Instant | null>(earliest, null);
+}
+
+function deadlinesOf({ phase, paused, plan, progressAt, slots }: Rollout): readonly Instant[] {
+  if (ENDED.includes(phase.name)) return [];
+  const overdue = after(phase.name === "baking" ? phase.until : progressAt, plan.progressDeadline);
+  const courses = plan.slots.map((slot) => slots[slot]);
+  return [
+    ...(paused !== null || phase.name === "approval" ? [] : [overdue]),
+    ...(paused === null && phase.name === "baking" ? [phase.until] : []),
+    ...courses.flatMap((course) => {
+      if (course?.at === "draining") return [after(course.since, plan.drain)];
+      if (course?.at === "checking") return [after(course.since, plan.healthyWithin)];
+      if (course?.at === "smoking") return [after(course.since, plan.healthyWithin)];
+      return course?.at === "failed" ? [after(course.since, RETRY_AFTER)] : [];
+    }),
+  ];
 }

@@ -27,8 +27,7 @@ export function interestOf(rollout: Rollout): Interest {
   const busy = slots.length + inFlight.length + checking.length > 0 || rollout.change !== null;
   return {
     slots,
-    health:
-      phase.name === "staging" || phase.name === "aborting" ? checking : [...at(["settled"]), ...checking],
+    health: phase.name === "staging" ? checking : [...at(["settled", "smoking", "joining"]), ...checking],
     inFlight,
     gateways: rollout.change?.stage === "committing" || inFlight.length > 0,
     again: busy ? BUSY : CALM,

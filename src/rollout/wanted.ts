@@ -4,6 +4,8 @@ import { evenShare, wayBack } from "../model/capacity.ts";
 import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { courseOf, isFirst } from "./evolve.ts";
+import type { Observation } from "../model/observation.ts";
+import { isSick } from "./sight.ts";
 
 /** Slots that are in rotation or about to join, running `release`, in the plan's order. */
 export function serving(rollout: Rollout, release: ReleaseId | null): readonly SlotKey[] {
@@ -52,14 +54,17 @@ const returning = (rollout: Rollout, canarySlots: number, share: BasisPoints): B
  * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no share needs
  * any more are left out, and can go back all at once.
  */
-export function wantedBack(rollout: Rollout): Routing {
+export function wantedBack(rollout: Rollout, seen: Observation): Routing {
   const { plan, release, from, routing } = rollout;
   const stable = serving(rollout, from);
   const canary = serving(rollout, release);
   if (from === null) return { canary: [], stable: [], share: NOTHING };
   // Whoever leaves now goes on serving until somebody can take its place.
   if (stable.length + canary.length === 0) return routing;
-  const back = wayBack(plan.slots.length, stable.length, plan.maxLoad);
+  // Nobody is led from slots that serve to slots that do not.
+  const isCanaryWell = canary.some((slot) => !isSick(seen, slot));
+  const able = isCanaryWell ? stable.filter((slot) => !isSick(seen, slot)) : stable;
+  const back = wayBack(plan.slots.length, able.length, plan.maxLoad);
   const share = stable.length === 0 ? EVERYTHING : returning(rollout, canary.length, back.share);
   if (share === 0) return { canary: [], stable, share };
   const needed = Math.ceil((share * plan.slots.length) / (EVERYTHING * plan.maxLoad));

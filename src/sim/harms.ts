@@ -159,7 +159,7 @@ function deserted({ gateway, table }: SimGateway, next: Routing, { fleet, now }:
   return [harm(now, 5, what)];
 }
 
-/** Law 4: a role that gets more traffic has a slot that served not long ago. */
+/** Law 4: a role that gets more traffic has a slot that served not long ago, unless nobody serves at all. */
 function unserved({ gateway, table }: SimGateway, next: Routing, { fleet, now }: Bench): readonly Harm[] {
   const before = table?.routing;
   if (before === undefined) return [];
@@ -168,6 +168,7 @@ function unserved({ gateway, table }: SimGateway, next: Routing, { fleet, now }:
     ["canary", next.share - before.share, next.canary],
     ["stable", before.share - next.share, next.stable],
   ];
+  if (before.canary.every(isGone) && before.stable.every(isGone)) return [];
   return more
     .filter(([, gain, slots]) => gain > 0 && slots.length > 0 && slots.every(isGone))
     .map(([role, gain]) =>

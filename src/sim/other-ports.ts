@@ -85,7 +85,7 @@ export function probePort(line: Line): ProbePort {
     health: ({ key }) =>
       answer(line, 3, () => {
         const slot = present(fleet.slots.get(key), key);
-        if (!isReachable(slot.host, timeline.now())) return { healthy: false, answer: "no answer within 2s" };
+        if (!isReachable(slot.host, timeline.now())) return null;
         if (dice.look.chance(faultsNow(context).healthFlaps)) return { healthy: false, answer: "502" };
         const health = healthOf(slot, timeline.now());
         if (health.healthy) slot.wasHealthy = true;

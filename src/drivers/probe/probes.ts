@@ -39,7 +39,7 @@ async function health(
   { application, hosts }: ProbesOptions,
   slot: Slot,
   release: ReleaseId,
-): Promise<Health> {
+): Promise<Health | null> {
   const { probe, timeout } = application.health;
   const host = hosts(slot.host);
   switch (probe.kind) {
@@ -61,11 +61,11 @@ async function healthExec(
   { application, hosts }: Pick<ProbesOptions, "application" | "hosts">,
   slot: Slot,
   question: ExecQuestion,
-): Promise<Health> {
+): Promise<Health | null> {
   const { port, dir, host } = slot;
   const asked = `\`${expand(question.command, { port, dir, host, release: question.release })}\` on ${host}`;
   const reply = await hosts(host).run(execCall(application, slot, question));
-  if (reply.kind === "lost") return { healthy: false, answer: `${asked}: ${reply.why}` };
+  if (reply.kind === "lost") return null;
   if (TIMED_OUT.has(reply.code)) {
     return { healthy: false, answer: `${asked}: no answer within ${formatDuration(question.timeout)}` };
   }

@@ -8,7 +8,7 @@ import type { Seen } from "../seen.ts";
 import { isAllAt, wantedBack } from "../wanted.ts";
 
 /** Users first, in as few switches as the stable slots can carry; then the slots, until everything is as before. */
-export function aborting(rollout: Rollout, _seen: Seen, now: Instant): Rollout {
+export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { phase, plan, from } = rollout;
   if (phase.name !== "aborting") return rollout;
   if (isAllAt(rollout, from)) {
@@ -16,14 +16,14 @@ export function aborting(rollout: Rollout, _seen: Seen, now: Instant): Rollout {
       ? rollout
       : enter({ ...rollout, endedAt: now }, { name: "rolled-back" });
   }
-  const wanted = wantedBack(rollout);
+  const wanted = wantedBack(rollout, seen);
   const freed = plan.slots.reduce((r, slot) => {
     const course = courseOf(r, slot);
     const isCanary = course.at === "settled" && course.release === r.release && r.release !== from;
     return isCanary && !wanted.canary.includes(slot) ? leave(r, slot, { target: from, now }) : r;
   }, rollout);
   const retried = plan.slots.reduce((r, slot) => retry(r, slot, now), freed);
-  return retried.phase.name === "stuck" ? retried : request(retried, wantedBack(retried), now);
+  return retried.phase.name === "stuck" ? retried : request(retried, wantedBack(retried, seen), now);
 }
 
 export const ATTEMPTS = 3;

@@ -1,7 +1,7 @@
 import type { Instant } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { EVERYTHING } from "../../model/share.ts";
-import { beginSlots } from "../begin.ts";
+import { beginSlots, sickCanary } from "../begin.ts";
 import { request } from "../change.ts";
 import { enter } from "../evolve.ts";
 import type { Seen } from "../seen.ts";
@@ -17,6 +17,7 @@ export function finishing(rollout: Rollout, seen: Seen, now: Instant): Rollout {
       : enter({ ...rollout, endedAt: now }, { name: "completed" });
   }
   if (areAllSettled(rollout, release)) return request(rollout, wantedAtEnd(rollout), now);
+  if (sickCanary(rollout, seen).length > 0) return rollout;
   const begun = beginSlots(rollout, { count: plan.slots.length, seen, now });
   return request(begun, wantedForward(begun, EVERYTHING), now);
 }

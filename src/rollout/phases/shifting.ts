@@ -2,17 +2,19 @@ import type { Instant } from "../../base/time.ts";
 import { sameRouting } from "../../model/routing.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { request } from "../change.ts";
+import { sickCanary } from "../begin.ts";
 import { isFirst } from "../evolve.ts";
 import type { Seen } from "../seen.ts";
 import { holdStep, stepOf } from "../steps.ts";
 import { wantedForward } from "../wanted.ts";
 
 /** The share goes to the step's, now that enough slots carry it. */
-export function shifting(rollout: Rollout, _seen: Seen, now: Instant): Rollout {
+export function shifting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const slots = wantedForward(rollout, stepOf(rollout).share);
   const wanted = isFirst(rollout) ? slots : { ...slots, share: stepOf(rollout).share };
   if (rollout.change === null && !rollout.unsettled && sameRouting(rollout.routing, wanted)) {
     return holdStep(rollout, now);
   }
+  if (sickCanary(rollout, seen).length > 0) return rollout;
   return rollout.paused === null ? request(rollout, wanted, now) : rollout;
 }

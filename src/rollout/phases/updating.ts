@@ -2,7 +2,7 @@ import type { Instant } from "../../base/time.ts";
 import { canarySlotsFor } from "../../model/capacity.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { EVERYTHING } from "../../model/share.ts";
-import { beginSlots } from "../begin.ts";
+import { beginSlots, sickCanary } from "../begin.ts";
 import { request } from "../change.ts";
 import { enter, isFirst } from "../evolve.ts";
 import { serving, wantedForward } from "../wanted.ts";
@@ -12,6 +12,7 @@ import type { Seen } from "../seen.ts";
 /** Slots are brought to the release, as few as can carry the step's share. */
 export function updating(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const count = slotsForStep(rollout);
+  if (sickCanary(rollout, seen).length > 0) return rollout;
   if (isCarried(rollout, count)) return enter(rollout, { name: "shifting" });
   const begun = beginSlots(rollout, { count, seen, now });
   return request(begun, wantedForward(begun, limitOf(begun)), now);

@@ -123,9 +123,9 @@ describe("health by a command on the host", () => {
 
   test("runs in the slot with its values and the user's", async () => {
     const command = `printf '%s|' {port} {release} {host} "$WORD" {dir}; [ "$PWD" = {dir} ]`;
-    const { healthy, answer } = await asked(command);
-    expect(healthy).toBe(true);
-    expect(answer).toContain(`→ exit code 0 "${slot.port}|v2|web1|it's|${slot.dir}|"`);
+    const health = await asked(command);
+    expect(health?.healthy).toBe(true);
+    expect(health?.answer).toContain(`→ exit code 0 "${slot.port}|v2|web1|it's|${slot.dir}|"`);
   });
 
   test("any other exit code is unhealthy, with its words", async () => {

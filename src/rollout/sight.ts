@@ -1,0 +1,30 @@
+import type { Instant } from "../base/time.ts";
+import type { HostName, SlotKey } from "../model/ids.ts";
+import type { GatewayState, Health, Observation, SlotState } from "../model/observation.ts";
+
+interface Sighting<T> {
+  readonly at: Instant;
+  readonly value: T;
+}
+
+export function slotSeen(seen: Observation, slot: SlotKey): Sighting<SlotState> | null {
+  const observed = seen.slots[slot];
+  return observed?.known === true ? observed : null;
+}
+
+export function healthSeen(seen: Observation, slot: SlotKey): Sighting<Health> | null {
+  const observed = seen.health[slot];
+  return observed?.known === true ? observed : null;
+}
+
+export function gatewaySeen(seen: Observation, gateway: HostName): Sighting<GatewayState> | null {
+  const observed = seen.gateways[gateway];
+  return observed?.known === true ? observed : null;
+}
+
+/** A definite no. What could not be asked is not sick (law 3). */
+export const isSick = (seen: Observation, slot: SlotKey): boolean =>
+  healthSeen(seen, slot)?.value.healthy === false;
+
+export const isHealthy = (seen: Observation, slot: SlotKey): boolean =>
+  healthSeen(seen, slot)?.value.healthy === true;
