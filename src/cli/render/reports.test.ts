@@ -102,9 +102,9 @@ describe("status", () => {
       "  baking 5 % for 10m: 3m12s left",
       "  carried by alice@build1, process 4711",
       "",
-      "  slot       release  role    rotation       process                  health   in flight",
-      "  web1:8001  v1       canary  ● in rotation  running                  healthy  4",
-      "  web2:8001  ?        stable  ● in rotation  unknown: ssh: timed out  unknown  ?",
+      "  slot       release  role    rotation       process                  in flight  health",
+      "  web1:8001  v1       canary  ● in rotation  running                  4          healthy",
+      "  web2:8001  ?        stable  ● in rotation  unknown: ssh: timed out  ?          unknown",
       "",
       "  gateway web1  table 17 confirmed",
     ]);

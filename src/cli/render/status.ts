@@ -36,7 +36,8 @@ function processSpan({ state }: SlotStatus): Span {
 }
 
 function healthSpan({ health, state }: SlotStatus): Span {
-  if (!health.known) return state.known && state.value.process === "stopped" ? dim("–") : warn("unknown");
+  if (state.known && state.value.process === "stopped") return dim("–");
+  if (!health.known) return warn("unknown");
   return health.value.healthy ? good("healthy") : bad(`unhealthy: ${clean(health.value.answer)}`);
 }
 
@@ -56,12 +57,12 @@ function slotRow(slot: SlotStatus, rollout: Rollout | null): readonly Line[] {
     [roleSpan(slot)],
     [rotationSpan(slot, rollout)],
     [processSpan(slot)],
-    [healthSpan(slot)],
     line(slot.inFlight === null ? dim("?") : String(slot.inFlight.requests)),
+    [healthSpan(slot)],
   ];
 }
 
-const HEAD = ["slot", "release", "role", "rotation", "process", "health", "in flight"].map((text) =>
+const HEAD = ["slot", "release", "role", "rotation", "process", "in flight", "health"].map((text) =>
   line(dim(text)),
 );
 

@@ -30,6 +30,7 @@ test("a table's columns are as wide as what is in them, wide characters counted 
 test.each([
   ["breaks at spaces", "one two three", 8, ["one two", "three"]],
   ["leaves a long word whole", "a veryverylongword b", 6, ["a", "veryverylongword", "b"]],
+  ["keeps a command whole", "say `glidepath promote` now", 14, ["say", "`glidepath promote`", "now"]],
   ["keeps a number with its sign", "it is at 100 % now", 14, ["it is at 100 %", "now"]],
   [
     "keeps a number with its sign also where it must break",

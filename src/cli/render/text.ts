@@ -71,11 +71,14 @@ export const pad = (given: Line, width: number): Line => [
   plain(" ".repeat(Math.max(0, width - widthOf(given)))),
 ];
 
-/** Breaks at spaces, but not between a number and its `%`; a word longer than the width stays whole. */
+/** A space where a line may end: not before a `%`, nor within a command in backticks. */
+const BREAK = / (?!%)(?=(?:[^`]*`[^`]*`)*[^`]*$)/;
+
+/** Breaks at spaces; a word longer than the width stays whole. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let current = "";
-  for (const word of text.split(/ (?!%)/)) {
+  for (const word of text.split(BREAK)) {
     const longer = current === "" ? word : `${current} ${word}`;
     if (current !== "" && stringWidth(longer) > width) {
       lines.push(current);
