@@ -48,8 +48,8 @@ export function advance(state: LiveState, event: RolloutEvent): LiveState {
 }
 
 /**
- * The part of the traffic that the new release has. At the end the canary becomes the stable role, and with it
- * the routing's share goes from 100 % to nothing: nobody loses the release by that.
+ * The part of the traffic that the new release has. At the end the canary becomes the stable role, and with
+ * it the routing's share goes from 100 % to nothing: nobody loses the release by that.
  */
 export function reachOf({ aborted, routing, slots, release }: Rollout): BasisPoints {
   const { canary, stable, share } = routing;
