@@ -52,7 +52,8 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
     expect(report.answers.filter(({ answeredBy }) => answeredBy.startsWith("v2"))).toEqual([]);
     expect(reloadsOf(workspace.nginx)).toBe(reloads);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
-    for (const words of [new RegExp(String(workspace.slots[0])), ...says]) expect(ran.stderr).toMatch(words);
+    for (const words of [new RegExp(String(workspace.slots[0])), ...says])
+      expect(ran.stdout + ran.stderr).toMatch(words);
     const status = await workspace.status();
     expect(status).toMatchObject({ stable: "v1", rollout: null });
     expect(status.slots.map(({ release, inRotation }) => ({ release, inRotation }))).toEqual([
@@ -78,7 +79,7 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
     await workspace.bringUp("v1");
     const ran = await workspace.glidepath("release", "v77");
     mustExit(ran, 3);
-    expect(ran.stderr).toMatch(/shop-v77\.tar\.gz/);
+    expect(ran.stdout + ran.stderr).toMatch(/shop-v77\.tar\.gz/);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
     expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
   });
