@@ -145,8 +145,6 @@ export function fakeControl(scene: Scene = {}, overrides: Partial<ControlPlane> 
   };
 }
 
-export const absent: Partial<ControlPlane> = { order: async () => nothingThere };
-
 export interface FakeDeps {
   readonly control?: ControlPlane;
   readonly opened?: Partial<Opened>;
