@@ -5,7 +5,7 @@ import process from "node:process";
 import { appError, type AppError } from "./base/errors.ts";
 import { err, ok, type Result } from "./base/result.ts";
 import { buildProgram } from "./cli/program.ts";
-import type { Explanation, Opened } from "./cli/deps.ts";
+import type { Explanation, Opened, Survey } from "./cli/deps.ts";
 import { processIo } from "./cli/terminal.ts";
 import { runDemo } from "./demo/demo.ts";
 import { accessLog } from "./drivers/accesslog/accesslog.ts";
@@ -14,9 +14,11 @@ import { artifactExaminer } from "./drivers/artifact/examine.ts";
 import { hooks } from "./drivers/hooks/hooks.ts";
 import { runCommand } from "./drivers/local/command.ts";
 import { localHost } from "./drivers/local/host.ts";
+import { nginxExaminer, survey } from "./drivers/nginx/examine.ts";
 import { placeOf } from "./drivers/nginx/explain.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
 import { probes } from "./drivers/probe/probes.ts";
+import { slotExaminer } from "./drivers/slots/examine.ts";
 import { slots } from "./drivers/slots/slots.ts";
 import { openStore, type Store } from "./drivers/store/store.ts";
 import { systemClock } from "./drivers/system/clock.ts";
@@ -80,8 +82,12 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
 
 const cacheOf = ({ state }: Application): string => join(state, "artifacts");
 
-function examinersOf(application: Application, _hosts: Hosts): readonly Examiner[] {
-  return [artifactExaminer(cacheOf(application))];
+function examinersOf(application: Application, hosts: Hosts): readonly Examiner[] {
+  return [
+    artifactExaminer(cacheOf(application)),
+    slotExaminer({ application, hosts }),
+    nginxExaminer({ application, hosts }),
+  ];
 }
 
 async function open(file: string): Promise<Result<Opened, AppError>> {
@@ -120,6 +126,24 @@ async function explain(
   return ok({ user, release, role, share: routing.share, by: { bucket, of: 10_000 } });
 }
 
+/** What this machine's nginx serves, in the few words that `init` asks about. */
+async function surveyHere(): Promise<Survey | null> {
+  const found = await survey(localHost("local" as HostName));
+  if (found === null) return null;
+  const { binary, main, includeDirs, servers, upstreams } = found;
+  return {
+    binary,
+    main,
+    confDir:
+      includeDirs.find((path) => path.endsWith("conf.d")) ?? includeDirs[0] ?? join(dirname(main), "conf.d"),
+    listens: [...new Set(servers.flatMap(({ listen }) => listen))],
+    upstreams: upstreams.map(({ name, servers: members }) => ({
+      name,
+      servers: members.map(({ address }) => address),
+    })),
+  };
+}
+
 const version = (): string => {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   return String((JSON.parse(text) as { version: unknown }).version);
@@ -131,7 +155,7 @@ const program = buildProgram({
   version: version(),
   by: `${userInfo().username}@${hostname()}`,
   open,
-  survey: () => Promise.resolve(null),
+  survey: surveyHere,
   demo: runDemo,
 });
 process.exitCode = await program.run(process.argv.slice(2));

@@ -20,7 +20,10 @@ export interface DispatchContext {
 
 export type Dispatch = (action: Action, rollout: Rollout) => Promise<Outcome>;
 
-/** Turns actions into calls of the ports. What a port throws is a defect of its driver: the outcome is unknown. */
+/**
+ * Turns actions into calls of the ports. What a port throws is a defect of its driver: the outcome is
+ * unknown.
+ */
 export function createDispatcher(context: DispatchContext): Dispatch {
   const fetched: { artifact: Artifact | null } = { artifact: null };
   return async (action, rollout) => {

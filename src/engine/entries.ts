@@ -2,7 +2,9 @@ import { between, type Duration, type Instant } from "../base/time.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
 
-/** What the journal keeps of each decision, besides the rollout itself: enough to tell the story afterwards. */
+/**
+ * What the journal keeps of each decision, besides the rollout itself: enough to tell the story afterwards.
+ */
 export interface Course {
   readonly phase: string;
   readonly step: number;

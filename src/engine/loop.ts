@@ -39,8 +39,8 @@ const ORDERS = millis(250);
 const RENEW = seconds(3);
 
 /**
- * The single writer: observe → decide → persist with the reason → dispatch → wait. There is no other way to go on
- * after a crash than this one: the next carrier reads the last rollout and decides again.
+ * The single writer: observe → decide → persist with the reason → dispatch → wait. There is no other way to
+ * go on after a crash than this one: the next carrier reads the last rollout and decides again.
  */
 export async function carry(held: Held, context: LoopContext): Promise<Result<Rollout, AppError>> {
   const loop = createLoop(held, context);
@@ -164,7 +164,9 @@ async function takeOrders({ context, state }: Parts): Promise<Rollout> {
 
 const TAIL_LINES = 20;
 
-/** A slot that failed explains itself: the end of its log goes with the reason, before anything restarts it. */
+/**
+ * A slot that failed explains itself: the end of its log goes with the reason, before anything restarts it.
+ */
 async function withLog({ context, state }: Parts, rollout: Rollout): Promise<Rollout> {
   const { aborted } = rollout;
   if (aborted === null || aborted.slot === null || state.rollout.aborted !== null) return rollout;

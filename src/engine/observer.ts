@@ -9,8 +9,8 @@ import { gatewayOf, slotOf } from "./dispatcher.ts";
 import type { EnginePorts } from "./ports.ts";
 
 /**
- * Keeps the newest look at everything. Looks run in the background, so that one host that does not answer holds up
- * neither the others nor an operator's order; each carries the time at which it *began*.
+ * Keeps the newest look at everything. Looks run in the background, so that one host that does not answer
+ * holds up neither the others nor an operator's order; each carries the time at which it *began*.
  */
 export interface Observer {
   /** Begins the looks that the next decision needs; at once where something has moved since the last ones. */

@@ -38,7 +38,10 @@ export async function beginning(
   return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
 }
 
-/** The newest generation of the store and of everything that was seen: a lost store must not lead to older writes. */
+/**
+ * The newest generation of the store and of everything that was seen: a lost store must not lead to older
+ * writes.
+ */
 export function newestGeneration(seen: Observation, known: Generation): Generation {
   const all = [...Object.values(seen.slots), ...Object.values(seen.gateways)];
   return generation(Math.max(known, ...all.map((each) => (each.known ? each.value.generation : 0))));

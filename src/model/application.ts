@@ -176,7 +176,9 @@ export interface Hooks {
   readonly onAbort: string | null;
 }
 
-/** All slots in the order in which they are updated: the first of each host, then the second of each host, … */
+/**
+ * All slots in the order in which they are updated: the first of each host, then the second of each host, …
+ */
 export function poolOf(hosts: readonly Host[]): readonly Slot[] {
   const most = Math.max(0, ...hosts.map((host) => host.slots.length));
   const rows = Array.from({ length: most }, (_, i) => hosts.flatMap((host) => host.slots.slice(i, i + 1)));

@@ -3,15 +3,13 @@ import { describe, expect, it } from "vitest";
 import { canarySlotsFor, evenShare, wayBack } from "./capacity.ts";
 import { basisPoints, EVERYTHING } from "./share.ts";
 
-const pools = fc
-  .integer({ min: 2, max: 60 })
-  .chain((n) =>
-    fc.record({
-      n: fc.constant(n),
-      u: fc.integer({ min: 1, max: n - 1 }),
-      p: fc.integer({ min: 0, max: 10_000 }),
-    }),
-  );
+const pools = fc.integer({ min: 2, max: 60 }).chain((n) =>
+  fc.record({
+    n: fc.constant(n),
+    u: fc.integer({ min: 1, max: n - 1 }),
+    p: fc.integer({ min: 0, max: 10_000 }),
+  }),
+);
 
 describe("slots for a share", () => {
   it.each([

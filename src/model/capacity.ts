@@ -2,8 +2,9 @@ import { assert } from "../base/assert.ts";
 import { basisPoints, EVERYTHING, type BasisPoints } from "./share.ts";
 
 /**
- * Slots that must carry the canary for a share `p` of a pool of `n` of which `u` may be out: c = ceil(p·(n−u)), at
- * least 1. Law: no slot is then asked to carry more than 1/(n−u) of the traffic, in either role.
+ * Slots that must carry the canary for a share `p` of a pool of `n` of which `u` may be out: c =
+ * ceil(p·(n−u)), at least 1. Law: no slot is then asked to carry more than 1/(n−u) of the traffic, in either
+ * role.
  */
 export function canarySlotsFor(share: BasisPoints, n: number, u: number): number {
   assert(u >= 1 && u < n, `maxUnavailable is 1 to ${n - 1}, not ${u}`);
@@ -25,8 +26,8 @@ export interface WayBack {
 }
 
 /**
- * Going back with `stable` of `n` slots able to serve: as many users return at once as these can carry at `maxLoad`
- * times the even load of 1/n; the rest stay on as few canary slots as carry them at the same load.
+ * Going back with `stable` of `n` slots able to serve: as many users return at once as these can carry at
+ * `maxLoad` times the even load of 1/n; the rest stay on as few canary slots as carry them at the same load.
  */
 export function wayBack(n: number, stable: number, maxLoad: number): WayBack {
   assert(maxLoad >= 1, `maxLoad is at least 1, not ${maxLoad}`);

@@ -7,7 +7,9 @@ export type HostName = Brand<string, "HostName">;
 /** `host:port`: a slot's name over the whole pool. */
 export type SlotKey = Brand<string, "SlotKey">;
 export type RolloutId = Brand<string, "RolloutId">;
-/** Orders writes: a gateway or a slot that has seen one refuses every smaller one. Grows by one a decision. */
+/**
+ * Orders writes: a gateway or a slot that has seen one refuses every smaller one. Grows by one a decision.
+ */
 export type Generation = Brand<number, "Generation">;
 
 export const generation = (n: number): Generation => n as Generation;

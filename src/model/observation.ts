@@ -46,7 +46,10 @@ export interface GatewayState {
   readonly inFlight: Readonly<Record<SlotKey, InFlight>>;
 }
 
-/** Everything a decision looks at. A slot or gateway that is not in here was not looked at: the same as unknown. */
+/**
+ * Everything a decision looks at. A slot or gateway that is not in here was not looked at: the same as
+ * unknown.
+ */
 export interface Observation {
   readonly slots: Readonly<Record<SlotKey, Observed<SlotState>>>;
   readonly health: Readonly<Record<SlotKey, Observed<Health>>>;

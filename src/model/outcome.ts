@@ -1,8 +1,8 @@
 import type { AppError } from "../base/errors.ts";
 
 /**
- * How an action ended. `refused` is definite: it did not happen and will not. `unknown` means that it may have
- * happened, or may still happen: only a later observation tells.
+ * How an action ended. `refused` is definite: it did not happen and will not. `unknown` means that it may
+ * have happened, or may still happen: only a later observation tells.
  */
 export type Outcome =
   | { readonly kind: "done"; readonly note?: string }

@@ -4,7 +4,10 @@ import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } fro
 import type { Routing } from "./routing.ts";
 import type { Step } from "./application.ts";
 
-/** The process that replaces the stable release by another: the whole of what is decided, and all that is persisted. */
+/**
+ * The process that replaces the stable release by another: the whole of what is decided, and all that is
+ * persisted.
+ */
 export interface Rollout {
   readonly id: RolloutId;
   readonly app: AppName;
@@ -110,8 +113,9 @@ export interface RoutingChange {
 }
 
 /**
- * Where one slot stands. `settled` slots run `release` and are in rotation (unless nothing ran there before). A slot
- * on its way goes through the other states in this order; `target` is what it will run, null: nothing.
+ * Where one slot stands. `settled` slots run `release` and are in rotation (unless nothing ran there
+ * before). A slot on its way goes through the other states in this order; `target` is what it will run,
+ * null: nothing.
  *
  *   settled → leaving → draining → stopping → switching → starting → checking → smoking → joining → settled
  */

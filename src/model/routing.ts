@@ -2,8 +2,8 @@ import type { Generation, SlotKey } from "./ids.ts";
 import type { BasisPoints } from "./share.ts";
 
 /**
- * Who serves whom, the same on every gateway. `canary` is always a prefix of the pool's order and `stable` a suffix;
- * a slot in neither is out of rotation.
+ * Who serves whom, the same on every gateway. `canary` is always a prefix of the pool's order and `stable` a
+ * suffix; a slot in neither is out of rotation.
  */
 export interface Routing {
   readonly canary: readonly SlotKey[];

@@ -97,7 +97,9 @@ export interface ControlPlane {
   rollback(release: ReleaseId | null, options: StartOptions): Promise<Result<Rollout, AppError>>;
   /** Takes over a rollout that no live process carries. */
   takeOver(by: string): Promise<Result<Rollout, AppError>>;
-  /** Carries the rollout that this process holds to its end, or until the signal; returns how it stands then. */
+  /**
+   * Carries the rollout that this process holds to its end, or until the signal; returns how it stands then.
+   */
   run(signal: AbortSignal, onEvent: (event: RolloutEvent) => void): Promise<Result<Rollout, AppError>>;
   /** Leaves an order to whoever carries the current rollout. */
   order(order: Order, by: string): Promise<Result<Rollout, AppError>>;

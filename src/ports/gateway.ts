@@ -10,8 +10,9 @@ export interface GatewayPort {
   /** What it routes now, and the traffic in flight to `measure`. */
   observe(gateway: Gateway, measure: readonly Slot[]): Promise<Observed<GatewayState>>;
   /**
-   * Makes everything ready so that `commit` is one rename: installs the config if it is absent or of another topology
-   * (tested, reloaded, proved), builds the table. Changes nothing that is served. Refused: everything is as before.
+   * Makes everything ready so that `commit` is one rename: installs the config if it is absent or of another
+   * topology (tested, reloaded, proved), builds the table. Changes nothing that is served. Refused:
+   * everything is as before.
    */
   prepare(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
   /** The switch. Refused if a newer generation was seen. Can be repeated. */

@@ -1,7 +1,10 @@
 import type { Duration } from "../base/time.ts";
 import type { HostName } from "../model/ids.ts";
 
-/** A POSIX shell script with its arguments as $1, $2, …: no string of the user's is ever spliced into the script. */
+/**
+ * A POSIX shell script with its arguments as $1, $2, …: no string of the user's is ever spliced into the
+ * script.
+ */
 export interface HostCommand {
   readonly script: string;
   readonly args?: readonly string[];

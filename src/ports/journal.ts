@@ -83,7 +83,10 @@ export interface LeaseHolder {
 }
 
 export interface Lease {
-  /** `lease.held` names the holder, since when, and how to take over. A dead or expired holder is replaced at once. */
+  /**
+   * `lease.held` names the holder, since when, and how to take over. A dead or expired holder is replaced at
+   * once.
+   */
   acquire(app: AppName, who: string): Promise<Result<Fence, AppError>>;
   renew(app: AppName, fence: Fence): Promise<Result<null, AppError>>;
   release(app: AppName, fence: Fence): Promise<void>;

@@ -4,9 +4,14 @@ import type { Health } from "../model/observation.ts";
 import type { Outcome } from "../model/outcome.ts";
 
 export interface ProbePort {
-  /** One health check against the slot itself; null when its host could not be asked: nothing is known then. */
+  /**
+   * One health check against the slot itself; null when its host could not be asked: nothing is known then.
+   */
   health(slot: Slot, release: ReleaseId): Promise<Health | null>;
-  /** The smoke check number `index` of the file. Refused: it failed; the error says what was asked and what came back. */
+  /**
+   * The smoke check number `index` of the file. Refused: it failed; the error says what was asked and what
+   * came back.
+   */
   smoke(slot: Slot, release: ReleaseId, index: number): Promise<Outcome>;
 }
 

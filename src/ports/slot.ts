@@ -7,7 +7,9 @@ import type { Slot } from "../model/application.ts";
 export interface SlotPort {
   /** One look at the host for all these slots of it. */
   observe(host: HostName, slots: readonly Slot[]): Promise<ReadonlyMap<SlotKey, Observed<SlotState>>>;
-  /** Stops whatever the slot runs and keeps it stopped, over reboots too. Done when no process of it is left. */
+  /**
+   * Stops whatever the slot runs and keeps it stopped, over reboots too. Done when no process of it is left.
+   */
   stop(slot: Slot, at: Generation): Promise<Outcome>;
   /** Points a stopped slot to an unpacked release, atomically. */
   switch(slot: Slot, release: ReleaseId | null, at: Generation): Promise<Outcome>;

@@ -23,8 +23,8 @@ export type Action = { readonly key: string } & (
 export type ActionKind = Action["kind"];
 
 /**
- * What the state asks for. Nothing is remembered here of what was asked before: an unchanged state gives the same
- * actions with the same keys, and the ledger knows which of them are under way.
+ * What the state asks for. Nothing is remembered here of what was asked before: an unchanged state gives the
+ * same actions with the same keys, and the ledger knows which of them are under way.
  */
 export function actionsOf(rollout: Rollout): readonly Action[] {
   return [...phaseActions(rollout), ...changeActions(rollout), ...slotActions(rollout)];

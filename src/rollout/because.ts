@@ -65,7 +65,10 @@ function moving(rollout: Rollout, seen: Seen, now: Instant): string {
 }
 
 const waitingFor = (slots: readonly SlotKey[], seen: Seen): string =>
-  `waiting until ${slots.map((slot) => `${slot} (${lastAnswer(slot, seen)})`).join(", ")} can carry the traffic`;
+  `waiting until ${list(slots, seen)} can carry the traffic`;
+
+const list = (slots: readonly SlotKey[], seen: Seen): string =>
+  slots.map((slot) => `${slot} (${lastAnswer(slot, seen)})`).join(", ");
 
 const lastAnswer = (slot: SlotKey, seen: Seen): string => {
   const health = seen.health[slot];

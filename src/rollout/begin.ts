@@ -19,7 +19,8 @@ export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollo
   let next = rollout;
   for (const slot of rollout.plan.slots.slice(0, count)) {
     if (!isWaiting(next, slot)) continue;
-    // Slots join in order: one that overtook a held one would wait for it with its place out of rotation taken.
+    // Slots join in order: one that overtook a held one would wait for it with its place out of rotation
+    // taken.
     if (!mayLeave(next, slot, seen)) break;
     next = begin(next, slot, now);
   }
@@ -31,15 +32,17 @@ export function isWaiting(rollout: Rollout, slot: SlotKey): boolean {
   return course.at === "settled" && course.release !== rollout.release;
 }
 
-/** Where nothing ran before there is nothing to lead away; what may run there unknown to us is stopped first. */
+/**
+ * Where nothing ran before there is nothing to lead away; what may run there unknown to us is stopped first.
+ */
 const begin = (rollout: Rollout, slot: SlotKey, now: Instant): Rollout =>
   isFirst(rollout)
     ? stop(rollout, slot, { target: rollout.release, now })
     : leave(rollout, slot, { target: rollout.release, now });
 
 /**
- * A slot may leave while enough others serve. One that is not healthy itself protects nobody by staying, and where no
- * slot is healthy there is nothing to protect.
+ * A slot may leave while enough others serve. One that is not healthy itself protects nobody by staying, and
+ * where no slot is healthy there is nothing to protect.
  */
 export function mayLeave(rollout: Rollout, slot: SlotKey, seen: Seen): boolean {
   if (isFirst(rollout)) return true;

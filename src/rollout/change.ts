@@ -9,8 +9,8 @@ import type { Seen } from "./seen.ts";
 import { gatewaySeen, isSick } from "./sight.ts";
 
 /**
- * Asks for a routing unless it is there already or on its way. While one is on its way nothing else is asked for,
- * except by going back, which replaces it at a newer generation.
+ * Asks for a routing unless it is there already or on its way. While one is on its way nothing else is asked
+ * for, except by going back, which replaces it at a newer generation.
  */
 export function request(rollout: Rollout, routing: Routing, now: Instant): Rollout {
   const { change } = rollout;
@@ -54,7 +54,9 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
   return { ...rollout, routing: change.routing, unsettled: false, change: null };
 }
 
-/** Writing may have taken long: a slot that joins must be healthy when the switch is made, not only before. */
+/**
+ * Writing may have taken long: a slot that joins must be healthy when the switch is made, not only before.
+ */
 function leadsToSick({ change, routing, slots }: Rollout, seen: Seen): boolean {
   if (change === null) return false;
   const { canary, share } = change.routing;

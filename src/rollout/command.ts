@@ -107,8 +107,8 @@ function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
 }
 
 /**
- * What serves, or was about to, goes on serving until going back takes it out in its turn; what was written to is
- * written anew.
+ * What serves, or was about to, goes on serving until going back takes it out in its turn; what was written
+ * to is written anew.
  */
 function again(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   const course = courseOf(rollout, slot);

@@ -10,9 +10,10 @@ import { gatewaySeen, healthSeen, slotSeen } from "./sight.ts";
 /**
  * One slot's way, driven by what is seen and by nothing else:
  *
- *   leaving ─(seen out of every routing)→ draining ─(two samples without a request, or the deadline)→ stopping
- *     ─(seen stopped)→ switching ─(seen at the target)→ starting ─(seen running)→ checking ─(seen healthy)→ smoking
- *     ─(all passed)→ joining ─(seen in every routing)→ settled
+ *   leaving ─(seen out of every routing)→ draining
+ *     ─(two samples without a request, or the deadline)→ stopping ─(seen stopped)→ switching
+ *     ─(seen at the target)→ starting ─(seen running)→ checking ─(seen healthy)→ smoking
+ *     ─(all passed, still healthy, its turn)→ joining ─(seen in every routing)→ settled
  */
 export function advanceSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   return rollout.plan.slots.reduce((r, slot) => advance(r, slot, { seen, now }), rollout);
@@ -65,7 +66,10 @@ function leaving(rollout: Rollout, slot: SlotKey, { now }: Sight): Rollout {
   });
 }
 
-/** Requests in flight over all gateways, and when the oldest of these looks was; null if one could not be asked. */
+/**
+ * Requests in flight over all gateways, and when the oldest of these looks was; null if one could not be
+ * asked.
+ */
 export function inFlightOf(
   rollout: Rollout,
   slot: SlotKey,
@@ -204,8 +208,8 @@ function smoking(
 }
 
 /**
- * The canary is always a prefix of the pool and the stable a suffix: forward a slot joins after all before it, going
- * back after all behind it. At a first release all join together.
+ * The canary is always a prefix of the pool and the stable a suffix: forward a slot joins after all before
+ * it, going back after all behind it. At a first release all join together.
  */
 function isItsTurn(rollout: Rollout, slot: SlotKey): boolean {
   const { slots } = rollout.plan;
@@ -241,8 +245,8 @@ function joining(
 const UNASKED = millis(5000);
 
 /**
- * In the passive form nobody but nginx decides when a slot gets requests again: it must be seen to, or the next slot
- * would be stopped while nginx still avoids this one.
+ * In the passive form nobody but nginx decides when a slot gets requests again: it must be seen to, or the
+ * next slot would be stopped while nginx still avoids this one.
  */
 function isBack(
   rollout: Rollout,
@@ -270,7 +274,8 @@ export function failed(
 const unhealthy = (rollout: Rollout, slot: SlotKey, answer: string): AppError =>
   appError(
     "slot.unhealthy",
-    `${slot}: not healthy within ${formatDuration(rollout.plan.healthyWithin)} after its start; last answer: ${answer}`,
+    `${slot}: not healthy within ${formatDuration(rollout.plan.healthyWithin)} after its start; ` +
+      `last answer: ${answer}`,
   );
 
 const overwritten = (slot: SlotKey): AppError =>

@@ -46,7 +46,10 @@ const PHASES: Readonly<Record<PhaseName, (rollout: Rollout, seen: Seen, now: Ins
 /** More phases than this in one turn is a circle. */
 const MAX_MOVES = 32;
 
-/** Where everything is decided: from what is known, what was seen and the time, to what is known then and what to do. */
+/**
+ * Where everything is decided: from what is known, what was seen and the time, to what is known then and
+ * what to do.
+ */
 export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
   if (ENDED.includes(rollout.phase.name)) {
     return { rollout, actions: [], wakeAt: null, because: because(rollout, seen, now) };

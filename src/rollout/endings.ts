@@ -27,9 +27,9 @@ export const isServingFirst = (rollout: Rollout): boolean =>
   isFirst(rollout) && (rollout.unsettled || rotationSize(rollout.routing) > 0);
 
 /**
- * A slot that was only on its way out still runs the old release and simply joins again. One that was written to is
- * written to anew, so that a write of the way forward which is still under way is refused there. One that was about to
- * join must be seen out of rotation first.
+ * A slot that was only on its way out still runs the old release and simply joins again. One that was
+ * written to is written to anew, so that a write of the way forward which is still under way is refused
+ * there. One that was about to join must be seen out of rotation first.
  */
 function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   const course = courseOf(rollout, slot);

@@ -45,7 +45,10 @@ export function leave(rollout: Rollout, slot: SlotKey, to: Target): Rollout {
   return withCourse(rollout, slot, { at: "leaving", ...underway(to) });
 }
 
-/** Stops a slot that is out of rotation, at a new generation: older writes still on their way are refused there. */
+/**
+ * Stops a slot that is out of rotation, at a new generation: older writes still on their way are refused
+ * there.
+ */
 export function stop(rollout: Rollout, slot: SlotKey, to: Target): Rollout {
   const next = nextGeneration(rollout);
   return withCourse(next.rollout, slot, { at: "stopping", ...underway(to), generation: next.generation });

@@ -9,8 +9,8 @@ import { actionsOf } from "./actions.ts";
 import type { Settled } from "./seen.ts";
 
 /**
- * What became of our own actions. An outcome of something that the state no longer asks for changes nothing; an unknown
- * one never does: only the next look at the world tells.
+ * What became of our own actions. An outcome of something that the state no longer asks for changes nothing;
+ * an unknown one never does: only the next look at the world tells.
  */
 export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Instant): Rollout {
   return outcomes.reduce((r, { action, outcome }) => {
@@ -71,7 +71,9 @@ function refuse(rollout: Rollout, action: Action, { error, now }: Refusal): Roll
   }
 }
 
-/** Only what runs before a release can stop it; what failed afterwards is in the journal and in the report. */
+/**
+ * Only what runs before a release can stop it; what failed afterwards is in the journal and in the report.
+ */
 function hookRefused(rollout: Rollout, hook: string, { error, now }: Refusal): Rollout {
   if (hook === "beforeRelease") return goBack(rollout, abortBy("hook", error, now));
   return hooked(rollout);

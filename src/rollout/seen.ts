@@ -8,7 +8,10 @@ export interface Settled {
   readonly outcome: Outcome;
 }
 
-/** Everything that a decision looks at: the world, and what became of our own actions since the last decision. */
+/**
+ * Everything that a decision looks at: the world, and what became of our own actions since the last
+ * decision.
+ */
 export interface Seen extends Observation {
   readonly outcomes: readonly Settled[];
 }

@@ -43,7 +43,9 @@ export function arithmeticOf(
   return { release, from, order, maxUnavailable: u, steps, worst, wayBack: wayBackOf(application, n, u) };
 }
 
-/** The heaviest moment of going back: at the last step, when the fewest stable slots are left to return to. */
+/**
+ * The heaviest moment of going back: at the last step, when the fewest stable slots are left to return to.
+ */
 function wayBackOf(application: Application, n: number, u: number): { load: number; when: string } {
   const { maxLoad } = application.policy;
   const { share } = wayBack(n, u, maxLoad);

@@ -51,8 +51,8 @@ const returning = (rollout: Rollout, canarySlots: number, share: BasisPoints): B
   canarySlots === 0 ? NOTHING : basisPoints(Math.min(share, rollout.routing.share));
 
 /**
- * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no share needs
- * any more are left out, and can go back all at once.
+ * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no
+ * share needs any more are left out, and can go back all at once.
  */
 export function wantedBack(rollout: Rollout, seen: Observation): Routing {
   const { plan, release, from, routing } = rollout;

@@ -9,8 +9,8 @@ import { brokenLaws } from "../../src/rollout/laws.ts";
 import type { Seen, Settled } from "../../src/rollout/seen.ts";
 
 /**
- * A world for tests in which everything works at once and is seen at once, but for what `refuse` says. Faults in time
- * and in messages are the simulation's business.
+ * A world for tests in which everything works at once and is seen at once, but for what `refuse` says.
+ * Faults in time and in messages are the simulation's business.
  */
 export interface World {
   rollout: Rollout;

@@ -55,11 +55,11 @@ export async function look(place: Place, measure: readonly Slot[]): Promise<Resu
 // ── observe ──────────────────────────────
 
 async function observe(place: Place, measure: readonly Slot[]): Promise<Observed<GatewayState>> {
+  const at = instant(Date.now());
   const [seen, running] = await Promise.all([
     look(place, measure),
     isPassive(place) ? null : askConfig(controlOf(place)),
   ]);
-  const at = instant(Date.now());
   if (!seen.ok) return { known: false, at, why: seen.error };
   if (!seen.value.hasSs && measure.length > 0) {
     return { known: false, at, why: "ss is not there (package iproute2): requests in flight cannot be seen" };

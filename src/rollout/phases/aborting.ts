@@ -7,7 +7,10 @@ import { courseOf, enter, leave, stop } from "../evolve.ts";
 import type { Seen } from "../seen.ts";
 import { isAllAt, wantedBack } from "../wanted.ts";
 
-/** Users first, in as few switches as the stable slots can carry; then the slots, until everything is as before. */
+/**
+ * Users first, in as few switches as the stable slots can carry; then the slots, until everything is as
+ * before.
+ */
 export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { phase, plan, from } = rollout;
   if (phase.name !== "aborting") return rollout;
