@@ -11,7 +11,7 @@ import type { TrafficContext } from "./traffic.ts";
 export interface Life {
   readonly number: number;
   alive: boolean;
-  /** It stands still until then: nothing reaches it, and it does nothing; then it goes on as if nothing had been. */
+  /** It stands still until then, and goes on as if nothing had been. */
   stalledUntil: number;
 }
 

@@ -187,7 +187,7 @@ class Story {
     void starting.then(() => this.#world.kill(controller));
   }
 
-  /** From time to time somebody looks whether the rollout waits for a person, or has nobody who carries it. */
+  /** Now and then somebody looks whether the rollout waits for a person, or has nobody who carries it. */
   #help(): void {
     const { timeline, faultsUntil } = this.#world;
     this.#later(5000, () => {
