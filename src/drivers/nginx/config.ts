@@ -139,6 +139,8 @@ const LOGGED = [
   "$upstream_bytes_sent",
   "$request_completion",
   "$#_kind",
+  "$upstream_response_length",
+  "$upstream_http_content_length",
 ];
 
 /** See the README: another driver reads it. */
