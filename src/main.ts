@@ -31,12 +31,17 @@ import { isEnded } from "./model/rollout.ts";
 import type { ControlPlane } from "./ports/control.ts";
 import type { Examiner } from "./ports/examine.ts";
 import type { HostPort, Hosts } from "./ports/host.ts";
-import { renderDiagnostic } from "./spec/diagnostic.ts";
+import { renderDiagnostic, type Diagnostic } from "./spec/diagnostic.ts";
 import { parseApplication } from "./spec/parse.ts";
 
 /** The composition root: which driver is behind which port, and nothing else. */
 
-function readApplication(file: string): Result<Application, AppError> {
+interface ReadFile {
+  readonly application: Application;
+  readonly warnings: readonly string[];
+}
+
+function readFile(file: string): Result<ReadFile, AppError> {
   const path = resolve(file);
   let text: string;
   try {
@@ -46,12 +51,10 @@ function readApplication(file: string): Result<Application, AppError> {
     return err(appError("file.missing", `${file} cannot be read`, { details: String(cause), hint }));
   }
   const parsed = parseApplication(text, { path: file, directory: dirname(path), user: userInfo().username });
-  if (parsed.ok) {
-    for (const warning of parsed.value.warnings)
-      process.stderr.write(`! ${renderDiagnostic(file, warning)}\n`);
-    return ok(parsed.value.application);
-  }
-  const mistakes = parsed.error.map((diagnostic) => renderDiagnostic(file, diagnostic));
+  const told = (all: readonly Diagnostic[]): readonly string[] =>
+    all.map((one) => renderDiagnostic(file, one));
+  if (parsed.ok) return ok({ application: parsed.value.application, warnings: told(parsed.value.warnings) });
+  const mistakes = told(parsed.error);
   const count = mistakes.length === 1 ? "one mistake" : `${mistakes.length} mistakes`;
   return err(appError("file.invalid", `${file} has ${count}`, { details: mistakes.join("\n") }));
 }
@@ -91,9 +94,9 @@ function examinersOf(application: Application, hosts: Hosts): readonly Examiner[
 }
 
 async function open(file: string): Promise<Result<Opened, AppError>> {
-  const read = readApplication(file);
+  const read = readFile(file);
   if (!read.ok) return read;
-  const application = read.value;
+  const { application, warnings } = read.value;
   const store = await openStore(application.state, { clock: systemClock });
   if (!store.ok) return store;
   const hosts = hostsOf();
@@ -101,6 +104,7 @@ async function open(file: string): Promise<Result<Opened, AppError>> {
   return ok({
     application,
     control,
+    warnings,
     examiners: examinersOf(application, hosts),
     explain: (user) => explain(application, control, user),
     close: () => Promise.resolve(store.value.close()),
@@ -120,10 +124,10 @@ async function explain(
   if (routing === undefined) {
     return err(appError("gateway.absent", `${application.name}: no gateway routes it yet`));
   }
-  const { bucket, role } = placeOf(application, routing, user);
+  const { role, by } = placeOf(application, routing, user);
   const canary = rollout !== null && !isEnded(rollout) ? rollout.release : stable;
   const release = role === "canary" ? canary : stable;
-  return ok({ user, release, role, share: routing.share, by: { bucket, of: 10_000 } });
+  return ok({ user, release, role, share: routing.share, by });
 }
 
 /** What this machine's nginx serves, in the few words that `init` asks about. */

@@ -11,6 +11,8 @@ import type { Io } from "./io.ts";
 export interface Opened {
   readonly application: Application;
   readonly control: ControlPlane;
+  /** What the file says that is not wrong but worth a word; one line each. */
+  readonly warnings: readonly string[];
   readonly examiners: readonly Examiner[];
   /** Which release the user of this key gets now; computed, no request is made. */
   explain(user: string): Promise<Result<Explanation, AppError>>;

@@ -2,7 +2,8 @@ import { appError, type AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
 import { isEnded, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, StartOptions } from "../ports/control.ts";
-import { fail, sha256Of, withOpened, type Context } from "./context.ts";
+import { fail, sha256Of, tell, withOpened, type Context } from "./context.ts";
+import { clean, line, warn } from "./render/text.ts";
 import { earlySignals, followRollout } from "./follow.ts";
 
 type Begin = (control: ControlPlane, options: StartOptions) => Promise<Result<Rollout, AppError>>;
@@ -29,7 +30,11 @@ export function startAndFollow(context: Context, begin: Begin): Promise<number> 
   const sha256 = sha256Of(context.options["sha256"]);
   if (!sha256.ok) return Promise.resolve(fail(context, sha256.error));
   return withOpened(context, async (opened) => {
-    const { control } = opened;
+    const { control, warnings } = opened;
+    tell(
+      context,
+      warnings.map((warning) => line(warn("! "), clean(warning))),
+    );
     const busy = await underWay(control);
     if (busy !== null) return fail(context, busy);
     const early = earlySignals(context);

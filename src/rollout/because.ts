@@ -1,7 +1,9 @@
 import { after, between, formatDuration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
+import { sameRouting } from "../model/routing.ts";
 import { formatShare } from "../model/share.ts";
+import { wantedAtEnd } from "./wanted.ts";
 import { heldBack, sickCanary } from "./begin.ts";
 import { drainLeft, inFlightOf } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
@@ -83,12 +85,17 @@ function changing(rollout: Rollout, seen: Seen): string | null {
     const missing = plan.gateways.filter((gateway) => !change.prepared.includes(gateway));
     return `writing the routing on ${missing.join(", ")}`;
   }
-  const silent = plan.gateways.filter((gateway) => gatewaySeen(seen, gateway) === null);
+  const silent = plan.gateways.filter((gateway) => seen.gateways[gateway]?.known === false);
   if (silent.length > 0) return `switching; no word from ${silent.join(", ")}`;
   const dead = plan.gateways.filter((gateway) => gatewaySeen(seen, gateway)?.value.serving === false);
   if (dead.length > 0) return `nginx on ${dead.join(", ")} is not running or does not run our config`;
+  if (sameRouting(change.routing, wantedAtEnd(rollout)))
+    return `making ${stableAfter(rollout)} the stable release`;
   return `switching to ${formatShare(change.routing.share)}`;
 }
+
+const stableAfter = ({ aborted, from, release }: Rollout): string =>
+  aborted === null ? release : (from ?? "nothing");
 
 type Sight = { readonly seen: Seen; readonly now: Instant };
 
@@ -129,6 +136,8 @@ function draining(
 ): string {
   const traffic = inFlightOf(rollout, slot, seen);
   const left = drainLeft(rollout, course, now);
+  const isSilent = rollout.plan.gateways.some((gateway) => seen.gateways[gateway]?.known === false);
+  if (traffic === null && !isSilent) return `drains; nothing was counted yet, ${left} left`;
   if (traffic === null) return `drains; a gateway cannot tell what is in flight, ${left} left`;
   return `drains: ${traffic.requests} in flight, ${left} left`;
 }

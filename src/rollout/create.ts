@@ -31,7 +31,7 @@ export function createRollout(application: Application, beginning: Beginning): R
     kind,
     release,
     from,
-    plan: planOf(application, kind),
+    plan: planOf(application, from === null || kind === "rollback" ? STRAIGHT : application.policy.steps),
     generation,
     phase: { name: "staging", fetched: false, staged: [], hooked: false },
     routing: { canary: [], stable: from === null ? [] : slots, share: NOTHING },
@@ -50,10 +50,10 @@ export function createRollout(application: Application, beginning: Beginning): R
   });
 }
 
+/** A rollback, and a first release, which nobody could compare with anything, go straight to everything. */
 const STRAIGHT: readonly Step[] = [{ share: EVERYTHING, bake: millis(0), approve: false }];
 
-/** A rollback goes straight to everything, with the same guarantees. */
-export function planOf(application: Application, kind: Rollout["kind"]): RolloutPlan {
+function planOf(application: Application, steps: readonly Step[]): RolloutPlan {
   const { policy, hosts, gateways, hooks } = application;
   const pool = poolOf(hosts);
   const last = policy.steps.at(-1);
@@ -65,7 +65,7 @@ export function planOf(application: Application, kind: Rollout["kind"]): Rollout
     hosts: hosts.map((host) => host.name),
     gateways: names,
     hostOf,
-    steps: kind === "rollback" ? STRAIGHT : policy.steps,
+    steps,
     maxUnavailable: Math.max(1, Math.min(policy.maxUnavailable, pool.length - 1)),
     maxLoad: policy.maxLoad,
     drain: policy.drain,

@@ -16,6 +16,7 @@ import type { Harm } from "./harms.ts";
 import { check } from "./laws.ts";
 import { arrangeMisfortune } from "./misfortune.ts";
 import { artifactPort, clock, hookPort, ids, probePort, telemetryPort } from "./other-ports.ts";
+import { boot } from "./process.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { slotPort } from "./slot-port.ts";
 import { createStore, simJournal, simLease, type Kill, type Store, type StoreParts } from "./store.ts";
@@ -64,6 +65,8 @@ export interface World {
   boot(): Controller;
   /** Nothing reaches this controller any more, and it does nothing any more; its writes still arrive. */
   kill(controller: Controller): void;
+  /** Somebody starts by hand what is to run and does not. */
+  repair(): void;
   run(until: () => boolean, limit: Instant): Promise<Halt>;
   /** Laws that were broken, by the truth of the world. */
   harms(): readonly Harm[];
@@ -128,6 +131,12 @@ function worldOf(context: Context, { store, options }: { store: Store; options: 
     },
     kill: ({ life }) => {
       life.alive = false;
+    },
+    repair: () => {
+      for (const slot of fleet.slots.values()) {
+        const isGone = slot.intent === "up" && slot.process === "stopped";
+        if (isGone && slot.host.downUntil <= timeline.now()) boot(context, slot);
+      }
     },
     run: (until, limit) => timeline.run(until, limit),
     harms: () => context.harms,

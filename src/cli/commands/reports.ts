@@ -4,17 +4,25 @@ import type { CommandRow } from "../command.ts";
 import { answer, answerTable, fail, pageOf, releaseOf, withOpened, type Context } from "../context.ts";
 import type { Opened } from "../deps.ts";
 import { DONE, REFUSED } from "../exit.ts";
+import type { Finding } from "../../ports/examine.ts";
 import { planLines } from "../render/plan.ts";
 import { checkLines, explainLines, historyLines, recordLines } from "../render/reports.ts";
 import { historyJson, planJson, recordJson } from "../wire.ts";
+
+const fileFinding = (warning: string): Finding => ({
+  severity: "warning",
+  subject: "the file",
+  found: warning,
+  todo: null,
+});
 
 export const check: CommandRow = {
   name: "check",
   summary: "validate the file and the world: SSH, nginx, ports, rights, disk, clock",
   run: (context) =>
-    withOpened(context, async ({ examiners }) => {
+    withOpened(context, async ({ examiners, warnings }) => {
       const found = await Promise.all(examiners.map((examiner) => examiner.examine()));
-      const findings = found.flat();
+      const findings = [...warnings.map(fileFinding), ...found.flat()];
       const ready = findings.every(({ severity }) => severity !== "fault");
       answer(
         context,

@@ -173,6 +173,7 @@ export async function runFake(
       ok({
         application,
         control: plane,
+        warnings: [],
         examiners: [],
         explain: async () => nothingThere,
         close: async () => {},
