@@ -16,9 +16,7 @@ const FIELDS = {
   received: 15,
   announced: 16,
 } as const;
-/** A line has these, and perhaps the last two. */
-const FIELD_COUNT = 15;
-const MOST_FIELDS = 17;
+const FIELD_COUNT = 17;
 
 const TAB = 9;
 const DOT = 46;
@@ -94,20 +92,20 @@ export class LineReader {
   /** The slot broke off: it announced more bytes than came. */
   cut = false;
   /** Where the fields begin; one more for the line's end. */
-  readonly #starts = new Int32Array(MOST_FIELDS + 1);
+  readonly #starts = new Int32Array(FIELD_COUNT + 1);
 
   /** Reads the line text[from, to); false when it is not one of ours. */
   read(text: string, from: number, to: number): boolean {
     if (to - from < FIELD_COUNT || !text.startsWith("g1\t", from)) return false;
     const count = this.#findFields(text, from, to);
-    if (count !== FIELD_COUNT && count !== MOST_FIELDS) return false;
+    if (count !== FIELD_COUNT) return false;
     this.end = readMillis(text, this.#start(FIELDS.end), this.#end(FIELDS.end));
     this.duration = readMillis(text, this.#start(FIELDS.duration), this.#end(FIELDS.duration));
     this.status = readStatus(text, this.#start(FIELDS.status), this.#end(FIELDS.status));
     if (this.end < 0 || this.duration < 0 || this.status < 0) return false;
     this.attempts = countEntries(text, this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
     this.lasting = this.status === 101 || !this.#isEmpty(FIELDS.kind);
-    this.cut = count === MOST_FIELDS && this.#isShort(text);
+    this.cut = this.#isShort(text);
     return true;
   }
 
@@ -118,7 +116,7 @@ export class LineReader {
     let count = 1;
     for (let i = from; i < to; i += 1) {
       if (text.charCodeAt(i) !== TAB) continue;
-      if (count === MOST_FIELDS) return 0;
+      if (count === FIELD_COUNT) return 0;
       starts[count] = i + 1;
       count += 1;
     }

@@ -34,7 +34,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 /** A request that arrived `at` seconds after the start. */
 const line = (at: number, duration = 0.01): string =>
   ["g1", (START + at + duration).toFixed(3), duration.toFixed(3), "200", "stable", "s0", "37/52", "GET"]
-    .concat(["127.0.0.1:8001", "200", "0.000", duration.toFixed(3), "100", "OK", ""])
+    .concat(["127.0.0.1:8001", "200", "0.000", duration.toFixed(3), "100", "OK", "", "12", "12"])
     .join("\t")
     .concat("\n");
 const lines = (from: number, count: number): string =>
