@@ -114,6 +114,8 @@ class Story {
     if (!ended.ok) return this.#again(controller);
     this.#world.kill(controller);
     if (ended.value.phase.name === "stuck") return this.#unstick(ended.value);
+    const current = this.#world.rollout();
+    if (current !== null && !isEnded(current)) return;
     if (this.#hasSequel()) return this.#launch();
     this.#isOver = true;
   }
@@ -158,6 +160,7 @@ class Story {
     }
     const wait = Math.max(0, this.#world.faultsUntil - this.#world.timeline.now()) + 22_000;
     this.#later(wait, () => {
+      this.#world.repair();
       this.#order({ kind: "abort", reason: "stuck" });
       this.#later(100, () => this.#launch());
     });
