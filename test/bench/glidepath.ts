@@ -19,6 +19,7 @@ export async function benchGlidepath(): Promise<Measured> {
         ...ran,
         extra: {
           cpuMs: ran.cost.cpu,
+          ownCpuMs: ran.cost.own,
           maxRssMb: ran.cost.maxRss,
           reloads: reloadsOf(nginx) - reloads,
           sameWorkers: workerPids(nginx).join(" ") === workers,

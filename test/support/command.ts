@@ -23,6 +23,8 @@ export interface Ran {
 
 /** Sampled while it ran: the last 20 ms may be missing. */
 export interface Cost {
+  /** Milliseconds of processor time of the process itself. */
+  readonly own: number;
   /** Milliseconds of processor time, with those of its children that it waited for. */
   readonly cpu: number;
   /** Of the process itself, in MB. */
@@ -49,20 +51,24 @@ export interface Running {
   readonly says: (pattern: RegExp) => Promise<void>;
 }
 
-const CLOCK_TICKS = 100;
+const TICK_MS = 10;
 const HEAVY = /VmHWM:\s+(\d+) kB/;
 
 /** Samples a process until it is gone. */
 function meter(pid: number): { readonly stop: () => Cost } {
   let maxRss = 0;
+  let own = 0;
   let cpu = 0;
   const look = (): void => {
     try {
       maxRss = Number(HEAVY.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0") / 1024 || maxRss;
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-      cpu = (ticks * 1000) / CLOCK_TICKS || cpu;
+      const [user = 0, system = 0, ...children] = fields
+        .slice(11, 15)
+        .map((ticks) => Number(ticks) * TICK_MS);
+      own = user + system || own;
+      cpu = children.reduce((sum, one) => sum + one, own) || cpu;
     } catch {
       // Gone: the last sample counts.
     }
@@ -72,7 +78,7 @@ function meter(pid: number): { readonly stop: () => Cost } {
   return {
     stop: () => {
       clearInterval(timer);
-      return { cpu, maxRss: Math.round(maxRss * 10) / 10 };
+      return { own, cpu, maxRss: Math.round(maxRss * 10) / 10 };
     },
   };
 }
