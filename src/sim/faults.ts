@@ -38,6 +38,8 @@ export interface Faults {
   readonly partitions: number;
   /** The controller stands still for longer than its lease. */
   readonly stalls: number;
+  /** Somebody else writes to a slot or a gateway, far ahead of our generations. */
+  readonly strangers: number;
 }
 export type FaultName = keyof Faults;
 
@@ -67,6 +69,7 @@ export const CALM: Faults = {
   reboots: 0,
   partitions: 0,
   stalls: 0,
+  strangers: 0,
 };
 
 /** The most that a seed gives to each. */
@@ -95,6 +98,7 @@ const MOST: Faults = {
   reboots: 1,
   partitions: 2,
   stalls: 1,
+  strangers: 1,
 };
 
 const COUNTS: ReadonlySet<FaultName> = new Set([
@@ -103,6 +107,7 @@ const COUNTS: ReadonlySet<FaultName> = new Set([
   "reboots",
   "partitions",
   "stalls",
+  "strangers",
 ]);
 const NAMES = Object.keys(CALM) as readonly FaultName[];
 
@@ -111,7 +116,7 @@ export function drawFaults(seed: number): Faults {
   const random = seededRandom(seed ^ 0x5eed_fa17);
   const faults: Record<FaultName, number> = { ...CALM };
   for (const name of NAMES) {
-    const has = random.chance(0.4);
+    const has = random.chance(name === "strangers" ? 0.05 : 0.4);
     const much = random.next();
     if (!has) continue;
     const most = MOST[name];

@@ -1,6 +1,8 @@
 import { seededRandom } from "../base/random.ts";
 import { tell, type Context } from "./context.ts";
 import type { FaultName } from "./faults.ts";
+import { generation } from "../model/ids.ts";
+import type { SimGateway, SimSlot } from "./fleet.ts";
 import { crash, reboot } from "./process.ts";
 
 type Strike = (
@@ -31,7 +33,22 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
     tell(context, () => `* controller ${life.number} stands still`);
     life.stalledUntil = context.timeline.now() + roll.int(1000, 30_000);
   },
+  strangers: (context, roll) => {
+    const all = [...context.fleet.slots.values(), ...context.fleet.gateways.values()];
+    const at = generation(Math.max(...all.map(newestOf)) + 10);
+    const victim = roll.pick(all);
+    if ("slot" in victim) {
+      tell(context, () => `* a stranger writes to ${victim.slot.key} at ${at}`);
+      victim.generation = at;
+    } else if (victim.table !== null) {
+      tell(context, () => `* a stranger writes to ${victim.gateway.name} at ${at}`);
+      victim.seen = at;
+      victim.table = { ...victim.table, generation: at };
+    }
+  },
 };
+
+const newestOf = (each: SimSlot | SimGateway): number => ("slot" in each ? each.generation : each.seen);
 
 /** Puts each into the time that the seed has for it. */
 export function arrangeMisfortune(context: Context, seed: number): void {

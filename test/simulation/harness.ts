@@ -28,6 +28,8 @@ export interface Report {
   readonly description: string;
   readonly trace: readonly string[];
   readonly writes: number;
+  /** Requests that a stop cut although they had their drain time; and how many the rollout says. */
+  readonly cut: { readonly really: number; readonly reported: number };
   readonly events: number;
   /** Simulated time, in seconds. */
   readonly took: number;
@@ -91,6 +93,7 @@ class Story {
       description: world.description,
       trace: world.trace,
       writes: world.store.writes,
+      cut: { really: world.cut(), reported: world.rollout()?.cut ?? 0 },
       events: world.timeline.happened,
       took: (world.timeline.now() - (world.store.entries[0]?.at ?? world.timeline.now())) / 1000,
     };
