@@ -71,7 +71,7 @@ describe("an order", () => {
   });
 
   it("to jump back is refused: the way back is abort", () => {
-    const answer = give(at("shifting", rolloutOf()), { kind: "promote", to: { share: 100 } });
+    const answer = give(at("finishing", rolloutOf()), { kind: "promote", to: { share: 100 } });
     expect(!answer.ok && answer.error.code).toBe("rollout.refused");
   });
 

@@ -236,8 +236,8 @@ function joining(
   { seen, now, course }: Sight & { course: At<"joining"> },
 ): Rollout {
   if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;
-  const side = course.target === rollout.release ? rollout.routing.canary : rollout.routing.stable;
-  if (!side.includes(slot) || !isBack(rollout, slot, { seen, now, course })) return rollout;
+  // In either role: the last slots of a rollout join the stable release at once.
+  if (!inRotation(rollout.routing, slot) || !isBack(rollout, slot, { seen, now, course })) return rollout;
   return withCourse(rollout, slot, { at: "settled", release: course.target });
 }
 

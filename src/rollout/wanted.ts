@@ -19,9 +19,12 @@ export function serving(rollout: Rollout, release: ReleaseId | null): readonly S
 
 /** What the gateways should route while the rollout goes forward and its step asks for `limit`. */
 export function wantedForward(rollout: Rollout, limit: BasisPoints): Routing {
+  const { plan } = rollout;
   const canary = serving(rollout, rollout.release);
   const stable = serving(rollout, rollout.from);
-  if (isFirst(rollout)) return { canary, stable, share: canary.length > 0 ? EVERYTHING : NOTHING };
+  const all = plan.slots.length;
+  // The last slot joins the release that is stable from then on: one switch for both.
+  if (isFirst(rollout) || canary.length === all) return { canary: [], stable: canary, share: NOTHING };
   const even = evenShare(limit, canary.length, stable.length);
   return { canary, stable, share: basisPoints(Math.max(even, Math.min(limit, rollout.routing.share))) };
 }

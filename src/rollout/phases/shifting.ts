@@ -1,4 +1,5 @@
 import type { Instant } from "../../base/time.ts";
+import { EVERYTHING } from "../../model/share.ts";
 import { sameRouting } from "../../model/routing.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { request } from "../change.ts";
@@ -10,8 +11,10 @@ import { wantedForward } from "../wanted.ts";
 
 /** The share goes to the step's, now that enough slots carry it. */
 export function shifting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
-  const slots = wantedForward(rollout, stepOf(rollout).share);
-  const wanted = isFirst(rollout) ? slots : { ...slots, share: stepOf(rollout).share };
+  const { share, bake, approve } = stepOf(rollout);
+  // At 100 % without a hold the remaining slots leave in the very switch that shifts: see finishing.
+  if (isFirst(rollout) || (share === EVERYTHING && bake === 0 && !approve)) return holdStep(rollout, now);
+  const wanted = { ...wantedForward(rollout, share), share };
   if (rollout.change === null && !rollout.unsettled && sameRouting(rollout.routing, wanted)) {
     return holdStep(rollout, now);
   }
