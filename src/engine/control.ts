@@ -230,15 +230,21 @@ async function afterwards(
   { application, ports }: Carrier,
   { rollout, meter, onEvent, signal }: Afterwards,
 ): Promise<void> {
+  const pruned = rollout.phase.name === "completed" ? prune({ application, ports }, rollout) : null;
   await ports.clock.sleep(after(ports.clock.now(), AFTERWARDS), signal);
   await meter.read();
   const receipt = meter.receipt(rollout, await ports.journal.entries(rollout.id, 0));
   await ports.journal.attachReceipt(rollout.id, receipt);
-  if (rollout.phase.name === "completed") {
-    const inUse = [rollout.release, ...(rollout.from === null ? [] : [rollout.from])];
-    await Promise.all(application.hosts.map((host) => ports.artifacts.prune(host.name, inUse)));
-  }
+  await pruned;
   onEvent({ kind: "ended", at: ports.clock.now(), rollout, receipt });
+}
+
+async function prune(
+  { application, ports }: Pick<Carrier, "application" | "ports">,
+  rollout: Rollout,
+): Promise<void> {
+  const inUse = [rollout.release, ...(rollout.from === null ? [] : [rollout.from])];
+  await Promise.all(application.hosts.map((host) => ports.artifacts.prune(host.name, inUse)));
 }
 
 const TAKEN_WITHIN = millis(5000);

@@ -1,4 +1,4 @@
-import { present } from "../base/assert.ts";
+import { InvariantError, present } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
 import type { Application, Gateway, Slot } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
@@ -30,7 +30,8 @@ export function createDispatcher(context: DispatchContext): Dispatch {
     try {
       return await perform(action, { ...context, rollout, fetched });
     } catch (cause) {
-      return unknown(appError("host.command", `${action.key}: ${String(cause)}`));
+      const error = appError("host.command", `${action.key}: ${String(cause)}`);
+      return cause instanceof InvariantError ? refused(error) : unknown(error);
     }
   };
 }

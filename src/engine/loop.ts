@@ -119,7 +119,7 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   state.outcomes = [];
   const now = clock.now();
   const before = state.rollout;
-  const decision = decide(ordered, { ...observer.latest(), outcomes }, now);
+  const decision = decide(ordered, { ...observer.latest(now), outcomes }, now);
   const decided = await withLog(parts, decision.rollout);
   const failure = await persist(parts, decided);
   if (failure !== null) return err(failure);

@@ -15,7 +15,7 @@ import type { EnginePorts } from "./ports.ts";
 export interface Observer {
   /** Begins the looks that the next decision needs; at once where something has moved since the last ones. */
   look(rollout: Rollout, now: Instant, moved: boolean): void;
-  latest(): Observation;
+  latest(now: Instant): Observation;
 }
 
 interface Looks {
@@ -51,11 +51,7 @@ export function createObserver(application: Application, ports: EnginePorts, tel
       if (moved) forgetDue(context);
       lookAll(context, rollout, now);
     },
-    latest: () => ({
-      slots: { ...looks.slots },
-      health: { ...looks.health },
-      gateways: { ...looks.gateways },
-    }),
+    latest: (now) => ({ ...looks, health: freshHealth(context, now) }),
   };
 }
 
@@ -146,11 +142,29 @@ function lookHealth(
     asked.set(name, times + 1);
     const before = looks.health[slot];
     const value = await ports.probes.health(slotOf(application, slot), release);
-    looks.health[slot] = observedHealth(value, now);
-    return isStarting || before?.known !== true || before.value.healthy !== value?.healthy;
+    looks.health[slot] = observedHealth(counted(value, before), now);
+    return isStarting || before?.known !== true || value?.healthy !== true || !before.value.healthy;
   };
   begin(context, name, { now, every: millis(every), ask });
 }
+
+/** Whoever slept, or was kept waiting, must not act on what was true long ago. */
+function freshHealth({ application, looks }: Context, now: Instant): Looks["health"] {
+  const { every, timeout } = application.health;
+  const fresh: Looks["health"] = {};
+  for (const [slot, look] of Object.entries(looks.health) as [SlotKey, Observed<Health>][]) {
+    const age = now - look.at;
+    const isOld = age > 3 * every + timeout;
+    fresh[slot] = isOld ? { known: false, at: look.at, why: `last asked ${age} ms ago` } : look;
+  }
+  return fresh;
+}
+
+const counted = (value: Health | null, before: Observed<Health> | undefined): Health | null => {
+  if (value === null || value.healthy) return value;
+  const misses = before?.known === true ? (before.value.misses ?? 0) : 0;
+  return { ...value, misses: misses + 1 };
+};
 
 const observedHealth = (value: Health | null, at: Instant): Observed<Health> =>
   value === null ? { known: false, at, why: "its host does not answer" } : { known: true, at, value };

@@ -24,6 +24,8 @@ export interface Health {
   readonly healthy: boolean;
   /** The last answer, for people: `GET /healthz → 503 "starting"`. */
   readonly answer: string;
+  /** Looks in a row that were not healthy; whoever looks keeps the count. */
+  readonly misses?: number;
 }
 
 /** One slot's traffic from one gateway's point of view. */

@@ -4,7 +4,7 @@ import type { Rollout } from "../model/rollout.ts";
 import { courseOf, isFirst, leave, stop } from "./evolve.ts";
 import { serving } from "./wanted.ts";
 import type { Seen } from "./seen.ts";
-import { isHealthy, isSick } from "./sight.ts";
+import { isHealthy, isSick, isUnwell } from "./sight.ts";
 
 interface Begin {
   /** How many slots of the pool's order shall run the release. */
@@ -57,7 +57,7 @@ export function mayLeave(rollout: Rollout, slot: SlotKey, seen: Seen): boolean {
 
 /** Slots of the canary that are definitely not healthy: nobody is led to it before they are again. */
 export const sickCanary = (rollout: Rollout, seen: Seen): readonly SlotKey[] =>
-  serving(rollout, rollout.release).filter((slot) => isSick(seen, slot));
+  serving(rollout, rollout.release).filter((slot) => isUnwell(seen, slot));
 
 /** The first slot that waits for others to be healthy before it may leave, and those. */
 export function heldBack(rollout: Rollout, count: number, seen: Seen): readonly SlotKey[] {

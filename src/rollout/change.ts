@@ -6,7 +6,7 @@ import { sameRouting, type Routing } from "../model/routing.ts";
 import { isGoingBack, nextGeneration } from "./evolve.ts";
 import { stuck } from "./endings.ts";
 import type { Seen } from "./seen.ts";
-import { gatewaySeen, isSick } from "./sight.ts";
+import { gatewaySeen, isHealthy } from "./sight.ts";
 
 /**
  * Asks for a routing unless it is there already or on its way. While one is on its way nothing else is asked
@@ -37,7 +37,7 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
   if (change === null) return rollout;
   if (change.stage === "preparing") {
     const all = plan.gateways.every((gateway) => change.prepared.includes(gateway));
-    if (all && leadsToSick(rollout, seen)) return rollout;
+    if (all && leadsAstray(rollout, seen)) return rollout;
     return all ? { ...rollout, unsettled: true, change: { ...change, stage: "committing" } } : rollout;
   }
   const sights = plan.gateways.map((gateway) => gatewaySeen(seen, gateway)?.value);
@@ -55,14 +55,15 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
 }
 
 /**
- * Writing may have taken long: a slot that joins must be healthy when the switch is made, not only before.
+ * Whoever is led somewhere is led to a slot that is seen to be well when the switch is made: writing may have taken
+ * long. What only stays as it is need not be seen.
  */
-function leadsToSick({ change, routing, slots }: Rollout, seen: Seen): boolean {
+function leadsAstray({ change, routing, slots }: Rollout, seen: Seen): boolean {
   if (change === null) return false;
   const { canary, share } = change.routing;
-  const joining = Object.keys(slots).filter((slot) => slots[slot as SlotKey]?.at === "joining");
+  const joining = (Object.keys(slots) as SlotKey[]).filter((slot) => slots[slot]?.at === "joining");
   const asked = share > routing.share ? [...canary, ...joining] : joining;
-  return asked.some((slot) => isSick(seen, slot as SlotKey));
+  return asked.some((slot) => !isHealthy(seen, slot));
 }
 
 const overtaken = (rollout: Rollout): Rollout =>

@@ -1,7 +1,7 @@
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
-import type { Order, Rollout } from "../model/rollout.ts";
+import { isEnded, type Order, type Rollout } from "../model/rollout.ts";
 import type { Step } from "../model/application.ts";
 import type { SlotKey } from "../model/ids.ts";
 import { basisPoints, EVERYTHING, formatShare } from "../model/share.ts";
@@ -25,7 +25,7 @@ export function command(rollout: Rollout, given: Given, now: Instant): Answer {
 
 function obey(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
   if (rollout.phase.name === "stuck") return fromStuck(rollout, order, now);
-  if (rollout.endedAt !== null) return refuse(rollout, `it is over (${rollout.phase.name})`);
+  if (isEnded(rollout)) return refuse(rollout, `it is over (${rollout.phase.name})`);
   switch (order.kind) {
     case "pause":
       if (rollout.aborted !== null) return refuse(rollout, "it is going back; that cannot be paused");
@@ -89,9 +89,22 @@ const approved = ({ plan, step }: Rollout): Rollout["plan"] => ({
 function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
   if (order.kind !== "abort" && order.kind !== "resume")
     return refuse(rollout, "it is stuck; `abort` tries to go back");
+  const { plan } = rollout;
   if (isServingFirst(rollout)) {
-    const anew = { ...rollout, aborted: null, progressAt: now, endedAt: null, unsettled: true, change: null };
-    return ok(enter(anew, { name: "updating" }));
+    const anew: Rollout = {
+      ...rollout,
+      aborted: null,
+      progressAt: now,
+      endedAt: null,
+      unsettled: true,
+      change: null,
+    };
+    return ok(
+      enter(
+        plan.slots.reduce((r, slot) => mend(r, slot, now), anew),
+        { name: "updating" },
+      ),
+    );
   }
   const aborted = rollout.aborted ?? byOperator("it was stuck", now);
   const anew: Rollout = {
@@ -105,6 +118,10 @@ function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
   const aborting = enter(anew, { name: "aborting", hooked: false });
   return ok(rollout.plan.slots.reduce((r, slot) => again(r, slot, now), aborting));
 }
+
+/** A first release that serves goes on: what failed is brought to the release anew. */
+const mend = (rollout: Rollout, slot: SlotKey, now: Instant): Rollout =>
+  courseOf(rollout, slot).at === "failed" ? stop(rollout, slot, { target: rollout.release, now }) : rollout;
 
 /**
  * What serves, or was about to, goes on serving until going back takes it out in its turn; what was written

@@ -5,7 +5,7 @@ import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
 import type { Seen } from "./seen.ts";
-import { gatewaySeen, healthSeen, slotSeen } from "./sight.ts";
+import { gatewaySeen, healthSeen, isUnwell, slotSeen } from "./sight.ts";
 
 /**
  * One slot's way, driven by what is seen and by nothing else:
@@ -235,11 +235,18 @@ function joining(
   slot: SlotKey,
   { seen, now, course }: Sight & { course: At<"joining"> },
 ): Rollout {
+  if (isStillOut(rollout) && isUnwell(seen, slot) && now >= after(course.since, rollout.plan.healthyWithin)) {
+    const answer = healthSeen(seen, slot)?.value.answer ?? "";
+    return failed(rollout, slot, { now, error: unhealthy(rollout, slot, answer) });
+  }
   if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;
   // In either role: the last slots of a rollout join the stable release at once.
   if (!inRotation(rollout.routing, slot) || !isBack(rollout, slot, { seen, now, course })) return rollout;
   return withCourse(rollout, slot, { at: "settled", release: course.target });
 }
+
+/** No switch that could bring it in was begun yet. */
+const isStillOut = ({ unsettled, change }: Rollout): boolean => !unsettled && change?.stage === "preparing";
 
 /** How long a slot that nobody asks for is waited for, in the passive form. */
 const UNASKED = millis(5000);

@@ -69,12 +69,24 @@ export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
 function settle(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   let current = rollout;
   for (let moves = 0; moves < MAX_MOVES; moves += 1) {
-    const advanced = failForward(advanceSlots(advanceChange(current, seen), seen, now), now);
+    const advanced = failForward(restSlots(advanceChange(current, seen), seen, now), now);
     const next = PHASES[advanced.phase.name](advanced, seen, now);
     if (next === current) return current;
     current = next;
   }
   assert(false, `the phase ${current.phase.name} does not come to rest`);
+  return current;
+}
+
+/** The phase must see slots at rest: of several that join together none may join alone. */
+function restSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
+  let current = rollout;
+  for (let moves = 0; moves < MAX_MOVES; moves += 1) {
+    const next = advanceSlots(current, seen, now);
+    if (next === current) return current;
+    current = next;
+  }
+  assert(false, "the slots do not come to rest");
   return current;
 }
 

@@ -16,8 +16,9 @@ export function goBack(rollout: Rollout, abort: Abort): Rollout {
   if (rollout.aborted !== null) return rollout;
   if (isServingFirst(rollout)) return stuck(rollout, abort.error);
   const turned = { ...rollout, aborted: abort, paused: null };
-  if (rollout.phase.name === "staging" && !rollout.phase.hooked)
-    return enter(turned, { name: "rolled-back" });
+  if (rollout.phase.name === "staging" && !rollout.phase.hooked) {
+    return enter({ ...turned, endedAt: abort.at }, { name: "rolled-back" });
+  }
   const aborting = enter(turned, { name: "aborting", hooked: false });
   return rollout.plan.slots.reduce((r, slot) => turnRound(r, slot, abort.at), aborting);
 }

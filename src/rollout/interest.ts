@@ -14,7 +14,7 @@ export interface Interest {
   readonly again: Duration;
 }
 
-const BUSY = millis(50);
+const BUSY = millis(100);
 const CALM = millis(500);
 
 export function interestOf(rollout: Rollout): Interest {

@@ -22,9 +22,18 @@ export function gatewaySeen(seen: Observation, gateway: HostName): Sighting<Gate
   return observed?.known === true ? observed : null;
 }
 
-/** A definite no. What could not be asked is not sick (law 3). */
-export const isSick = (seen: Observation, slot: SlotKey): boolean =>
+/** A definite no. What could not be asked is not unwell (law 3). */
+export const isUnwell = (seen: Observation, slot: SlotKey): boolean =>
   healthSeen(seen, slot)?.value.healthy === false;
+
+/** One missed look is not yet an illness. */
+const SICK_AFTER = 3;
+
+/** Definitely and repeatedly not healthy. */
+export function isSick(seen: Observation, slot: SlotKey): boolean {
+  const health = healthSeen(seen, slot)?.value;
+  return health?.healthy === false && (health.misses ?? SICK_AFTER) >= SICK_AFTER;
+}
 
 export const isHealthy = (seen: Observation, slot: SlotKey): boolean =>
   healthSeen(seen, slot)?.value.healthy === true;

@@ -49,6 +49,13 @@ export function isAllAt(rollout: Rollout, release: ReleaseId | null): boolean {
   return sameRouting(rollout.routing, end);
 }
 
+/** Runs the canary and was not written to: also one that was told to leave and can still be called back. */
+export function canServeCanary({ release, routing, slots }: Rollout, slot: SlotKey): boolean {
+  const course = slots[slot];
+  if (course?.at === "settled") return course.release === release;
+  return course?.at === "leaving" && course.target !== release && routing.canary.includes(slot);
+}
+
 /** No user who has returned goes to the canary again. */
 const returning = (rollout: Rollout, canarySlots: number, share: BasisPoints): BasisPoints =>
   canarySlots === 0 ? NOTHING : basisPoints(Math.min(share, rollout.routing.share));
@@ -58,9 +65,9 @@ const returning = (rollout: Rollout, canarySlots: number, share: BasisPoints): B
  * share needs any more are left out, and can go back all at once.
  */
 export function wantedBack(rollout: Rollout, seen: Observation): Routing {
-  const { plan, release, from, routing } = rollout;
+  const { plan, from, routing } = rollout;
   const stable = serving(rollout, from);
-  const canary = serving(rollout, release);
+  const canary = plan.slots.filter((slot) => canServeCanary(rollout, slot));
   if (from === null) return { canary: [], stable: [], share: NOTHING };
   // Whoever leaves now goes on serving until somebody can take its place.
   if (stable.length + canary.length === 0) return routing;

@@ -3,9 +3,9 @@ import type { Rollout } from "../../model/rollout.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import { request } from "../change.ts";
 import { stuck } from "../endings.ts";
-import { courseOf, enter, leave, stop } from "../evolve.ts";
+import { courseOf, enter, leave, stop, withCourse } from "../evolve.ts";
 import type { Seen } from "../seen.ts";
-import { isAllAt, wantedBack } from "../wanted.ts";
+import { canServeCanary, isAllAt, wantedBack } from "../wanted.ts";
 
 /**
  * Users first, in as few switches as the stable slots can carry; then the slots, until everything is as
@@ -21,9 +21,12 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   }
   const wanted = wantedBack(rollout, seen);
   const freed = plan.slots.reduce((r, slot) => {
-    const course = courseOf(r, slot);
-    const isCanary = course.at === "settled" && course.release === r.release && r.release !== from;
-    return isCanary && !wanted.canary.includes(slot) ? leave(r, slot, { target: from, now }) : r;
+    if (!canServeCanary(r, slot)) return r;
+    const { at } = courseOf(r, slot);
+    if (wanted.canary.includes(slot)) {
+      return at === "leaving" ? withCourse(r, slot, { at: "settled", release: r.release }) : r;
+    }
+    return at === "settled" ? leave(r, slot, { target: from, now }) : r;
   }, rollout);
   const retried = plan.slots.reduce((r, slot) => retry(r, slot, now), freed);
   return retried.phase.name === "stuck" ? retried : request(retried, wantedBack(retried, seen), now);
