@@ -1,4 +1,5 @@
 import type { Random } from "../base/random.ts";
+import type { Generation } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { CALM, type Faults } from "./faults.ts";
 import type { Fleet } from "./fleet.ts";
@@ -67,6 +68,14 @@ export const trafficOf = (context: Context): TrafficContext => ({
   random: context.dice.traffic,
   slow: faultsNow(context).slowRequest,
 });
+
+/** Law 11: what is sent is on disk, so that whoever comes next knows of it. */
+export function mustBeWritten(context: Context, name: string, at: Generation): void {
+  const written = context.rollout?.generation;
+  if (written === undefined || at <= written) return;
+  const what = `${name} is sent at ${at}, and what is on disk knows of ${written}`;
+  context.harms.push({ at: context.timeline.now(), law: 11, what });
+}
 
 /** A line for whoever looks into a run; the text is only made if somebody does. */
 export function tell(context: Context, text: () => string): void {

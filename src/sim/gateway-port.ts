@@ -8,19 +8,27 @@ import type { GatewayState, Observed } from "../model/observation.ts";
 import { DONE, refused, type Outcome } from "../model/outcome.ts";
 import type { RoutingTable } from "../model/routing.ts";
 import type { GatewayPort } from "../ports/gateway.ts";
-import { benchOf, faultsNow, tell, trafficOf, type Context, type Line } from "./context.ts";
+import { benchOf, faultsNow, mustBeWritten, tell, trafficOf, type Context, type Line } from "./context.ts";
 import { isAlive, routingText, type SimGateway } from "./fleet.ts";
 import { harmsOfSwitch } from "./harms.ts";
 import { deliver, look, type Effect } from "./network.ts";
 import { followRouting, inFlight } from "./traffic.ts";
+
+type Act = (context: Context, sim: SimGateway, table: RoutingTable) => Outcome;
 
 /** Gateways as one controller sees and writes them. */
 export function gatewayPort(line: Line): GatewayPort {
   const { context } = line;
   const memories = new Map<HostName, Observed<GatewayState>[]>();
   const find = ({ name }: Gateway): SimGateway => present(context.fleet.gateways.get(name), name);
-  const write = (gateway: Gateway, name: string, effect: Effect): Promise<Outcome> =>
-    deliver(line, { name: `${name} ${gateway.name}`, host: find(gateway).host, effect });
+  const write = (gateway: Gateway, table: RoutingTable, act: Act): Promise<Outcome> => {
+    const sim = find(gateway);
+    const at = table.generation;
+    mustBeWritten(context, `${act.name} ${gateway.name}`, at);
+    const effect: Effect = (finish) => finish(fenced(context, sim, at) ?? act(context, sim, table));
+    const what = act === commit ? ` ${routingText(table.routing)}` : "";
+    return deliver(line, { name: `${act.name}@${at} ${gateway.name}${what}`, host: sim.host, effect });
+  };
   return {
     observe: (gateway, measure) => {
       const sim = find(gateway);
@@ -29,14 +37,8 @@ export function gatewayPort(line: Line): GatewayPort {
       const see = (): GatewayState => stateOf(context, sim, measure);
       return look(line, { name: gateway.name, host: sim.host, see, memory });
     },
-    prepare: (gateway, table) =>
-      write(gateway, `prepare@${table.generation}`, (finish) => {
-        finish(fenced(context, find(gateway), table.generation) ?? prepare(context, find(gateway), table));
-      }),
-    commit: (gateway, table) =>
-      write(gateway, `commit@${table.generation} ${routingText(table.routing)}`, (finish) => {
-        finish(fenced(context, find(gateway), table.generation) ?? commit(context, find(gateway), table));
-      }),
+    prepare: (gateway, table) => write(gateway, table, prepare),
+    commit: (gateway, table) => write(gateway, table, commit),
     preview: ({ config }) => Promise.resolve(ok({ path: config, current: "", wanted: "", reload: false })),
   };
 }

@@ -66,7 +66,10 @@ interface Claim {
 const CLAIMS: Partial<Record<SlotCourse["at"], (claim: Claim) => string | null>> = {
   draining: ({ slot, truth }) => stillRouted(truth, slot.slot.key),
   stopping: ({ slot, truth, from }) => (from.at === "draining" ? stillRouted(truth, slot.slot.key) : null),
-  switching: ({ slot }) => (slot.intent === "up" ? "it is to run" : null),
+  switching: ({ slot }) => {
+    if (slot.intent === "up") return "it is to run";
+    return slot.process === "running" ? "it still runs" : null;
+  },
   starting: ({ slot, to }) =>
     "target" in to && slot.link !== to.target ? `it points to ${slot.link}` : null,
   checking: ({ slot }) => (slot.intent === "down" ? "it was not started" : null),

@@ -6,20 +6,27 @@ import type { Generation, HostName, SlotKey } from "../model/ids.ts";
 import type { Observed, SlotState } from "../model/observation.ts";
 import type { SlotPort } from "../ports/slot.ts";
 import type { Slot } from "../model/application.ts";
-import { faultsNow, tell, type Context, type Line } from "./context.ts";
+import { faultsNow, mustBeWritten, tell, type Context, type Line } from "./context.ts";
 import type { SimSlot } from "./fleet.ts";
 import { deliver, look, type Effect } from "./network.ts";
 import { boot, halt } from "./process.ts";
 
 type Seen = ReadonlyMap<SlotKey, SlotState>;
 
+interface Order {
+  readonly at: Generation;
+  readonly effect: Effect;
+}
+
 /** Slots as one controller sees and writes them. */
 export function slotPort(line: Line): SlotPort {
   const { context } = line;
   const memories = new Map<HostName, Observed<Seen>[]>();
   const find = (slot: Slot): SimSlot => present(context.fleet.slots.get(slot.key), slot.key);
-  const write = (slot: Slot, name: string, effect: Effect): Promise<Outcome> =>
-    deliver(line, { name: `${name} ${slot.key}`, host: find(slot).host, effect });
+  const write = (slot: Slot, name: string, { at, effect }: Order): Promise<Outcome> => {
+    mustBeWritten(context, `${name} ${slot.key}`, at);
+    return deliver(line, { name: `${name}@${at} ${slot.key}`, host: find(slot).host, effect });
+  };
   return {
     observe: async (name, slots) => {
       const host = present(context.fleet.hosts.get(name), name);
@@ -29,22 +36,20 @@ export function slotPort(line: Line): SlotPort {
       const seen = await look(line, { name, host, see, memory });
       return new Map(slots.map((slot) => [slot.key, part(seen, slot.key)]));
     },
-    stop: (slot, at) =>
-      write(slot, `stop@${at}`, (finish) => {
-        stop(context, find(slot), { at, finish });
-      }),
-    switch: (slot, release, at) =>
-      write(slot, `switch@${at} ${release}`, (finish) => {
-        whenFree(context, find(slot), (sim) => {
-          finish(fenced(context, sim, at) ?? relink(sim, release, at));
-        });
-      }),
-    start: (slot, at) =>
-      write(slot, `start@${at}`, (finish) => {
-        whenFree(context, find(slot), (sim) => {
-          finish(fenced(context, sim, at) ?? start(context, sim, at));
-        });
-      }),
+    stop: (slot, at) => {
+      const effect: Effect = (finish) => stop(context, find(slot), { at, finish });
+      return write(slot, "stop", { at, effect });
+    },
+    switch: (slot, release, at) => {
+      const relinked = (sim: SimSlot): Outcome => fenced(context, sim, at) ?? relink(sim, release, at);
+      const effect: Effect = (finish) => whenFree(context, find(slot), (sim) => finish(relinked(sim)));
+      return write(slot, `switch to ${release}`, { at, effect });
+    },
+    start: (slot, at) => {
+      const started = (sim: SimSlot): Outcome => fenced(context, sim, at) ?? start(context, sim, at);
+      const effect: Effect = (finish) => whenFree(context, find(slot), (sim) => finish(started(sim)));
+      return write(slot, "start", { at, effect });
+    },
     logTail: () => Promise.resolve(""),
   };
 }
