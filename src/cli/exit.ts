@@ -1,5 +1,5 @@
 import { ERRORS, type AppError } from "../base/errors.ts";
-import type { PhaseName } from "../model/rollout.ts";
+import type { PhaseName, Rollout } from "../model/rollout.ts";
 
 export const DONE = 0;
 export const USAGE = 2;
@@ -23,5 +23,10 @@ const BY_PHASE: Readonly<Record<PhaseName, number>> = {
   aborting: INTERRUPTED,
 };
 
-export const exitOfPhase = (name: PhaseName): number => BY_PHASE[name];
+/** What ended before anything was touched was refused, whatever the phase is called. */
+export function exitOfRollout({ phase, touched, aborted }: Rollout): number {
+  const isRefusal = phase.name === "rolled-back" && !touched && aborted !== null && aborted.by !== "operator";
+  return isRefusal ? exitOfError(aborted.error) : BY_PHASE[phase.name];
+}
+
 export const exitOfError = (error: AppError): number => ERRORS[error.code].exit;

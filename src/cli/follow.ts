@@ -7,7 +7,7 @@ import { isEnded } from "../model/rollout.ts";
 import type { RolloutEvent } from "../ports/control.ts";
 import { fail, answer, type Context } from "./context.ts";
 import type { Opened } from "./deps.ts";
-import { exitOfPhase } from "./exit.ts";
+import { exitOfRollout } from "./exit.ts";
 import { interruptOf, type Interrupt, type InterruptParts } from "./interrupt.ts";
 import { endLines } from "./render/receipt.ts";
 import { viewerFor } from "./viewer.ts";
@@ -46,7 +46,7 @@ async function conclude(
   opened: Opened,
   { rollout, receipt, way }: Ending,
 ): Promise<number> {
-  const exit = exitOfPhase(rollout.phase.name);
+  const exit = exitOfRollout(rollout);
   const known = receipt ?? (isEnded(rollout) ? await receiptOf(context.deps, opened, rollout) : null);
   answer(
     context,

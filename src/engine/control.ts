@@ -231,7 +231,7 @@ async function afterwards(
   { rollout, meter, onEvent, signal }: Afterwards,
 ): Promise<void> {
   const pruned = rollout.phase.name === "completed" ? prune({ application, ports }, rollout) : null;
-  await ports.clock.sleep(after(ports.clock.now(), AFTERWARDS), signal);
+  if (rollout.touched) await ports.clock.sleep(after(ports.clock.now(), AFTERWARDS), signal);
   await meter.read();
   const receipt = meter.receipt(rollout, await ports.journal.entries(rollout.id, 0));
   await ports.journal.attachReceipt(rollout.id, receipt);

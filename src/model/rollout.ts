@@ -33,6 +33,8 @@ export interface Rollout {
   readonly aborted: Abort | null;
   readonly startedAt: Instant;
   readonly endedAt: Instant | null;
+  /** A slot was written to or a switch begun: from then on its end is more than a refusal. */
+  readonly touched: boolean;
   /** When something last moved: the progress deadline counts from here. */
   readonly progressAt: Instant;
   /** One sentence: what it does or waits for, and why. */

@@ -38,7 +38,9 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
   if (change.stage === "preparing") {
     const all = plan.gateways.every((gateway) => change.prepared.includes(gateway));
     if (all && leadsAstray(rollout, seen)) return rollout;
-    return all ? { ...rollout, unsettled: true, change: { ...change, stage: "committing" } } : rollout;
+    return all
+      ? { ...rollout, unsettled: true, touched: true, change: { ...change, stage: "committing" } }
+      : rollout;
   }
   const sights = plan.gateways.map((gateway) => gatewaySeen(seen, gateway)?.value);
   if (sights.some((state) => (state?.generation ?? 0) > change.generation)) return overtaken(rollout);

@@ -46,6 +46,7 @@ export function createRollout(application: Application, beginning: Beginning): R
     progressAt: now,
     because: `fetching ${release}`,
     cut: 0,
+    touched: false,
     orderTaken: 0,
   });
 }

@@ -51,7 +51,8 @@ export function leave(rollout: Rollout, slot: SlotKey, to: Target): Rollout {
  */
 export function stop(rollout: Rollout, slot: SlotKey, to: Target): Rollout {
   const next = nextGeneration(rollout);
-  return withCourse(next.rollout, slot, { at: "stopping", ...underway(to), generation: next.generation });
+  const course: SlotCourse = { at: "stopping", ...underway(to), generation: next.generation };
+  return withCourse({ ...next.rollout, touched: true }, slot, course);
 }
 
 export interface Target {

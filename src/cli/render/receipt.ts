@@ -66,10 +66,11 @@ export function receiptLines(receipt: Receipt): readonly Line[] {
 }
 
 function wentBack(rollout: Rollout): readonly Line[] {
-  const { aborted, release, from } = rollout;
+  const { aborted, release, from, touched } = rollout;
   const took = time(between(rollout.startedAt, rollout.endedAt ?? rollout.progressAt));
   const back = from === null ? "nothing is served, as before" : `everybody gets ${from}, as before`;
-  const head = line(bad("✗ "), strong(release), ` was rolled back after ${took}: ${back}`);
+  const end = touched ? `was rolled back after ${took}` : "was refused, and nothing was touched";
+  const head = line(bad("✗ "), strong(release), ` ${end}: ${back}`);
   if (aborted === null) return [head];
   const { message, details, hint } = aborted.error;
   const why = line("  because ", aborted.by === "operator" ? clean(message) : bad(clean(message)));
@@ -100,7 +101,7 @@ function done(rollout: Rollout): readonly Line[] {
 
 /** The last words of a rollout, or of this process about it. */
 export function endLines(rollout: Rollout, receipt: Receipt | null, carried = false): readonly Line[] {
-  const facts = receipt === null ? [] : [EMPTY, ...receiptLines(receipt)];
+  const facts = receipt === null || !rollout.touched ? [] : [EMPTY, ...receiptLines(receipt)];
   switch (rollout.phase.name) {
     case "completed":
       return [...done(rollout), ...facts];

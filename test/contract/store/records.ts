@@ -37,6 +37,7 @@ export function rollout(id: string, overrides: Partial<Rollout> = {}): Rollout {
     paused: null,
     aborted: null,
     unsettled: false,
+    touched: false,
     orderTaken: 0,
     startedAt: instant(1_000_000),
     endedAt: null,
