@@ -57,8 +57,11 @@ export function canServeCanary({ release, routing, slots }: Rollout, slot: SlotK
 }
 
 /** No user who has returned goes to the canary again. */
-const returning = (rollout: Rollout, canarySlots: number, share: BasisPoints): BasisPoints =>
-  canarySlots === 0 ? NOTHING : basisPoints(Math.min(share, rollout.routing.share));
+function returning({ routing, change }: Rollout, canarySlots: number, share: BasisPoints): BasisPoints {
+  // What is being committed may have reached a gateway already.
+  const landed = change?.stage === "committing" ? change.routing.share : EVERYTHING;
+  return canarySlots === 0 ? NOTHING : basisPoints(Math.min(share, routing.share, landed));
+}
 
 /**
  * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no
