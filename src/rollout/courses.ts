@@ -235,7 +235,11 @@ function joining(
   slot: SlotKey,
   { seen, now, course }: Sight & { course: At<"joining"> },
 ): Rollout {
-  if (isStillOut(rollout) && isUnwell(seen, slot) && now >= after(course.since, rollout.plan.healthyWithin)) {
+  if (
+    isStillOut(rollout, slot) &&
+    isUnwell(seen, slot) &&
+    now >= after(course.since, rollout.plan.healthyWithin)
+  ) {
     const answer = healthSeen(seen, slot)?.value.answer ?? "";
     return failed(rollout, slot, { now, error: unhealthy(rollout, slot, answer) });
   }
@@ -245,8 +249,9 @@ function joining(
   return withCourse(rollout, slot, { at: "settled", release: course.target });
 }
 
-/** No switch that could bring it in was begun yet. */
-const isStillOut = ({ unsettled, change }: Rollout): boolean => !unsettled && change?.stage === "preparing";
+/** No gateway routes to it, and no switch that could was begun yet. */
+const isStillOut = (rollout: Rollout, slot: SlotKey): boolean =>
+  !rollout.unsettled && rollout.change?.stage === "preparing" && !inRotation(rollout.routing, slot);
 
 /** How long a slot that nobody asks for is waited for, in the passive form. */
 const UNASKED = millis(5000);

@@ -168,7 +168,8 @@ function unserved({ gateway, table }: SimGateway, next: Routing, { fleet, now }:
     ["canary", next.share - before.share, next.canary],
     ["stable", before.share - next.share, next.stable],
   ];
-  if (before.canary.every(isGone) && before.stable.every(isGone)) return [];
+  const isDown = (key: SlotKey): boolean => servedAt(fleet.slots.get(key), now) !== now;
+  if (before.canary.every(isDown) && before.stable.every(isDown)) return [];
   return more
     .filter(([, gain, slots]) => gain > 0 && slots.length > 0 && slots.every(isGone))
     .map(([role, gain]) =>
