@@ -1,7 +1,7 @@
 import { instant, type Instant } from "../base/time.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
-import { rotationSize, type Routing } from "../model/routing.ts";
+import { rotationSize, sameRouting, type Routing } from "../model/routing.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import { healthOf } from "./health.ts";
@@ -49,8 +49,7 @@ export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: Bench):
     ...loads(gateway, next, bench),
     ...members(gateway, next, bench),
     ...returns(gateway, next, bench),
-    ...deserted(gateway, next, bench),
-    ...unserved(gateway, next, bench),
+    ...(isBegun(next, bench) ? [] : [...deserted(gateway, next, bench), ...unserved(gateway, next, bench)]),
   ];
 }
 
@@ -146,6 +145,10 @@ function returns({ gateway, table }: SimGateway, next: Routing, { now, rollout }
 
 /** Longer than it takes to notice that a slot is gone, even for a controller that was just started. */
 const NOTICED = 12_000;
+
+/** Another gateway has switched already: now all must. */
+const isBegun = (next: Routing, { fleet }: Bench): boolean =>
+  [...fleet.gateways.values()].some(({ table }) => table !== null && sameRouting(table.routing, next));
 
 /** Law 5: whoever serves is not taken out while nobody else has served for long. */
 function deserted({ gateway, table }: SimGateway, next: Routing, { fleet, now }: Bench): readonly Harm[] {
