@@ -33,7 +33,10 @@ describe("a duration", () => {
 
 describe("seeded randomness", () => {
   it("is the same for the same seed and another for another", () => {
-    const draw = (seed: number) => Array.from({ length: 5 }, seededRandom(seed).next);
+    const draw = (seed: number) => {
+      const random = seededRandom(seed);
+      return Array.from({ length: 5 }, () => random.next());
+    };
     expect(draw(7)).toEqual(draw(7));
     expect(draw(7)).not.toEqual(draw(8));
   });

@@ -1,4 +1,4 @@
-import { InvariantError, present } from "../base/assert.ts";
+import { InvariantError, present, unreachable } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
 import type { Application, Gateway, Slot } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
@@ -67,6 +67,8 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
       return ports.gateways.prepare(gatewayOf(application, action.gateway), action.table);
     case "commit":
       return ports.gateways.commit(gatewayOf(application, action.gateway), action.table);
+    default:
+      return unreachable(action);
   }
 }
 

@@ -1,5 +1,5 @@
 import { between, type Duration, type Instant } from "../base/time.ts";
-import type { Rollout } from "../model/rollout.ts";
+import { ENDED, type Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
 
 /**
@@ -40,9 +40,9 @@ export function phaseTimes(
   for (const [i, { name, at }] of courses.entries()) {
     times.set(name, (times.get(name) ?? 0) + between(at, courses[i + 1]?.at ?? end));
   }
-  const ended = ["completed", "rolled-back", "superseded", "stuck"];
+  const ended: ReadonlySet<string> = new Set(ENDED);
   return [...times]
-    .filter(([name]) => !ended.includes(name))
+    .filter(([name]) => !ended.has(name))
     .map(([name, took]) => ({ name, took: took as Duration }));
 }
 

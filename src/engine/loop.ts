@@ -3,6 +3,7 @@ import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Application } from "../model/application.ts";
 import type { ReleaseId } from "../model/ids.ts";
+import { unknown } from "../model/outcome.ts";
 import { ENDED, type Rollout } from "../model/rollout.ts";
 import type { RolloutEvent } from "../ports/control.ts";
 import type { Fence } from "../ports/journal.ts";
@@ -74,7 +75,7 @@ function createLoop(held: Held, context: LoopContext): Loop {
   const { application, ports, onEvent, signal } = context;
   const { clock } = ports;
   const news = createNews(clock);
-  const observer = createObserver(application, ports, news.tell);
+  const observer = createObserver(application, ports, () => news.tell());
   const dispatch = createDispatcher({
     application,
     ports,
@@ -200,22 +201,28 @@ async function persist({ held, context, state }: Parts, rollout: Rollout): Promi
 }
 
 function start(parts: Parts, actions: readonly Action[], now: Instant): void {
-  const { state, dispatch, news, context } = parts;
+  const { state, dispatch } = parts;
   const admitted = admit(state.ledger, actions, now);
   state.ledger = admitted.ledger;
   const { rollout } = state;
   for (const action of admitted.dispatch) {
-    const settled = dispatch(action, rollout).then((outcome) => {
-      state.ledger = settle(state.ledger, action.key, { outcome, now: context.ports.clock.now() });
-      state.outcomes.push({ action, outcome });
-      if (outcome.kind !== "done") report(parts, { action, outcome });
-      news.tell();
-    });
-    settled.catch((cause: unknown) => {
-      const error = appError("host.command", `${action.key}: ${String(cause)}`);
-      context.onEvent({ kind: "trouble", at: context.ports.clock.now(), error });
-    });
+    dispatch(action, rollout).then(
+      (outcome) => settleOne(parts, { action, outcome }),
+      (cause: unknown) => {
+        const error = appError("host.command", `${action.key}: ${String(cause)}`);
+        settleOne(parts, { action, outcome: unknown(error) });
+      },
+    );
   }
+}
+
+function settleOne(parts: Parts, settled: Settled): void {
+  const { state, news, context } = parts;
+  const { action, outcome } = settled;
+  state.ledger = settle(state.ledger, action.key, { outcome, now: context.ports.clock.now() });
+  state.outcomes.push(settled);
+  report(parts, settled);
+  news.tell();
 }
 
 /** Refusals and lost answers are news for the person who watches, whatever they lead to. */

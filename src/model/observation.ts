@@ -57,5 +57,3 @@ export interface Observation {
   readonly health: Readonly<Record<SlotKey, Observed<Health>>>;
   readonly gateways: Readonly<Record<HostName, Observed<GatewayState>>>;
 }
-
-export const NOTHING_SEEN: Observation = { slots: {}, health: {}, gateways: {} };

@@ -1,3 +1,4 @@
+import { unreachable } from "../base/assert.ts";
 import { after, between, formatDuration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
@@ -126,6 +127,8 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
       return "joins rotation";
     case "failed":
       return `failed: ${course.error.message}`;
+    default:
+      return unreachable(course);
   }
 }
 

@@ -57,8 +57,8 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
 }
 
 /**
- * Whoever is led somewhere is led to a slot that is seen to be well when the switch is made: writing may have taken
- * long. What only stays as it is need not be seen.
+ * Whoever is led somewhere is led to a slot that is seen to be well when the switch is made: writing may have
+ * taken long. What only stays as it is need not be seen.
  */
 function leadsAstray({ change, routing, slots }: Rollout, seen: Seen): boolean {
   if (change === null) return false;

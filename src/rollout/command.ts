@@ -1,3 +1,4 @@
+import { unreachable } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
@@ -39,6 +40,8 @@ function obey(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
     case "promote":
       if (rollout.aborted !== null) return refuse(rollout, "it is going back");
       return promote(rollout, order.to, now);
+    default:
+      return unreachable(order);
   }
 }
 

@@ -1,3 +1,4 @@
+import { unreachable } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { after, between, formatDuration, instant, millis, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
@@ -47,6 +48,8 @@ function advance(rollout: Rollout, slot: SlotKey, sight: Sight): Rollout {
     case "settled":
     case "failed":
       return rollout;
+    default:
+      return unreachable(course);
   }
 }
 

@@ -100,13 +100,13 @@ function failForward(rollout: Rollout, now: Instant): Rollout {
   return rollout;
 }
 
-const WAITS: readonly PhaseName[] = ["baking", "approval", ...ENDED];
+const WAITS: ReadonlySet<PhaseName> = new Set(["baking", "approval", ...ENDED]);
 
 /** A rollout that does not move for too long goes back; one that cannot go back either needs somebody. */
 function watchDeadline(rollout: Rollout, now: Instant): Rollout {
   const { plan, phase, progressAt } = rollout;
   const isOverdue = phase.name === "baking" && now >= after(phase.until, plan.progressDeadline);
-  if ((WAITS.includes(phase.name) && !isOverdue) || rollout.paused !== null) return rollout;
+  if ((WAITS.has(phase.name) && !isOverdue) || rollout.paused !== null) return rollout;
   if (now < after(progressAt, plan.progressDeadline)) return rollout;
   const error = appError(
     "deadline",
