@@ -153,9 +153,7 @@ function freshHealth({ application, looks }: Context, now: Instant): Looks["heal
   const { every, timeout } = application.health;
   const fresh: Looks["health"] = {};
   for (const [slot, look] of Object.entries(looks.health) as [SlotKey, Observed<Health>][]) {
-    const age = now - look.at;
-    const isOld = age > 3 * every + timeout;
-    fresh[slot] = isOld ? { known: false, at: look.at, why: `last asked ${age} ms ago` } : look;
+    if (now - look.at <= 3 * every + timeout) fresh[slot] = look;
   }
   return fresh;
 }

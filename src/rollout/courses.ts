@@ -91,6 +91,8 @@ export function inFlightOf(
 }
 
 const SAMPLES = 2;
+/** A gateway may have chosen a slot and not yet asked it: two looks in one moment are one look. */
+const APART = millis(50);
 
 function draining(
   rollout: Rollout,
@@ -110,6 +112,7 @@ function draining(
       ? rollout
       : withCourse(rollout, slot, { ...course, zeros: 0, sampledAt: traffic.at });
   }
+  if (course.zeros > 0 && traffic.at < after(course.sampledAt, APART)) return rollout;
   if (course.zeros + 1 >= SAMPLES) return stop(rollout, slot, { target, attempt, now });
   return withCourse(rollout, slot, { ...course, zeros: course.zeros + 1, sampledAt: traffic.at });
 }

@@ -5,7 +5,8 @@ import { request } from "../change.ts";
 import { stuck } from "../endings.ts";
 import { courseOf, enter, leave, stop, withCourse } from "../evolve.ts";
 import type { Seen } from "../seen.ts";
-import { canServeCanary, isAllAt, wantedBack } from "../wanted.ts";
+import { isSick, isUnwell } from "../sight.ts";
+import { canServeCanary, isAllAt, serving, wantedBack } from "../wanted.ts";
 
 /**
  * Users first, in as few switches as the stable slots can carry; then the slots, until everything is as
@@ -19,6 +20,7 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
       ? rollout
       : enter({ ...rollout, endedAt: now }, { name: "rolled-back" });
   }
+  if (isUnsure(rollout, seen)) return rollout;
   const wanted = wantedBack(rollout, seen);
   const freed = plan.slots.reduce((r, slot) => {
     if (!canServeCanary(r, slot)) return r;
@@ -30,6 +32,18 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   }, rollout);
   const retried = plan.slots.reduce((r, slot) => retry(r, slot, now), freed);
   return retried.phase.name === "stuck" ? retried : request(retried, wantedBack(retried, seen), now);
+}
+
+/**
+ * Going back waits for nobody who cannot be asked. But while the canary serves it asks before it leads users anywhere,
+ * and asks again where the first answer was no.
+ */
+function isUnsure(rollout: Rollout, seen: Seen): boolean {
+  const canary = serving(rollout, rollout.release);
+  if (canary.length === 0 || canary.every((slot) => isUnwell(seen, slot))) return false;
+  return serving(rollout, rollout.from).some(
+    (slot) => seen.health[slot] === undefined || (isUnwell(seen, slot) && !isSick(seen, slot)),
+  );
 }
 
 export const ATTEMPTS = 3;
