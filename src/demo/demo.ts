@@ -10,7 +10,7 @@ import { startLoad } from "./load/child.ts";
 import type { LoadReport } from "./load/report.ts";
 import { nginxBinary, startNginx } from "./nginx.ts";
 import { type PlannedAct, GRAY_STEPS, playOf } from "./play.ts";
-import { type Scene, type Sections, buildScene, closeScene } from "./scene.ts";
+import { type Scene, type Sections, buildScene, closeScene, dropScene } from "./scene.ts";
 import { type Act, type CommandLine, type Stagehand, hireStagehand, ownCommandLine } from "./stagehand.ts";
 import { type Played, type Verdict, judge, resultTable, verdictJson } from "./verdict.ts";
 
@@ -129,6 +129,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const scene = await setUp(play);
   const command = options.command ?? ownCommandLine();
   const hand = hireStagehand({ scene, command, output: options.json ? 2 : 1 });
+  const onExit = (): void => dropScene(scene, options.keep);
+  process.once("exit", onExit);
   try {
     options.stderr(opening(scene));
     const performance = await performAll(play, { scene, hand, options });
@@ -137,6 +139,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     return hand.isInterrupted() ? INTERRUPTED : verdict.code;
   } finally {
     await closeScene(scene, options.keep);
+    process.off("exit", onExit);
     hand.close();
     options.stderr(closing(scene, options.keep));
   }

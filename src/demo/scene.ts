@@ -5,9 +5,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { stringify } from "yaml";
 import { APP_FILE } from "./artifacts.ts";
-import { type Nginx, type NginxOptions, prepareNginx, stopNginx } from "./nginx.ts";
+import { type Nginx, type NginxOptions, masterPid, prepareNginx, stopNginx, workerPids } from "./nginx.ts";
 import { freePorts } from "./ports.ts";
-import { endProcessesIn } from "./processes.ts";
+import { endProcessesIn, processesIn, signal } from "./processes.ts";
 
 export interface Scene {
   readonly directory: string;
@@ -81,6 +81,13 @@ export async function buildScene(options: SceneOptions = {}): Promise<Scene> {
 
 export const writeSections = (scene: Scene, sections: Sections): void =>
   writeFileSync(scene.file, stringify(sections));
+
+/** The same at once, for the last moment of a process that has no time left. */
+export function dropScene({ directory, nginx }: Scene, keep: boolean): void {
+  const pids = [masterPid(nginx), ...workerPids(nginx), ...processesIn(directory)];
+  for (const pid of pids) if (pid !== null) signal(pid, "SIGKILL");
+  if (!keep) rmSync(directory, { recursive: true, force: true });
+}
 
 /** Ends every process of the scene, then removes it unless it is to be kept. */
 export async function closeScene(scene: Scene, keep = false): Promise<void> {

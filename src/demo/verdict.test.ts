@@ -5,7 +5,7 @@ import type { Act } from "./stagehand.ts";
 import { type Played, judge, resultTable } from "./verdict.ts";
 
 const play = playOf(false);
-const act = (code: number, startedAt: number): Act => ({
+const act = (code: number | null, startedAt: number): Act => ({
   args: [],
   code,
   startedAt,
@@ -13,7 +13,7 @@ const act = (code: number, startedAt: number): Act => ({
   reloads: startedAt === 0 ? 1 : 0,
   sameWorkers: startedAt !== 0,
 });
-const played = (codes: readonly number[]): readonly Played[] =>
+const played = (codes: readonly (number | null)[]): readonly Played[] =>
   codes.map((code, at) => ({ planned: play[at]!, act: act(code, at * 5000) }));
 
 /** One good request each 100 ms for 16 s; those at `bad` failed. */
@@ -76,11 +76,14 @@ describe("the verdict of the demo", () => {
     expect(verdict.code).toBe(1);
     expect(verdict.sentence).toBe(`Not as it should be: ${sentence}`);
   });
-  it("is bad when it was ended early", () => {
-    expect(judge(play, played([0]), null)).toMatchObject({
-      code: 1,
-      sentence: "The demo was ended before its end.",
-    });
+  it.each([
+    ["between two releases", [0]],
+    ["by the person who was asked", [0, 5]],
+    ["by a signal", [0, null]],
+  ])("is bad when it was ended %s", (_, codes) => {
+    const sentence = "The demo was ended before its end.";
+    expect(judge(play, played(codes), reportOf([]))).toMatchObject({ code: 1, sentence });
+    expect(judge(play, played(codes), null)).toMatchObject({ code: 1, sentence });
   });
   it("counts a failed request for the release in whose time it was sent", () => {
     const { lines } = judge(play, played([0, 0, 1]), reportOf([7000, 9900, 10_000]));

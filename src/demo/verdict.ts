@@ -29,12 +29,13 @@ export interface Verdict {
   readonly code: 0 | 1;
 }
 
+const INTERRUPTED = 5;
 const OUTCOMES: Readonly<Record<number, string>> = {
   0: "completed",
   1: "went back",
   3: "refused",
   4: "stuck",
-  5: "interrupted",
+  [INTERRUPTED]: "interrupted",
 };
 
 /** Requests count for the release in whose time they were sent: until the next one begins. */
@@ -52,7 +53,7 @@ function lineOf(played: readonly Played[], at: number, report: LoadReport | null
   return [
     {
       release: planned.release,
-      outcome: OUTCOMES[act.code ?? -1] ?? `exit code ${act.code ?? "none"}`,
+      outcome: act.code === null ? "interrupted" : (OUTCOMES[act.code] ?? `exit code ${act.code}`),
       tookMs: Math.round(act.endedAt - act.startedAt),
       requests: window?.requests ?? null,
       failed: window?.failed ?? null,
@@ -83,8 +84,10 @@ export function judge(
   played: readonly Played[],
   report: LoadReport | null,
 ): Verdict {
-  const wrong = played.find(({ planned, act }) => act.code !== planned.code);
-  const missing = played.length < play.length;
+  // Ended by a signal, or by the person who was asked: no fault of the release's.
+  const isCut = ({ act }: Played): boolean => act.code === null || act.code === INTERRUPTED;
+  const wrong = played.find((one) => one.act.code !== one.planned.code && !isCut(one));
+  const missing = played.length < play.length || played.some(isCut);
   const failed = report?.failed ?? 0;
   return {
     lines: played.flatMap((_, at) => lineOf(played, at, report)),

@@ -1,7 +1,14 @@
 // The same release by Glidepath.
 import { reloadsOf, workerPids } from "../../src/demo/nginx.ts";
+import type { Ran } from "../support/command.ts";
 import { openWorkspace } from "../support/workspace.ts";
 import { type Measured, measure } from "./measure.ts";
+
+/** From the start of the process to its rollout: the rollout's own time does not count it. */
+function startup({ events, startedAt }: Ran): number {
+  const [first] = events;
+  return Math.max(0, Date.parse(String(first?.["startedAt"])) - startedAt);
+}
 
 export async function benchGlidepath(): Promise<Measured> {
   const workspace = await openWorkspace();
@@ -15,8 +22,12 @@ export async function benchGlidepath(): Promise<Measured> {
       const ran = await workspace.glidepath("release", "v2", "--json");
       if (ran.code !== 0) throw new Error(`the release failed: ${ran.stdout}${ran.stderr}`);
       const last = ran.events.at(-1);
+      const receipt = last?.["receipt"] as
+        | { readonly took?: number; readonly longestSwitch?: number }
+        | undefined;
       return {
         ...ran,
+        ...(receipt?.took === undefined ? {} : { released: receipt.took + startup(ran) }),
         extra: {
           cpuMs: ran.cost.cpu,
           ownCpuMs: ran.cost.own,

@@ -36,8 +36,9 @@ function save(name: string, content: unknown): void {
 }
 
 function procedureRow(one: Measured): readonly string[] {
-  const { name, requests, failed, failedBefore, p99Before, p99During, p99Ratio, took, floor, overhead } = one;
-  const numbers = [requests, failed, failedBefore, p99Before, p99During, p99Ratio, took, floor, overhead];
+  const { name, requests, failed, failedBefore, p99Before, p99During, p99Ratio } = one;
+  const times = [one.took, one.released, one.floor, one.overhead];
+  const numbers = [requests, failed, failedBefore, p99Before, p99During, p99Ratio, ...times];
   return [name, ...numbers.map(String)];
 }
 
@@ -51,7 +52,9 @@ function printProcedures(results: readonly Measured[]): void {
     "p99 during ms",
     "ratio",
   ];
-  console.log(table([...header, "took ms", "floor ms", "overhead ms"], results.map(procedureRow)));
+  console.log(
+    table([...header, "took ms", "released ms", "floor ms", "overhead ms"], results.map(procedureRow)),
+  );
   const own = results.find(({ name }) => name === "glidepath")?.extra;
   if (own === undefined) return;
   console.log(

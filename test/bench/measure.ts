@@ -21,6 +21,8 @@ export interface Floor {
 export interface Act {
   readonly startedAt: number;
   readonly endedAt: number;
+  /** Milliseconds until the new release served everybody, where that is earlier than the end. */
+  readonly released?: number;
 }
 
 export interface Measured {
@@ -33,9 +35,13 @@ export interface Measured {
   readonly p99Before: number;
   readonly p99During: number;
   readonly p99Ratio: number;
+  /** Until the new release served everybody from every slot. */
+  readonly released: number;
+  /** Until the command returned. */
   readonly took: number;
   /** Boot and stop of each slot, and the longest request in flight when it left. */
   readonly floor: number;
+  /** `released` beyond the floor. */
   readonly overhead: number;
   readonly extra?: Readonly<Record<string, unknown>>;
 }
@@ -84,7 +90,7 @@ export async function measure({ name, workspace, from, act }: Run): Promise<Meas
   const floor = await measureFloor(workspace, from);
   const peaceFrom = performance.timeOrigin + performance.now();
   await wait(BEFORE_MS);
-  const { startedAt, endedAt, extra } = await act();
+  const { startedAt, endedAt, extra, released = endedAt - startedAt } = await act();
   await wait(AFTER_MS);
   const report = await load.stop();
   const before = windowOf(report, peaceFrom, startedAt);
@@ -100,9 +106,10 @@ export async function measure({ name, workspace, from, act }: Run): Promise<Meas
     p99Before: before.p99,
     p99During: during.p99,
     p99Ratio: round(during.p99 / before.p99, 2),
+    released: round(released, 0),
     took: round(endedAt - startedAt, 0),
     floor: round(least, 0),
-    overhead: round(endedAt - startedAt - least, 0),
+    overhead: round(released - least, 0),
     extra: {
       boot: round(floor.boot),
       stop: round(floor.stop),
