@@ -5,6 +5,7 @@ import { millis, type Instant } from "../base/time.ts";
 import { isEnded, type Order, type Rollout } from "../model/rollout.ts";
 import type { Step } from "../model/application.ts";
 import type { SlotKey } from "../model/ids.ts";
+import { inRotation } from "../model/routing.ts";
 import { basisPoints, EVERYTHING, formatShare } from "../model/share.ts";
 import { byOperator, goBack, isServingFirst } from "./endings.ts";
 import { courseOf, enter, stop, withCourse } from "./evolve.ts";
@@ -119,7 +120,14 @@ function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
     change: null,
   };
   const aborting = enter(anew, { name: "aborting", hooked: false });
-  return ok(rollout.plan.slots.reduce((r, slot) => again(r, slot, now), aborting));
+  // Out of rotation for sure, also before what was left undone is done anew.
+  const isOut = (slot: SlotKey): boolean => !rollout.unsettled && !inRotation(rollout.routing, slot);
+  return ok(
+    rollout.plan.slots.reduce((r, slot) => {
+      const isLost = courseOf(r, slot).at === "joining" && isOut(slot);
+      return isLost ? stop(r, slot, { target: r.from, now }) : again(r, slot, now);
+    }, aborting),
+  );
 }
 
 /** A first release that serves goes on: what failed is brought to the release anew. */
