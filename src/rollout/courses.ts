@@ -4,6 +4,7 @@ import { after, between, formatDuration, instant, millis, type Instant } from ".
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
+import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen, healthSeen, isUnwell, slotSeen } from "./sight.ts";
@@ -124,7 +125,7 @@ function stopping(
 ): Rollout {
   const state = slotSeen(seen, slot)?.value;
   if (state === undefined || state.generation < course.generation) return rollout;
-  if (state.generation > course.generation) return failed(rollout, slot, { now, error: overwritten(slot) });
+  if (state.generation > course.generation) return stuck(rollout, overwritten(slot));
   if (state.process !== "stopped") return rollout;
   const next = nextGeneration(rollout);
   const { target, attempt } = course;
@@ -144,7 +145,7 @@ function switching(
 ): Rollout {
   const state = slotSeen(seen, slot)?.value;
   if (state === undefined || state.generation < course.generation) return rollout;
-  if (state.generation > course.generation) return failed(rollout, slot, { now, error: overwritten(slot) });
+  if (state.generation > course.generation) return stuck(rollout, overwritten(slot));
   if (state.release !== course.target) return rollout;
   const { target, attempt } = course;
   if (target === null) return withCourse(rollout, slot, { at: "settled", release: null });
@@ -165,7 +166,7 @@ function starting(
 ): Rollout {
   const state = slotSeen(seen, slot)?.value;
   if (state === undefined || state.generation < course.generation) return rollout;
-  if (state.generation > course.generation) return failed(rollout, slot, { now, error: overwritten(slot) });
+  if (state.generation > course.generation) return stuck(rollout, overwritten(slot));
   if (state.process !== "running") return rollout;
   const { target, attempt } = course;
   return withCourse(rollout, slot, { at: "checking", target, attempt, since: now, answer: "not asked yet" });
