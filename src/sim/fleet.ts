@@ -62,6 +62,8 @@ export interface Stream {
   readonly leftAt: number;
   /** When the requests end that were in flight then. */
   ends: readonly number[];
+  /** One that the gateway routed before and has not sent yet: nobody sees it. */
+  hidden: { readonly from: number; readonly until: number } | null;
 }
 
 export interface Fleet {

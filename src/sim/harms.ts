@@ -5,7 +5,7 @@ import { rotationSize, sameRouting, type Routing } from "../model/routing.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import { healthOf } from "./health.ts";
-import { leftAt, pending } from "./traffic.ts";
+import { atStake, leftAt } from "./traffic.ts";
 
 /** A law that was broken in the world itself, whatever the controller believes. */
 export interface Harm {
@@ -32,7 +32,7 @@ export function harmsOfStop(slot: SimSlot, { fleet, now, drain }: Bench): readon
     harm(now, 1, `${key} is stopped while ${gateway.name} routes to it`),
   );
   for (const gateway of fleet.gateways.values()) {
-    const lost = pending(gateway, key, now);
+    const lost = atStake(gateway, key, now);
     const drained = now - leftAt(gateway, key);
     if (slot.process === "stopped" || lost === 0 || drained >= drain) continue;
     const what = `${key} is stopped with ${lost} requests from ${gateway.gateway.name} in flight`;

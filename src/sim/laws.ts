@@ -43,8 +43,11 @@ const routingIsTrue: Rule = ({ truth, before, after }) => {
     });
 };
 
-/** Law 1 and 2: what a slot's course says was seen is true. */
+/** Law 1 and 2: what a slot's course says was seen is true. One that was stuck claims nothing yet. */
 const courseIsTrue: Rule = ({ truth, before, after }) =>
+  before.phase.name === "stuck" ? [] : coursesClaim({ truth, before, after });
+
+const coursesClaim: Rule = ({ truth, before, after }) =>
   after.plan.slots.flatMap((key) => {
     const slot = truth.fleet.slots.get(key);
     const from = before.slots[key];

@@ -27,23 +27,44 @@ export interface TrafficContext {
   readonly slow: number;
 }
 
+/** How long nginx may hold a request that it routed before the switch and has not sent to the slot yet. */
+const HELD = 10;
+
+function hiddenRequest(now: number, random: Random): Stream["hidden"] {
+  if (!random.chance(0.3)) return null;
+  const from = now + random.int(1, HELD);
+  return { from, until: from + random.int(5, 200) };
+}
+
 function drawLeaving({ now, random, slow }: TrafficContext): Stream {
   const ends = Array.from({ length: random.int(0, 4) }, () => now + random.int(5, 200));
   if (random.chance(0.3)) ends.push(now + random.int(200, 1000));
   if (random.chance(slow)) ends.push(now + random.int(2000, 20_000));
-  return { leftAt: now, ends };
+  return { leftAt: now, ends, hidden: hiddenRequest(now, random) };
 }
 
 /** The process or the gateway is gone, and with it what was in flight. */
 export function breakOff(gateway: SimGateway, slot: SlotKey): void {
   const stream = gateway.traffic.get(slot);
-  if (stream !== undefined) stream.ends = [];
+  if (stream === undefined) return;
+  stream.ends = [];
+  stream.hidden = null;
 }
 
-/** Requests that left the rotation and have no answer yet. */
+/** Requests that a stop would cost: those that are in flight, and one that is on its way. */
+export function atStake(gateway: SimGateway, slot: SlotKey, now: number): number {
+  const hidden = gateway.traffic.get(slot)?.hidden;
+  const isOnItsWay = hidden !== undefined && hidden !== null && hidden.from > now;
+  return pending(gateway, slot, now) + (isOnItsWay ? 1 : 0);
+}
+
+/** Requests from before the switch that are in flight. */
 export function pending(gateway: SimGateway, slot: SlotKey, now: number): number {
-  const ends = gateway.traffic.get(slot)?.ends ?? [];
-  return ends.reduce((count, end) => (end > now ? count + 1 : count), 0);
+  const stream = gateway.traffic.get(slot);
+  if (stream === undefined) return 0;
+  const { ends, hidden } = stream;
+  const isSeen = hidden !== null && hidden.from <= now && hidden.until > now;
+  return ends.reduce((count, end) => (end > now ? count + 1 : count), isSeen ? 1 : 0);
 }
 
 export const leftAt = (gateway: SimGateway, slot: SlotKey): number =>

@@ -133,7 +133,8 @@ class Story {
       return false;
     }
     const isDone = rollout.phase.name === "completed";
-    const release = isDone ? ("v3" as ReleaseId) : this.#world.scenario.canary;
+    const { canary } = this.#world.scenario;
+    const release = isDone && rollout.release === canary ? ("v3" as ReleaseId) : canary;
     const isBack = isDone && rollout.from !== null && this.#random.chance(0.7);
     return isBack ? (await control.rollback(null, options)).ok : (await control.start(release, options)).ok;
   }
