@@ -4,10 +4,9 @@ import type { Ran } from "../support/command.ts";
 import { openWorkspace } from "../support/workspace.ts";
 import { type Measured, measure } from "./measure.ts";
 
-/** From the start of the process to its rollout: the rollout's own time does not count it. */
-function startup({ events, startedAt }: Ran): number {
-  const [first] = events;
-  return Math.max(0, Date.parse(String(first?.["startedAt"])) - startedAt);
+/** From the start of the process to the end of the rollout; what follows it is the count of the receipt. */
+function releasedAfter({ events, startedAt }: Ran): number {
+  return Date.parse(String(events.at(-1)?.["endedAt"])) - startedAt;
 }
 
 export async function benchGlidepath(): Promise<Measured> {
@@ -22,12 +21,9 @@ export async function benchGlidepath(): Promise<Measured> {
       const ran = await workspace.glidepath("release", "v2", "--json");
       if (ran.code !== 0) throw new Error(`the release failed: ${ran.stdout}${ran.stderr}`);
       const last = ran.events.at(-1);
-      const receipt = last?.["receipt"] as
-        | { readonly took?: number; readonly longestSwitch?: number }
-        | undefined;
       return {
         ...ran,
-        ...(receipt?.took === undefined ? {} : { released: receipt.took + startup(ran) }),
+        released: releasedAfter(ran),
         extra: {
           cpuMs: ran.cost.cpu,
           ownCpuMs: ran.cost.own,

@@ -39,7 +39,7 @@ function procedureRow(one: Measured): readonly string[] {
   const { name, requests, failed, failedBefore, p99Before, p99During, p99Ratio } = one;
   const times = [one.took, one.released, one.floor, one.overhead];
   const numbers = [requests, failed, failedBefore, p99Before, p99During, p99Ratio, ...times];
-  return [name, ...numbers.map(String)];
+  return [name, ...numbers.map((one) => (one === null ? "-" : String(one)))];
 }
 
 function printProcedures(results: readonly Measured[]): void {

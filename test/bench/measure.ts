@@ -34,7 +34,8 @@ export interface Measured {
   readonly failedBefore: number;
   readonly p99Before: number;
   readonly p99During: number;
-  readonly p99Ratio: number;
+  /** Null where nothing was answered before. */
+  readonly p99Ratio: number | null;
   /** Until the new release served everybody from every slot. */
   readonly released: number;
   /** Until the command returned. */
@@ -105,7 +106,7 @@ export async function measure({ name, workspace, from, act }: Run): Promise<Meas
     failedBefore: before.failed,
     p99Before: before.p99,
     p99During: during.p99,
-    p99Ratio: round(during.p99 / before.p99, 2),
+    p99Ratio: before.p99 === 0 ? null : round(during.p99 / before.p99, 2),
     released: round(released, 0),
     took: round(endedAt - startedAt, 0),
     floor: round(least, 0),

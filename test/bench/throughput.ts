@@ -16,6 +16,7 @@ import {
 } from "../../src/demo/nginx.ts";
 import { freePort } from "../../src/demo/ports.ts";
 import { percentile } from "../support/load.ts";
+import { until } from "../support/until.ts";
 import { type Workspace, openWorkspace } from "../support/workspace.ts";
 
 const ROUNDS = 4;
@@ -96,7 +97,13 @@ server {
 }
 `;
   writeFileSync(join(nginx.confd, "minimal.conf"), text);
+  const before = workerPids(nginx);
   await reloadNginx(nginx);
+  // The old workers would take requests, and processor time, of the measurement.
+  await until(
+    () => workerPids(nginx),
+    (pids) => pids.length > 0 && !pids.some((pid) => before.includes(pid)),
+  );
   return port;
 }
 
