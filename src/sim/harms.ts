@@ -103,7 +103,7 @@ function members({ gateway, table }: SimGateway, next: Routing, bench: Bench): r
   for (const key of [...next.canary, ...next.stable]) {
     const slot = fleet.slots.get(key);
     if (slot === undefined) continue;
-    const role = roleOf(next, key, rollout);
+    const role = roleOf(next, key, bench);
     const runs = slot.running ?? slot.link;
     if (rollout !== null && role !== null && runs !== role) {
       harms.push(harm(now, 4, `${gateway.name} has ${key} for ${role}, and it runs ${runs}`));
@@ -118,10 +118,14 @@ function members({ gateway, table }: SimGateway, next: Routing, bench: Bench): r
   return harms;
 }
 
-function roleOf(routing: Routing, key: SlotKey, rollout: Rollout | null): ReleaseId | null {
+/** What the slots of each role are to run. Where all run the release alone, it is the stable one by now. */
+function roleOf(routing: Routing, key: SlotKey, { fleet, rollout }: Bench): ReleaseId | null {
   if (rollout === null) return null;
   if (routing.canary.includes(key)) return rollout.release;
-  const isOver = rollout.aborted === null && routing.canary.length === 0 && rollout.routing.share > 0;
+  const isOver =
+    routing.canary.length === 0 &&
+    routing.stable.length === rollout.plan.slots.length &&
+    routing.stable.every((each) => fleet.slots.get(each)?.running === rollout.release);
   return isOver ? rollout.release : rollout.from;
 }
 
