@@ -11,7 +11,9 @@ choose_user() {
     echo "only root can run it as $user; Glidepath is $(id -un) there" >&2
     exit ${EXIT.user}
   fi
-  home=$(getent passwd "$user" | cut -d: -f6)
+  home=$(getent passwd "$user")
+  home=\${home%:*}
+  home=\${home##*:}
 }
 
 detached=

@@ -4,18 +4,8 @@ import { EXIT } from "../exit-codes.ts";
 export const LISTENERS = `
 # taken ADDRESS: whether somebody listens there or everywhere; as in /proc/net/tcp, empty for any.
 taken() {
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | {
-    hex=$(printf '%04X' "$port")
-    while read -r _ at _ condition _; do
-      if [ "$condition" != 0A ] || [ "\${at#*:}" != "$hex" ]; then continue; fi
-      case \${at%:*} in
-        *[!0]*) ;;
-        *) exit 0 ;;
-      esac
-      case \${at%:*} in *"$1") exit 0 ;; esac
-    done
-    exit 1
-  }
+  grep -qsE ": (0+|[0-9A-F]*$1):$(printf '%04X' "$port") [0-9A-F]+:[0-9A-F]+ 0A " \\
+    /proc/net/tcp /proc/net/tcp6
 }
 
 listener() {

@@ -16,15 +16,13 @@ recall() {
   printf '%s ' "$value"
 }
 
+# Files run nowhere.
 process() {
-  running && echo up && return
-  [ "$kind" = own ] || { echo down && return; }
+  [ "$kind" != static ] || return 1
+  running && return
+  [ "$kind" = own ] || return 1
+  shift "$((count * 3))"
   is_up "$status" "$@" PORT="$port" GLIDEPATH_PORT="$port"
-  case $? in
-    0) echo up ;;
-    124 | 137) echo deaf ;;
-    *) echo down ;;
-  esac
 }
 
 [ "$kind" != own ] || choose_user
@@ -36,10 +34,12 @@ while [ "$count" -gt 0 ]; do
   printf '%s ' "$port"
   recall generation 0
   recall intent none
-  printf '%s ' "$(
-    shift "$((count * 3))"
-    process "$@"
-  )"
+  process "$@"
+  case $? in
+    0) printf 'up ' ;;
+    124 | 137) printf 'deaf ' ;;
+    *) printf 'down ' ;;
+  esac
   recall restarts 0
   printf '%s\\n' "$found"
 done

@@ -32,25 +32,38 @@ points() {
       "$root/releases/"*) found=\${target##*/} ;;
       *) [ ! -d "$dir/" ] || found=adopted ;;
     esac
-  elif [ -d "$dir" ] && [ -n "$(ls -A "$dir")" ]; then
-    found=adopted
+  elif [ -d "$dir" ]; then
+    for entry in "$dir"/* "$dir"/.[!.]* "$dir"/..?*; do
+      if [ -e "$entry" ] || [ -L "$entry" ]; then found=adopted; fi
+      [ -z "$found" ] || break
+    done
   fi
 }
 `;
 
 export const FENCE = `
-# A file of the slot's state that is whole and on disk, or as before.
+# NAME VALUE...: files of the slot's state. Each is whole and on disk, or as before.
 durable() {
-  printf '%s\\n' "$2" >"$state/$1.new" && sync "$state/$1.new" && mv -f "$state/$1.new" "$state/$1" &&
-    sync "$state" || exit ${EXIT.rights}
+  set -- "$@" --
+  while [ "$1" != -- ]; do
+    printf '%s\\n' "$2" >"$state/.new/$1" || exit ${EXIT.rights}
+    set -- "$@" "$state/.new/$1"
+    shift 2
+  done
+  shift
+  sync "$@" && mv -f -t "$state" "$@" && sync "$state" || exit ${EXIT.rights}
 }
 
 lock() {
-  mkdir -p "$state" "$root/releases" && (: >>"$state/lock") || exit ${EXIT.rights}
+  if [ ! -d "$state/.new" ] || [ ! -d "$root/releases" ]; then
+    mkdir -p "$state/.new" "$root/releases" || exit ${EXIT.rights}
+  fi
+  (: >>"$state/lock") || exit ${EXIT.rights}
   exec 9>>"$state/lock"
   flock -w "$patience" 9 || exit ${EXIT.busy}
 }
 
+# NAME VALUE...: what else is written down with the generation.
 fence() {
   stored=0
   [ ! -f "$state/generation" ] || read -r stored <"$state/generation"
@@ -59,6 +72,7 @@ fence() {
     echo "$stored"
     exit ${EXIT.fenced}
   fi
-  [ "$stored" -eq "$generation" ] || durable generation "$generation"
+  if [ "$stored" -ne "$generation" ]; then set -- generation "$generation" "$@"; fi
+  [ $# -eq 0 ] || durable "$@"
 }
 `;

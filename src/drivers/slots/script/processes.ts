@@ -6,9 +6,31 @@ import { EXIT } from "../exit-codes.ts";
  * `state`.
  */
 export const PROCESSES = `
-# Processes with VARIABLE=marker, exactly.
-marked() {
-  grep -lzxsF -- "$1=$marker" /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do echo "$pid"; done
+# Processes with exactly the marker: supervisors="pid ..." carriers="pid ...". One look at all of them: each
+# match is /proc/PID/environ:VARIABLE=marker, one after the other.
+scan() {
+  supervisors='' carriers=''
+  {
+    rest=$(grep -HozxsF -e "GLIDEPATH_SUPERVISOR=$marker" -e "GLIDEPATH_SLOT=$marker" /proc/[0-9]*/environ)
+  } 2>/dev/null
+  while [ -n "$rest" ]; do
+    pid=\${rest#/proc/}
+    pid=\${pid%%/*}
+    case $rest in
+      "/proc/$pid/environ:GLIDEPATH_SLOT=$marker"*)
+        carriers="$carriers $pid"
+        rest=\${rest#"/proc/$pid/environ:GLIDEPATH_SLOT=$marker"}
+        ;;
+      "/proc/$pid/environ:GLIDEPATH_SUPERVISOR=$marker"*)
+        supervisors="$supervisors $pid"
+        rest=\${rest#"/proc/$pid/environ:GLIDEPATH_SUPERVISOR=$marker"}
+        ;;
+      *)
+        echo "grep says of processes: $rest" >&2
+        exit ${EXIT.rights}
+        ;;
+    esac
+  done
 }
 
 # One process: condition, session, birth. Its name may hold anything, also line breaks.
@@ -32,15 +54,25 @@ main() {
   [ "$boot" = "$this_boot" ] && look "$leader" && [ "$birth" = "$started" ]
 }
 
+# members="pid ...": who lives in the application's session. A hostile name can look like a number of a
+# session, so that what grep finds is looked at.
 session_members() {
+  members=
   main || return 0
-  for entry in /proc/[0-9]*; do
-    look "\${entry#/proc/}" && [ "$session" = "$leader" ] && [ "$condition" != Z ] && echo "\${entry#/proc/}"
+  for entry in $(grep -lzsE -- "[)] [A-Za-z] -?[0-9]+ -?[0-9]+ $leader " /proc/[0-9]*/stat); do
+    entry=\${entry#/proc/}
+    entry=\${entry%/*}
+    look "$entry" && [ "$session" = "$leader" ] && [ "$condition" != Z ] && members="$members $entry"
   done
 }
 
+# The application that was written down proves it; only where it is gone all processes are looked at.
 running() {
-  [ -n "$(marked GLIDEPATH_SUPERVISOR)" ] || [ -n "$(marked GLIDEPATH_SLOT)" ] || [ -n "$(session_members)" ]
+  if main && [ "$condition" != Z ]; then return 0; fi
+  scan
+  [ -z "$supervisors$carriers" ] || return 0
+  session_members
+  [ -n "$members" ]
 }
 `;
 
@@ -56,11 +88,16 @@ now() {
 
 /** Needs PROCESSES. */
 export const STOPPING = `${CLOCK}
-# ours = "pid:birth ...": a number alone could be somebody else's by now.
+# ours = "pid:birth ...": a number alone could be somebody else's by now. The supervisor first: it would
+# start again what goes.
 gather() {
+  scan
+  for pid in $supervisors; do kill -s KILL "$pid" 2>/dev/null; done
+  session_members
   ours=
-  for pid in $(marked GLIDEPATH_SLOT) $(session_members); do
-    look "$pid" && [ "$condition" != Z ] && ours="$ours $pid:$birth"
+  for pid in $carriers $members; do
+    look "$pid" && [ "$condition" != Z ] || continue
+    case " $ours " in *" $pid:$birth "*) ;; *) ours="$ours $pid:$birth" ;; esac
   done
 }
 
@@ -74,10 +111,6 @@ remaining() {
 
 signal() {
   for one in $2; do kill -s "$1" "\${one%:*}" 2>/dev/null; done
-}
-
-end_supervisor() {
-  for pid in $(marked GLIDEPATH_SUPERVISOR); do kill -s KILL "$pid" 2>/dev/null; done
 }
 
 # Waits until nothing is left, or until the time. What is left when the application itself has gone is
@@ -101,14 +134,14 @@ wait_gone() {
     fi
     now
     [ "$now" -lt "$limit" ] || return 1
-    sleep 0.02
+    sleep 0.01
   done
 }
 
 # SIGNAL CENTISECONDS one|all: the application first, politely; at the deadline everything, for good.
 end_processes() {
-  end_supervisor
   gather
+  [ -n "$ours$supervisors" ] || return 0
   first=
   if [ "$3" = one ] && main && [ "$condition" != Z ]; then first=$leader:$birth; fi
   now
@@ -118,7 +151,6 @@ end_processes() {
   now
   deadline=$((now + 500))
   while :; do
-    end_supervisor
     gather
     [ -n "$ours" ] || return 0
     signal KILL "$ours"

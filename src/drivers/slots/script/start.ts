@@ -32,32 +32,33 @@ first_pause=$1 most_pause=$2 steady=$3 bytes=$4 every=$5
 shift 5
 ${BEGIN}
 physical=$(cd -P "$dir" && pwd -P)
-if [ -n "$(marked GLIDEPATH_SUPERVISOR)" ] && [ "$(cat "$state/running" 2>/dev/null)" = "$physical" ]; then
+now_running=
+[ ! -f "$state/running" ] || IFS= read -r now_running <"$state/running"
+scan
+if [ -n "$supervisors" ] && [ "$now_running" = "$physical" ]; then
   durable intent up
   exit 0
 fi
-end_processes "$signal" "$centiseconds" "$whom"
+session_members
+[ -z "$supervisors$carriers$members" ] || end_processes "$signal" "$centiseconds" "$whom"
 stranger "$address"
-durable supervisor "$supervisor"
-durable running "$physical"
 open_log
-rm -f "$state/app.pid"
-durable restarts 0
-durable intent up
+[ ! -e "$state/app.pid" ] || rm -f "$state/app.pid"
+durable supervisor "$supervisor" running "$physical" restarts 0 intent up
 [ -z "$uid" ] || set -- HOME="$home" USER="$user" LOGNAME="$user" "$@"
 cd /
 env -- "$@" GLIDEPATH_DIR="$physical" GLIDEPATH_RELEASE="$found" GLIDEPATH_SUPERVISOR="$marker" \\
   "$(command -v setsid)" -f /bin/sh "$state/supervisor" \\
   "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
   "$first_pause" "$most_pause" "$steady" "$bytes" "$every" </dev/null >>"$state/log" 2>&1 9>&-
-tries=250
+tries=500
 while [ ! -s "$state/app.pid" ]; do
   tries=$((tries - 1))
   if [ "$tries" -eq 0 ]; then
     tail -n 20 "$state/log" >&2
     exit ${EXIT.startFailed}
   fi
-  sleep 0.02
+  sleep 0.01
 done
 `;
 
@@ -89,7 +90,7 @@ while now && [ "$now" -lt "$deadline" ]; do
     exit ${EXIT.startFailed}
   fi
   if is_up "$status" "$@"; then exit 0; fi
-  sleep 0.2
+  sleep 0.05
 done
 `;
 

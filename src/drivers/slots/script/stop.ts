@@ -5,14 +5,13 @@ import { PROCESSES, STOPPING } from "./processes.ts";
 
 const BEGIN = `
 lock
-fence
-durable intent down
+fence intent down
 `;
 
 /** SIGNAL CENTISECONDS one|all */
 export const STOP_COMMAND = `${PLACE}${FENCE}${PROCESSES}${STOPPING}${BEGIN}
 end_processes "$1" "$2" "$3"
-rm -f "$state/app.pid"
+[ ! -e "$state/app.pid" ] || rm -f "$state/app.pid"
 `;
 
 /** CENTISECONDS USER STOP STATUS NAME=VALUE... */
@@ -25,7 +24,7 @@ now
 deadline=$((now + patience))
 if is_up "$status" "$@"; then
   (in_slot "$((patience / 100 + 1))" "$stop" "$@") </dev/null >>"$state/log" 2>&1 9>&-
-  while now && [ "$now" -lt "$deadline" ] && is_up "$status" "$@"; do sleep 0.1; done
+  while now && [ "$now" -lt "$deadline" ] && is_up "$status" "$@"; do sleep 0.05; done
 fi
 gather
 first=

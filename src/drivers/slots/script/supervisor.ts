@@ -38,7 +38,7 @@ read -r gp_stat </proc/self/stat
 read -r gp_boot </proc/sys/kernel/random/boot_id
 set -- \${gp_stat##*) }
 shift 19
-echo "$$ $1 $gp_boot" >"$gp_state/app.pid.new" && mv -f "$gp_state/app.pid.new" "$gp_state/app.pid"
+echo "$$ $1 $gp_boot" >"$gp_state/app.pid"
 set -- env -u GLIDEPATH_PATH PATH="$GLIDEPATH_PATH" /bin/sh -c "$gp_command"
 [ -z "$gp_uid" ] || set -- setpriv --reuid "$gp_uid" --regid "$gp_gid" --init-groups -- "$@"
 exec "$@"'
@@ -55,14 +55,15 @@ clear_leftovers() {
 keep_log &
 gp_restarts=0 gp_pause=$gp_first
 while :; do
-  gp_began=$(date +%s)
+  read -r gp_began _ </proc/uptime
   gp_app=
-  rm -f "$gp_state/app.pid"
+  [ ! -e "$gp_state/app.pid" ] || rm -f "$gp_state/app.pid"
   GLIDEPATH_SLOT=$gp_marker setsid /bin/sh -c "$gp_introduce" glidepath \\
     "$gp_state" "$gp_uid" "$gp_gid" "$gp_command"
   gp_code=$?
   clear_leftovers
-  [ $(($(date +%s) - gp_began)) -lt "$gp_steady" ] || gp_pause=$gp_first
+  read -r gp_ended _ </proc/uptime
+  [ $((\${gp_ended%.*} - \${gp_began%.*})) -lt "$gp_steady" ] || gp_pause=$gp_first
   say "the application ended with $gp_code; it is started again after $((gp_pause / 10)).$((gp_pause % 10)) s"
   sleep "$((gp_pause / 10)).$((gp_pause % 10))"
   gp_restarts=$((gp_restarts + 1))

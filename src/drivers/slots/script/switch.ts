@@ -32,8 +32,7 @@ export const SWITCH = `${PLACE}${POINTS}${FENCE}${PROCESSES}${ADOPT}
 release=$1
 kept=$root/releases/adopted@$port
 lock
-fence
-[ -e "$state/intent" ] || durable intent down
+if [ -e "$state/intent" ]; then fence; else fence intent down; fi
 points
 [ "$found" != "$release" ] || [ -z "$release" ] || exit 0
 if running; then exit ${EXIT.stillRunning}; fi
@@ -50,6 +49,9 @@ if [ -z "$target" ]; then
   rm -f "$dir" || exit ${EXIT.rights}
   exit 0
 fi
-mkdir -p "$(dirname "$dir")" && rm -f "$dir.glidepath-new" && ln -s "$target" "$dir.glidepath-new" &&
-  mv -T "$dir.glidepath-new" "$dir" && sync "$(dirname "$dir")" || exit ${EXIT.rights}
+above=\${dir%/*}
+[ -d "$above" ] || mkdir -p "$above" || exit ${EXIT.rights}
+[ ! -L "$dir.glidepath-new" ] || rm -f "$dir.glidepath-new" || exit ${EXIT.rights}
+ln -s "$target" "$dir.glidepath-new" && mv -T "$dir.glidepath-new" "$dir" && sync "$above" ||
+  exit ${EXIT.rights}
 `;
