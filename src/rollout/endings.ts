@@ -19,7 +19,9 @@ export function goBack(rollout: Rollout, abort: Abort): Rollout {
   if (rollout.phase.name === "staging" && !rollout.phase.hooked) {
     return enter({ ...turned, endedAt: abort.at }, { name: "rolled-back" });
   }
-  const aborting = enter(turned, { name: "aborting", hooked: false });
+  // What was only written leads nobody anywhere yet, and shall not any more.
+  const change = turned.change?.stage === "preparing" ? null : turned.change;
+  const aborting = enter({ ...turned, change }, { name: "aborting", hooked: false });
   return rollout.plan.slots.reduce((r, slot) => turnRound(r, slot, abort.at), aborting);
 }
 
