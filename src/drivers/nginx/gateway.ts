@@ -7,8 +7,8 @@ import type { GatewayState, InFlight, Observed } from "../../model/observation.t
 import { DONE, refused, type Outcome } from "../../model/outcome.ts";
 import { inRotation, type RoutingTable } from "../../model/routing.ts";
 import type { ConfigPreview, GatewayPort } from "../../ports/gateway.ts";
-import type { HostCommand, Hosts } from "../../ports/host.ts";
-import { layoutOf, writeConfig, type Config } from "./config.ts";
+import type { HostCommand, HostReply, Hosts } from "../../ports/host.ts";
+import { layoutOf, writeConfig } from "./config.ts";
 import { askBusy, askConfig, type Running } from "./control.ts";
 import { groupsOf, isRepresentable } from "./groups.ts";
 import { groupsWith, inFlightOf, isAlone } from "./inflight.ts";
@@ -16,7 +16,7 @@ import { install } from "./install.ts";
 import { readLook, type Look } from "./look.ts";
 import { sha256 } from "./names.ts";
 import { controlOf, homeOf, isPassive, type Place } from "./place.ts";
-import { BUILD, COMMIT, LOOK, READ } from "./scripts.ts";
+import { BUILD, COMMIT, FIND_MASTERS, LOOK, LOOK_AND_BUILD, READ } from "./scripts.ts";
 import { tarOf } from "./tar.ts";
 import { generationTree, groupsTree, memoOf, type Entry } from "./tree.ts";
 import { troubleOf } from "./trouble.ts";
@@ -43,10 +43,16 @@ export function nginxGateway({ application, hosts }: NginxGatewayOptions): Gatew
   };
 }
 
-export async function look(place: Place, measure: readonly Slot[]): Promise<Result<Look, string>> {
+interface Looking {
+  readonly measure: readonly Slot[];
+  /** The config file's hash is wanted. */
+  readonly hash: boolean;
+}
+
+async function look(place: Place, { measure, hash }: Looking): Promise<Result<Look, string>> {
   const { gateway, host } = place;
   const slots = measure.flatMap((slot) => [slot.address, String(slot.port)]);
-  const args = [homeOf(place), gateway.config, gateway.main, gateway.nginx, ...slots];
+  const args = [homeOf(place), gateway.config, hash ? "hash" : "", ...slots];
   const reply = await host.run({ script: LOOK, args, timeout: seconds(10) });
   if (reply.kind === "lost") return err(reply.why);
   return reply.code === 0 ? ok(readLook(reply.stdout)) : err(`${reply.stdout}${reply.stderr}`.trim());
@@ -57,7 +63,7 @@ export async function look(place: Place, measure: readonly Slot[]): Promise<Resu
 async function observe(place: Place, measure: readonly Slot[]): Promise<Observed<GatewayState>> {
   const at = instant(Date.now());
   const [seen, running] = await Promise.all([
-    look(place, measure),
+    look(place, { measure, hash: false }),
     isPassive(place) ? null : askConfig(controlOf(place)),
   ]);
   if (!seen.ok) return { known: false, at, why: seen.error };
@@ -65,9 +71,13 @@ async function observe(place: Place, measure: readonly Slot[]): Promise<Observed
     return { known: false, at, why: "ss is not there (package iproute2): requests in flight cannot be seen" };
   }
   const { table } = seen.value;
+  const serving = isServing(seen.value, running);
+  // What answers with our config is there; whoever does not answer is looked for.
+  const alive = serving ? ok(true) : await hasMaster(place);
+  if (!alive.ok) return { known: false, at, why: alive.error };
   const value: GatewayState = {
-    running: seen.value.masters.length > 0,
-    serving: isPassive(place) ? seen.value.masters.length > 0 : isServing(seen.value, running),
+    running: alive.value,
+    serving: isPassive(place) ? alive.value : serving,
     generation: table?.generation ?? generation(0),
     routing: table?.routing ?? null,
     inFlight: await measureAll(place, seen.value, measure),
@@ -76,8 +86,15 @@ async function observe(place: Place, measure: readonly Slot[]): Promise<Observed
 }
 
 /** The workers say that they run the file that is there, and can follow its switch. */
-const isServing = ({ masters, mark }: Look, running: Running | null): boolean =>
-  masters.length > 0 && mark !== null && running?.config === mark.config && running.readable;
+const isServing = ({ mark }: Look, running: Running | null): boolean =>
+  mark !== null && running?.config === mark.config && running.readable;
+
+async function hasMaster({ gateway, host }: Place): Promise<Result<boolean, string>> {
+  const args = [gateway.main, gateway.nginx];
+  const reply = await host.run({ script: FIND_MASTERS, args, timeout: seconds(10) });
+  if (reply.kind === "lost") return err(reply.why);
+  return reply.code === 0 ? ok(reply.stdout !== "") : err(`${reply.stdout}${reply.stderr}`.trim());
+}
 
 async function measureAll(
   place: Place,
@@ -111,17 +128,35 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
 async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const mistake = unsuitable(place.application, place.gateway);
   if (mistake !== null) return refused(mistake);
-  const seen = await look(place, []);
-  if (!seen.ok) return refused(appError("host.unreachable", `${place.gateway.name}: ${seen.error}`));
-  if (isPassive(place)) return build(place, seen.value, { table, pool: MEMO });
-  const config = writeConfig({ ...place, home: seen.value.home });
-  const edited = editedBy(place, seen.value);
+  const [reply, running] = await Promise.all([
+    lookAndBuild(place, table),
+    isPassive(place) ? null : askConfig(controlOf(place)),
+  ]);
+  const trouble = troubleOf(place.gateway, "building the switch", reply);
+  if (trouble !== null) return trouble;
+  const seen = readLook(reply.kind === "exited" ? reply.stdout : "");
+  if (isPassive(place)) return DONE;
+  const edited = editedBy(place, seen);
   if (edited !== null) return refused(edited);
-  const built = await build(place, seen.value, { table, pool: config.pool });
+  const config = writeConfig({ ...place, home: seen.home });
+  const built = seen.built ? DONE : await build(place, seen, { table, pool: config.pool });
   if (built.kind !== "done") return built;
-  if (await isInstalled(place, seen.value, config)) return DONE;
-  return install(place, config);
+  const installed = seen.sha === sha256(config.text) && running?.config === config.digest;
+  return installed ? DONE : install(place, config);
 }
+
+/** In one run, because nearly always nothing but the generation is new. */
+function lookAndBuild(place: Place, table: RoutingTable): Promise<HostReply> {
+  const { gateway, host } = place;
+  const pool = poolOf(place);
+  const args = [homeOf(place), gateway.config, pool, String(table.generation)];
+  const input = tarOf(generationEntries(place, table));
+  return host.run({ script: LOOK_AND_BUILD, args, input, timeout: seconds(30) });
+}
+
+/** The pool's name does not depend on where the directory is. */
+const poolOf = (place: Place): string =>
+  isPassive(place) ? MEMO : writeConfig({ ...place, home: "/" }).pool;
 
 /** Cheap, and before anything is written; the installation itself compares again under the lock. */
 function editedBy(place: Place, { sha, written }: Look): AppError | null {
@@ -133,12 +168,6 @@ function editedBy(place: Place, { sha, written }: Look): AppError | null {
       ? `move ${config} away, or choose another gateway.config: Glidepath owns the whole file`
       : `put it back as it is in ${homeOf(place)}/written.conf, or remove it, and it is written anew`;
   return appError("gateway.edited", message, { hint });
-}
-
-async function isInstalled(place: Place, { sha }: Look, config: Config): Promise<boolean> {
-  if (sha !== sha256(config.text)) return false;
-  const running = await askConfig(controlOf(place));
-  return running?.config === config.digest;
 }
 
 interface Building {
@@ -154,13 +183,11 @@ async function build(place: Place, seen: Look, { table, pool }: Building): Promi
   const { gateway, host, application } = place;
   const layout = layoutOf(application);
   const former = seen.table !== null && isRepresentable(layout.pool, seen.table.routing) ? seen.table : table;
-  const fresh = pool !== MEMO && seen.mark?.pool !== pool;
-  const tree = (one: RoutingTable): readonly Entry[] =>
-    under(`gen-${one.generation}`, pool === MEMO ? memoOf(one) : generationTree(layout, one));
+  const fresh = seen.mark?.pool !== pool;
   const entries = [
-    ...(fresh ? groupsTree(layout) : []),
-    ...(fresh && former.generation !== table.generation ? tree(former) : []),
-    ...tree(table),
+    ...(fresh ? groupsTree(layout).map((entry) => below(".new-", entry)) : []),
+    ...(fresh && former.generation !== table.generation ? generationEntries(place, former) : []),
+    ...generationEntries(place, table),
   ];
   const start = fresh ? former.generation : table.generation;
   const args = [homeOf(place), pool, String(table.generation), String(start), fresh ? "fresh" : ""];
@@ -168,18 +195,20 @@ async function build(place: Place, seen: Look, { table, pool }: Building): Promi
   return troubleOf(gateway, "building the switch", await host.run(command)) ?? DONE;
 }
 
-const under = (directory: string, entries: readonly Entry[]): readonly Entry[] => [
-  { kind: "directory", path: directory },
-  ...entries.map((entry) => ({ ...entry, path: `${directory}/${entry.path}` })),
-];
+function generationEntries(place: Place, table: RoutingTable): readonly Entry[] {
+  const directory = `.new-gen-${table.generation}`;
+  const entries = isPassive(place) ? memoOf(table) : generationTree(layoutOf(place.application), table);
+  return [{ kind: "directory", path: directory }, ...entries.map((entry) => below(`${directory}/`, entry))];
+}
+
+const below = (prefix: string, entry: Entry): Entry => ({ ...entry, path: `${prefix}${entry.path}` });
 
 // ── commit, preview ──────────────────────────────
 
 async function commit(place: Place, table: RoutingTable): Promise<Outcome> {
   const { gateway, host, application } = place;
-  const passive = isPassive(place);
-  const pool = passive ? MEMO : writeConfig({ ...place, home: "/" }).pool;
-  const args = [homeOf(place), pool, String(table.generation), passive ? "" : gateway.config];
+  const config = isPassive(place) ? "" : gateway.config;
+  const args = [homeOf(place), poolOf(place), String(table.generation), config];
   const reply = await host.run({ script: COMMIT, args, timeout: seconds(15) });
   return troubleOf(gateway, `switching ${application.name}`, reply) ?? DONE;
 }
@@ -188,7 +217,7 @@ async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
   const { gateway, application } = place;
   const mistake = unsuitable(application, gateway);
   if (mistake !== null) return err(mistake);
-  const seen = await look(place, []);
+  const seen = await look(place, { measure: [], hash: true });
   if (!seen.ok) return err(appError("host.unreachable", `${gateway.name}: ${seen.error}`));
   const current = await readFile(place);
   if (!current.ok) return current;

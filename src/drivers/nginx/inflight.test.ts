@@ -42,10 +42,10 @@ written aaaa bbbb
 sha aaaa
 mark app=shop pool=00ff config=11ee
 routing {"generation":4,"routing":{"canary":[],"stable":["web:1"],"share":0}}
-master 812 nginx: master process /usr/sbin/nginx -g daemon on; master_process on;
+built
 slot 127.0.0.1 8001
-ss 0      0       127.0.0.1:40122    127.0.0.1:8001 
-ss 	 cubic rto:204 lastsnd:5 lastrcv:70
+0      0       127.0.0.1:40122    127.0.0.1:8001 
+	 cubic rto:204 lastsnd:5 lastrcv:70
 slot 127.0.0.1 8002
 `);
   expect(look).toEqual({
@@ -54,7 +54,7 @@ slot 127.0.0.1 8002
     sha: "aaaa",
     mark: { pool: "00ff", config: "11ee" },
     table: { generation: 4, routing: { canary: [], stable: ["web:1"], share: 0 } },
-    masters: [{ pid: 812, title: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;" }],
+    built: true,
     hasSs: true,
     connections: new Map([
       ["127.0.0.1 8001", [{ lastSent: 5, lastReceived: 70 }]],

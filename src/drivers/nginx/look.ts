@@ -12,7 +12,8 @@ export interface Look {
   /** What the config file's first line says of itself. */
   readonly mark: { readonly config: string; readonly pool: string } | null;
   readonly table: RoutingTable | null;
-  readonly masters: readonly { readonly pid: number; readonly title: string }[];
+  /** The generation was built in the same run. */
+  readonly built: boolean;
   readonly hasSs: boolean;
   /** By `address port`. */
   readonly connections: ReadonlyMap<string, readonly Connection[]>;
@@ -29,10 +30,7 @@ export function readLook(stdout: string): Look {
     sha: after("sha")[0] ?? null,
     mark: mark === null ? null : { pool: mark[1] ?? "", config: mark[2] ?? "" },
     table: readTable(after("routing")[0]),
-    masters: after("master").map((line) => {
-      const [pid = "", ...title] = line.split(" ");
-      return { pid: Number(pid), title: title.join(" ") };
-    }),
+    built: lines.includes("built"),
     hasSs: !lines.includes("no-ss"),
     connections: readConnections(lines),
   };
@@ -59,7 +57,7 @@ function readConnections(lines: readonly string[]): ReadonlyMap<string, readonly
     if (line.startsWith("slot ")) {
       current = [];
       found.set(line.slice("slot ".length), current);
-    } else if (/^ss\s{2,}/.test(line) || line.startsWith("ss \t")) {
+    } else if (/^\s+\S/.test(line)) {
       current.push(readConnection(line));
     }
   }

@@ -24,12 +24,14 @@ export const EXIT = {
 const RIGHTS = `
 rights() { printf '%s\\n' "$1" "$(id -un)"; exit ${EXIT.rights}; }
 lock_home() {
-  mkdir -p -- "$home" 2>/dev/null && [ -w "$home" ] || rights "$home"
+  [ -d "$home" ] || mkdir -p -- "$home" 2>/dev/null
+  [ -w "$home" ] || rights "$home"
   exec 9>"$home/lock" || rights "$home/lock"
   flock -w 10 9 || exit ${EXIT.busy}
 }
 refuse_older() {
-  newest=$(cat "$home/newest" 2>/dev/null || echo 0)
+  newest=0
+  [ ! -s "$home/newest" ] || read -r newest <"$home/newest"
   if [ "$1" -lt "$newest" ]; then echo "$newest"; exit ${EXIT.fenced}; fi
 }
 `;
@@ -39,19 +41,24 @@ refuse_older() {
  * containers do not count.
  */
 const MASTERS = `
-option() { printf '%s' "$1" | sed -n "s/.* -$2 *\\([^ ]*\\).*/\\1/p"; }
+option() {
+  case $1 in *" -$2"*) ;; *) return ;; esac
+  value=\${1##* -"$2"}
+  value=\${value#"\${value%%[! ]*}"}
+  printf '%s' "\${value%% *}"
+}
 built() { "$1" -V 2>&1 | sed -n "s/.*--$2=\\([^ ]*\\).*/\\1/p"; }
 masters() {
-  want=$(readlink -f -- "$2")
   for file in $(grep -l -a '^nginx: master process' /proc/[0-9]*/cmdline 2>/dev/null); do
     pid=\${file#/proc/}; pid=\${pid%/cmdline}
-    space=$(readlink "/proc/$pid/ns/pid" 2>/dev/null)
-    [ -z "$space" ] || [ "$space" = "$(readlink /proc/self/ns/pid)" ] || continue
-    title=$(tr '\\0' ' ' <"$file" 2>/dev/null) || continue
-    conf=$(option "$title" c); root=$(option "$title" p)
+    [ ! -e "/proc/$pid/ns/pid" ] || [ "/proc/$pid/ns/pid" -ef /proc/self/ns/pid ] || continue
+    title=
+    { read -r title <"$file"; } 2>/dev/null
+    [ -n "$title" ] || continue
+    conf=$(option "$title" c) root=$(option "$title" p)
     [ -n "$conf" ] || conf=$(built "$1" conf-path)
     case $conf in /*) ;; *) conf=\${root:-$(built "$1" prefix)}/$conf ;; esac
-    [ "$(readlink -f -- "$conf")" = "$want" ] && printf '%s %s\\n' "$pid" "$title"
+    if [ "$conf" = "$2" ] || [ "$conf" -ef "$2" ]; then printf '%s %s\\n' "$pid" "$title"; fi
   done
 }
 `;
@@ -61,31 +68,61 @@ const PATH = "PATH=$PATH:/usr/sbin:/sbin; export PATH\n";
 /** What `check` needs of the above. */
 export const HEAD = `${PATH}${MASTERS}`;
 
+/** main nginx: the masters. */
+export const FIND_MASTERS = `${HEAD}masters "$2" "$1"
+exit 0
+`;
+
 /**
- * home config main nginx [ADDRESS PORT]...: one look. The routing comes before the counts: what is out of
- * rotation in it gets no new request while they are taken.
+ * What is known of the gateway without asking nginx. Only the shell's own means where they do: each process
+ * costs milliseconds, and a release looks many times. Needs `home`, `config`, and `hash` (not empty: the
+ * file's hash is wanted).
  */
-export const LOOK = `${PATH}${MASTERS}
-home=$1 config=$2 main=$3 nginx=$4
-shift 4
-printf 'home %s\\n' "$(realpath -m -- "$home")"
-printf 'written %s\\n' "$(cat "$home/written" "$home/writing" 2>/dev/null | tr '\\n' ' ')"
+const GATHER = `
+written='' writing='' sum='' mark='' routing='' present=memo
+[ ! -s "$home/written" ] || read -r written <"$home/written"
+[ ! -s "$home/writing" ] || read -r writing <"$home/writing"
 if [ -s "$config" ]; then
-  printf 'sha %s\\n' "$(sha256sum <"$config" | cut -c1-64)"
-  sed -n '1s/^# glidepath /mark /p' "$config"
-  pool=$(sed -n '1s/^# glidepath .*pool=\\([0-9a-f]*\\).*/\\1/p' "$config")
-else
-  pool=memo
+  [ -z "$hash" ] || sum=$(sha256sum <"$config")
+  sum=\${sum%% *}
+  IFS= read -r line <"$config"
+  case $line in
+    '# glidepath '*)
+      mark=\${line#'# glidepath '}
+      present=\${line##* pool=}
+      present=\${present%% *}
+      case $present in '' | *[!0-9a-f]*) present=memo ;; esac
+      ;;
+  esac
 fi
-[ -n "$pool" ] || pool=memo
-for dir in "$home/pool-$pool" "$home/pool-memo"; do
-  if [ -f "$dir/cur/routing.json" ]; then printf 'routing %s\\n' "$(cat "$dir/cur/routing.json")"; break; fi
+for dir in "$home/pool-$present" "$home/pool-memo"; do
+  [ -f "$dir/cur/routing.json" ] || continue
+  IFS= read -r routing <"$dir/cur/routing.json"
+  break
 done
-masters "$nginx" "$main" | sed 's/^/master /'
+`;
+
+const TELL = `
+printf 'written %s %s\\n' "$written" "$writing"
+[ -z "$sum" ] || printf 'sha %s\\n' "$sum"
+[ -z "$mark" ] || printf 'mark %s\\n' "$mark"
+[ -z "$routing" ] || printf 'routing %s\\n' "$routing"
+if cd -P -- "$home" 2>/dev/null; then printf 'home %s\\n' "$PWD"
+else printf 'home %s\\n' "$(realpath -m -- "$home")"
+fi
+`;
+
+/**
+ * home config hash [ADDRESS PORT]...: one look. The routing comes before the counts: what is out of rotation
+ * in it gets no new request while they are taken.
+ */
+export const LOOK = `${PATH}home=$1 config=$2 hash=$3
+shift 3
+${GATHER}${TELL}
 command -v ss >/dev/null || echo no-ss
 while [ $# -ge 2 ]; do
   printf 'slot %s %s\\n' "$1" "$2"
-  ss -tinH state established dst "$1" dport = ":$2" 2>/dev/null | sed 's/^/ss /'
+  ss -tinH state established dst "$1" dport = ":$2" 2>/dev/null
   shift 2
 done
 exit 0
@@ -94,37 +131,59 @@ exit 0
 /** config: the file as it is; nothing when it is not there. */
 export const READ = `[ -e "$1" ] || exit 3; exec cat -- "$1"`;
 
+/** Unpacks the archive on standard input; each tree gets its name when it is whole. */
+const UNPACK = `
+build() {
+  lock_home
+  refuse_older "$generation"
+  dir=$home/pool-$pool
+  [ -d "$dir" ] || mkdir -p "$dir" || rights "$dir"
+  for left in "$dir"/.new-*; do [ ! -e "$left" ] || rm -rf "$left"; done
+  tar -xf - --no-same-owner -C "$dir" || rights "$dir"
+  for tree in "$dir"/.new-*; do
+    [ -d "$tree" ] || continue
+    name=\${tree##*/.new-}
+    if [ "$dir/cur" -ef "$dir/$name" ] || { [ "$name" = groups ] && [ -d "$dir/groups" ]; }; then
+      rm -rf "$tree"
+      continue
+    fi
+    [ ! -e "$dir/$name" ] || rm -rf "\${dir:?}/$name"
+    mv -T "$tree" "$dir/$name" || rights "$dir"
+  done
+  if [ -n "$unread" ] || [ ! -L "$dir/cur" ]; then
+    rm -f "$dir/.cur"
+    ln -s "gen-$start" "$dir/.cur" && mv -T "$dir/.cur" "$dir/cur" || rights "$dir"
+  fi
+  sync "$dir/gen-$generation/routing.json" "$dir/gen-$generation" "$dir"
+}
+`;
+
 /**
- * home pool generation start [fresh]: unpacks the archive on standard input. `start` is where the switch
- * points of a pool that nginx does not run yet.
+ * home pool generation start [fresh]: builds it. `start` is where the switch points of a pool that nginx does
+ * not run yet.
  */
 export const BUILD = `umask 022
 home=$1 pool=$2 generation=$3 start=$4 unread=$5
-${RIGHTS}
-lock_home
-refuse_older "$generation"
-dir=$home/pool-$pool
-fresh=$dir/.fresh
-rm -rf "$fresh"
-mkdir -p "$fresh" && tar -xf - --no-same-owner -C "$fresh" || rights "$dir"
-if [ -d "$fresh/groups" ] && [ ! -d "$dir/groups" ]; then
-  mv -T "$fresh/groups" "$dir/groups" || rights "$dir"
-fi
-now=$(readlink "$dir/cur" || true)
-for tree in "$fresh"/gen-*; do
-  [ -d "$tree" ] || continue
-  name=\${tree##*/}
-  [ "$name" = "$now" ] && continue
-  rm -rf "$dir/$name"
-  mv -T "$tree" "$dir/$name" || rights "$dir"
-done
-rm -rf "$fresh"
-if [ -n "$unread" ] || [ ! -L "$dir/cur" ]; then
-  rm -f "$dir/.cur"
-  ln -s "gen-$start" "$dir/.cur" && mv -T "$dir/.cur" "$dir/cur" || rights "$dir"
-fi
-sync "$dir/gen-$generation/routing.json" "$dir/gen-$generation" "$dir"
+${RIGHTS}${UNPACK}
+build
 `;
+
+/**
+ * home config pool generation: a look, and what is built when it finds the usual: our own file, unchanged,
+ * of the same pool. Else the look alone.
+ */
+export const LOOK_AND_BUILD = `umask 022
+${PATH}home=$1 config=$2 pool=$3 generation=$4 start=$4 unread='' hash=yes built=''
+[ "$pool" != memo ] || hash=
+${RIGHTS}${UNPACK}${GATHER}
+if [ "$pool" = memo ]; then built=yes
+elif [ "$present" = "$pool" ] && { [ "$sum" = "$written" ] || [ "$sum" = "$writing" ]; }; then built=yes
+fi
+if [ -n "$built" ]; then
+  build
+  echo built
+fi
+${TELL}`;
 
 /** home pool generation config: the switch. `config` is empty where nginx does not read it. */
 export const COMMIT = `umask 022
@@ -134,19 +193,34 @@ lock_home
 refuse_older "$generation"
 dir=$home/pool-$pool
 [ -d "$dir/gen-$generation" ] || { echo "there is no $dir/gen-$generation"; exit ${EXIT.notPrepared}; }
-if [ -n "$config" ] && ! head -n 1 -- "$config" 2>/dev/null | grep -q " pool=$pool "; then
-  echo "$config is not of this pool"; exit ${EXIT.notPrepared}
+if [ -n "$config" ]; then
+  line=
+  [ ! -r "$config" ] || IFS= read -r line <"$config"
+  case $line in
+    *" pool=$pool "*) ;;
+    *) echo "$config is not of this pool"; exit ${EXIT.notPrepared} ;;
+  esac
 fi
 if [ "$newest" != "$generation" ]; then
   echo "$generation" >"$home/.newest" && mv -T "$home/.newest" "$home/newest" || rights "$home/newest"
 fi
-if [ "$(readlink "$dir/cur")" != "gen-$generation" ]; then
-  rm -f "$dir/.cur"
-  ln -s "gen-$generation" "$dir/.cur" && mv -T "$dir/.cur" "$dir/cur" || rights "$dir/cur"
+cd "$dir" || rights "$dir"
+if ! [ cur -ef "gen-$generation" ]; then
+  [ ! -L .cur ] || rm -f .cur
+  ln -s "gen-$generation" .cur && mv -T .cur cur || rights "$dir/cur"
   sync "$dir" "$home"
 fi
-cd "$dir" || exit 0
-ls -d gen-* | sed 's/^gen-//' | sort -rn | tail -n +6 | while read -r old; do rm -rf "gen-$old"; done
+# The five newest stay.
+old=
+for one in gen-*; do
+  newer=0
+  for other in gen-*; do
+    [ "\${other#gen-}" -le "\${one#gen-}" ] || newer=$((newer + 1))
+  done
+  [ "$newer" -lt 5 ] || old="$old $one"
+done
+# shellcheck disable=SC2086 # our own names
+[ -z "$old" ] || rm -rf $old
 exit 0
 `;
 

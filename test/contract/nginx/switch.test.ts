@@ -255,16 +255,20 @@ test("requests slower than the read timeout take no slot away from others", asyn
   expect(held.length).toBe(24);
 });
 
-test("the log has fifteen fields a line, whatever a client sends", async () => {
+test("the log has seventeen fields a line, whatever a client sends", async () => {
   const w = await open();
   await switchTo(w, w.table(1, { canary: 1, stable: 1, share: EVERYTHING }));
   await ask({ port: w.listen, headers: { "x-user": "a\tb" }, path: '/%09%0A"' });
   await until(() => existsSync(w.gateway.log) && readFileSync(w.gateway.log, "utf8").includes("\n"));
   const fields = readFileSync(w.gateway.log, "utf8").replace("\n", "").split("\t");
-  expect(fields.length).toBe(15);
+  expect(fields.length).toBe(17);
   expect(fields[0]).toBe("g1");
   expect(fields.slice(3, 6)).toEqual(["200", "canary", "p1b1"]);
   expect(fields[6]).toMatch(/^\d\d\/\d\d$/);
   expect(fields.slice(7, 10)).toEqual(["GET", `127.0.0.1:${w.slots[0]?.port}`, "200"]);
-  expect(fields.slice(13)).toEqual(["OK", ""]);
+  expect(fields.slice(13, 15)).toEqual(["OK", ""]);
+  expect(fields.slice(15)).toEqual([
+    `${String(w.slots[0]?.port).length}`,
+    `${String(w.slots[0]?.port).length}`,
+  ]);
 });

@@ -280,6 +280,7 @@ describe("a dead supervisor", () => {
     kill(await supervisor(here));
     await until(async () => !Number.isFinite(await supervisor(here)));
     expect(await here.driver.start(here.slot, generation(3))).toEqual(DONE);
+    await until(async () => (await here.processes()).length >= 1);
     const after = await here.processes();
     expect(after).toHaveLength(1);
     expect(after).not.toEqual(before);
