@@ -6,7 +6,7 @@ import { sameRouting, type Routing } from "../model/routing.ts";
 import { isGoingBack, nextGeneration } from "./evolve.ts";
 import { stuck } from "./endings.ts";
 import type { Seen } from "./seen.ts";
-import { gatewaySeen, isHealthy } from "./sight.ts";
+import { gatewaySeen, isHealthy, isSick } from "./sight.ts";
 
 /**
  * Asks for a routing unless it is there already or on its way. While one is on its way nothing else is asked
@@ -60,12 +60,23 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
  * Whoever is led somewhere is led to a slot that is seen to be well when the switch is made: writing may have
  * taken long. What only stays as it is need not be seen.
  */
-function leadsAstray({ change, routing, slots }: Rollout, seen: Seen): boolean {
+function leadsAstray(rollout: Rollout, seen: Seen): boolean {
+  const { change, routing, slots } = rollout;
   if (change === null) return false;
   const { canary, share } = change.routing;
   const joining = (Object.keys(slots) as SlotKey[]).filter((slot) => slots[slot]?.at === "joining");
   const asked = share > routing.share ? [...canary, ...joining] : joining;
-  return asked.some((slot) => !isHealthy(seen, slot));
+  return asked.some((slot) => !isHealthy(seen, slot)) || desertsUsers(rollout, change.routing, seen);
+}
+
+/** Forward, whoever is taken out leaves enough behind that are well, unless he is sick himself. */
+function desertsUsers({ routing, plan, aborted, from }: Rollout, next: Routing, seen: Seen): boolean {
+  if (aborted !== null || from === null) return false;
+  const stays = [...next.canary, ...next.stable];
+  const leaves = [...routing.canary, ...routing.stable].filter((slot) => !stays.includes(slot));
+  if (leaves.every((slot) => isSick(seen, slot))) return false;
+  const well = stays.filter((slot) => isHealthy(seen, slot)).length;
+  return well < plan.slots.length - plan.maxUnavailable;
 }
 
 const overtaken = (rollout: Rollout): Rollout =>
