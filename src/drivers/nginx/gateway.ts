@@ -8,7 +8,7 @@ import { DONE, refused, type Outcome } from "../../model/outcome.ts";
 import { inRotation, type RoutingTable } from "../../model/routing.ts";
 import type { ConfigPreview, GatewayPort } from "../../ports/gateway.ts";
 import type { HostCommand, HostReply, Hosts } from "../../ports/host.ts";
-import { layoutOf, writeConfig } from "./config.ts";
+import { layoutOf, poolDigest, writeConfig } from "./config.ts";
 import { askBusy, askConfig, type Running } from "./control.ts";
 import { groupsOf, isRepresentable } from "./groups.ts";
 import { groupsWith, inFlightOf, isAlone } from "./inflight.ts";
@@ -154,9 +154,7 @@ function lookAndBuild(place: Place, table: RoutingTable): Promise<HostReply> {
   return host.run({ script: LOOK_AND_BUILD, args, input, timeout: seconds(30) });
 }
 
-/** The pool's name does not depend on where the directory is. */
-const poolOf = (place: Place): string =>
-  isPassive(place) ? MEMO : writeConfig({ ...place, home: "/" }).pool;
+const poolOf = (place: Place): string => (isPassive(place) ? MEMO : poolDigest(place.application));
 
 /** Cheap, and before anything is written; the installation itself compares again under the lock. */
 function editedBy(place: Place, { sha, written }: Look): AppError | null {

@@ -41,7 +41,8 @@ function headerOf(entry: Entry): Uint8Array {
   put(156, 1, TYPES[entry.kind]);
   if (entry.kind === "link") put(157, 100, entry.to);
   put(257, 8, "ustar\u000000");
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of block) sum += byte;
   put(148, 8, `${sum.toString(8).padStart(6, "0")}\0 `);
   return block;
 }

@@ -27,7 +27,8 @@ export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPo
     stop: (slot, at) => act({ slot, at, verb: "stop" }, stopCall({ application, slot, at })),
     switch: (slot, release, at) =>
       act({ slot, at, verb: verbOf(release) }, switchCall({ application, slot, at }, release)),
-    start: (slot, at) => act({ slot, at, verb: "start" }, startCall({ application, slot, at }, pace)),
+    start: (slot, at, run = application.run) =>
+      act({ slot, at, verb: "start" }, startCall({ application: { ...application, run }, slot, at }, pace)),
     async logTail(slot, lines) {
       const reply = await hosts(slot.host).run(tailCall(rootOf(slot.host), slot, lines));
       return reply.kind === "exited" ? reply.stdout : "";
