@@ -1,6 +1,6 @@
 import { InvariantError, present, unreachable } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
-import type { Application, Gateway, Slot } from "../model/application.ts";
+import type { Application, Gateway, RunSpec, Slot } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
 import { ADOPTED, type HostName, type SlotKey } from "../model/ids.ts";
 import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
@@ -60,7 +60,11 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
     case "switch":
       return ports.slots.switch(slotOf(application, action.slot), action.release, action.generation);
     case "start":
-      return ports.slots.start(slotOf(application, action.slot), action.generation);
+      return ports.slots.start(
+        slotOf(application, action.slot),
+        action.generation,
+        runOf(rollout, action.slot),
+      );
     case "smoke":
       return ports.probes.smoke(slotOf(application, action.slot), action.release, action.index);
     case "prepare":
@@ -70,6 +74,14 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
     default:
       return unreachable(action);
   }
+}
+
+/** How the release is run that the slot is on its way to. */
+function runOf({ slots, runs }: Rollout, slot: SlotKey): RunSpec | undefined {
+  const course = slots[slot];
+  return course === undefined || !("target" in course) || course.target === null
+    ? undefined
+    : runs[course.target];
 }
 
 /** A rollback needs no download where the release is still unpacked on every host. */

@@ -1,6 +1,6 @@
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
-import type { Application } from "../model/application.ts";
+import type { Application, RunSpec } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
 import { generation, type Generation, type ReleaseId, type RolloutId } from "../model/ids.ts";
 import type { Observation } from "../model/observation.ts";
@@ -34,8 +34,22 @@ export async function beginning(
     from: stable.value,
     generation: newestGeneration(seen, saved.generation),
     now: ports.clock.now(),
+    runs: await runsBefore(application, ports),
   });
   return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
+}
+
+/** How many rollouts back a release is remembered. */
+const HISTORY = 200;
+
+/** How each release was run when it last came to serve. */
+async function runsBefore(application: Application, { journal }: EnginePorts): Promise<Rollout["runs"]> {
+  const runs: Record<ReleaseId, RunSpec> = {};
+  for (const { rollout } of (await journal.history(application.name, HISTORY)).toReversed()) {
+    const run = rollout.runs[rollout.release];
+    if (rollout.phase.name === "completed" && run !== undefined) runs[rollout.release] = run;
+  }
+  return runs;
 }
 
 /**

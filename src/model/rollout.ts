@@ -2,7 +2,7 @@ import type { AppError } from "../base/errors.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing } from "./routing.ts";
-import type { Step } from "./application.ts";
+import type { RunSpec, Step } from "./application.ts";
 
 /**
  * The process that replaces the stable release by another: the whole of what is decided, and all that is
@@ -16,6 +16,8 @@ export interface Rollout {
   /** The stable release it starts from; null when nothing ran before. */
   readonly from: ReleaseId | null;
   readonly plan: RolloutPlan;
+  /** How each of the two releases is run: going back runs the old one as it was run, not as the file says now. */
+  readonly runs: Readonly<Record<ReleaseId, RunSpec>>;
   /** The newest generation given to a write. */
   readonly generation: Generation;
   readonly phase: Phase;

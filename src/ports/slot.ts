@@ -1,7 +1,7 @@
 import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { Observed, SlotState } from "../model/observation.ts";
 import type { Outcome } from "../model/outcome.ts";
-import type { Slot } from "../model/application.ts";
+import type { RunSpec, Slot } from "../model/application.ts";
 
 /** Whoever runs the application in slots. Every write is fenced by its generation and can be repeated. */
 export interface SlotPort {
@@ -13,8 +13,11 @@ export interface SlotPort {
   stop(slot: Slot, at: Generation): Promise<Outcome>;
   /** Points a stopped slot to an unpacked release, atomically. */
   switch(slot: Slot, release: ReleaseId | null, at: Generation): Promise<Outcome>;
-  /** Starts the release that the slot points to. Done when the process was started, healthy or not. */
-  start(slot: Slot, at: Generation): Promise<Outcome>;
+  /**
+   * Starts the release that the slot points to, as `run` says (default: as the file does). Done when the process was
+   * started, healthy or not.
+   */
+  start(slot: Slot, at: Generation, run?: RunSpec): Promise<Outcome>;
   /** The last lines of the application's log; empty if there is none. */
   logTail(slot: Slot, lines: number): Promise<string>;
 }

@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
-import { poolOf, type Application, type Step } from "../model/application.ts";
+import { poolOf, type Application, type RunSpec, type Step } from "../model/application.ts";
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
@@ -15,6 +15,8 @@ export interface Beginning {
   /** The newest generation ever seen anywhere. */
   readonly generation: Generation;
   readonly now: Instant;
+  /** How releases that served before were run. */
+  readonly runs: Rollout["runs"];
 }
 
 /** A rollout at its start, with its plan fixed. */
@@ -32,6 +34,7 @@ export function createRollout(application: Application, beginning: Beginning): R
     release,
     from,
     plan: planOf(application, from === null || kind === "rollback" ? STRAIGHT : application.policy.steps),
+    runs: runsOf(application, beginning),
     generation,
     phase: { name: "staging", fetched: false, staged: [], hooked: false },
     routing: { canary: [], stable: from === null ? [] : slots, share: NOTHING },
@@ -53,6 +56,13 @@ export function createRollout(application: Application, beginning: Beginning): R
 
 /** A rollback, and a first release, which nobody could compare with anything, go straight to everything. */
 const STRAIGHT: readonly Step[] = [{ share: EVERYTHING, bake: millis(0), approve: false }];
+
+/** A new release runs as the file says; one that served before runs as it did then. */
+function runsOf(application: Application, { kind, release, from, runs }: Beginning): Rollout["runs"] {
+  const before = (id: ReleaseId): RunSpec => runs[id] ?? application.run;
+  const wanted = kind === "rollback" ? before(release) : application.run;
+  return { ...(from === null ? {} : { [from]: before(from) }), [release]: wanted };
+}
 
 function planOf(application: Application, steps: readonly Step[]): RolloutPlan {
   const { policy, hosts, gateways, hooks } = application;

@@ -71,6 +71,7 @@ export function rolloutOf({
     progressAt: instant(1_000_000),
     because: "",
     cut: 0,
+    runs: {},
     touched: false,
     orderTaken: 0,
   };

@@ -37,6 +37,7 @@ export function rollout(id: string, overrides: Partial<Rollout> = {}): Rollout {
     paused: null,
     aborted: null,
     unsettled: false,
+    runs: {},
     touched: false,
     orderTaken: 0,
     startedAt: instant(1_000_000),
