@@ -25,12 +25,13 @@ import { systemClock } from "./drivers/system/clock.ts";
 import { systemIds } from "./drivers/system/ids.ts";
 import { createControl } from "./engine/control.ts";
 import type { EnginePorts } from "./engine/ports.ts";
-import type { Application } from "./model/application.ts";
+import { poolOf, type Application } from "./model/application.ts";
 import type { HostName } from "./model/ids.ts";
 import { isEnded } from "./model/rollout.ts";
 import type { ControlPlane } from "./ports/control.ts";
-import type { Examiner } from "./ports/examine.ts";
+import type { Examiner, Finding } from "./ports/examine.ts";
 import type { HostPort, Hosts } from "./ports/host.ts";
+import { tooSmall } from "./rollout/create.ts";
 import { renderDiagnostic, type Diagnostic } from "./spec/diagnostic.ts";
 import { parseApplication } from "./spec/parse.ts";
 
@@ -85,8 +86,20 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
 
 const cacheOf = ({ state }: Application): string => join(state, "artifacts");
 
+function poolExaminer(application: Application): Examiner {
+  const subject = `the pool of ${application.name}`;
+  const slots = poolOf(application.hosts).length;
+  const error = tooSmall(application);
+  const finding: Finding =
+    slots >= 2
+      ? { severity: "fine", subject, found: `${slots} slots`, todo: null }
+      : { severity: "fault", subject, found: error.message, todo: error.hint ?? null };
+  return { examine: () => Promise.resolve([finding]) };
+}
+
 function examinersOf(application: Application, hosts: Hosts): readonly Examiner[] {
   return [
+    poolExaminer(application),
     artifactExaminer(cacheOf(application)),
     slotExaminer({ application, hosts }),
     nginxExaminer({ application, hosts }),

@@ -31,7 +31,7 @@ export async function beginning(
     id: ports.ids.next() as RolloutId,
     kind,
     release,
-    from: stable.value,
+    from: isDown(application, seen) ? null : stable.value,
     generation: newestGeneration(seen, saved.generation),
     now: ports.clock.now(),
     runs: await runsBefore(application, ports),
@@ -51,6 +51,16 @@ async function runsBefore(application: Application, { journal }: EnginePorts): P
   }
   return runs;
 }
+
+/** Nothing runs anywhere, as after a reboot: nobody is served, and all slots come up together. */
+const isDown = (application: Application, seen: Observation): boolean =>
+  poolOf(application.hosts).every(({ key }) => {
+    const state = seen.slots[key];
+    const health = seen.health[key];
+    return (
+      state?.known === true && state.value.process === "stopped" && !(health?.known && health.value.healthy)
+    );
+  });
 
 /**
  * The newest generation of the store and of everything that was seen: a lost store must not lead to older

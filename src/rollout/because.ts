@@ -148,7 +148,7 @@ function draining(
 function back(rollout: Rollout, seen: Seen, now: Instant): string {
   const why = rollout.aborted?.error.message ?? "";
   const { phase, from } = rollout;
-  if (phase.name === "stuck") return `stuck: ${phase.error.message} (going back because ${why})`;
+  if (phase.name === "stuck") return `${phase.error.message}; it was going back because ${why}`;
   if (phase.name === "rolled-back") return `${from ?? "nothing"} serves as before; ${why}`;
   const doings = moving(rollout, seen, now);
   const doing = doings === "" || doings === "aborting" ? "" : `: ${doings}`;

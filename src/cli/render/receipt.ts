@@ -69,7 +69,8 @@ function wentBack(rollout: Rollout): readonly Line[] {
   const { aborted, release, from, touched } = rollout;
   const took = time(between(rollout.startedAt, rollout.endedAt ?? rollout.progressAt));
   const back = from === null ? "nothing is served, as before" : `everybody gets ${from}, as before`;
-  const end = touched ? `was rolled back after ${took}` : "was refused, and nothing was touched";
+  const untouched = aborted?.by === "operator" ? "was called off" : "was refused";
+  const end = touched ? `was rolled back after ${took}` : `${untouched}, and nothing was touched`;
   const head = line(bad("✗ "), strong(release), ` ${end}: ${back}`);
   if (aborted === null) return [head];
   const { message, details, hint } = aborted.error;

@@ -44,6 +44,7 @@ function healthSpan({ health, state }: SlotStatus): Span {
 function rotationSpan(slot: SlotStatus, rollout: Rollout | null): Span {
   if (slot.inRotation) return good("● in rotation");
   const course = rollout?.slots[slot.slot.key];
+  if (course?.at === "failed") return bad("✗ failed");
   return course === undefined || rollout === null || course.at === "settled"
     ? dim("○ out of rotation")
     : stageSpan(rollout, slot.slot.key, course);

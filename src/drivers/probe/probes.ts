@@ -80,11 +80,12 @@ async function smokeHttp(
   slot: Slot,
   check: HttpCheck,
 ): Promise<Outcome> {
-  const question = { ...check, status: check.status ?? 200, host: hostHeader(application) };
+  const question = { ...check, host: hostHeader(application) };
   const { healthy, answer } = await ask(hosts(slot.host), slot, question);
   if (healthy) return { kind: "done", note: answer };
   const wanted = check.contains === null ? "" : ` with "${check.contains}"`;
-  const message = `slot ${slot.key}: expected ${question.status}${wanted}, got ${answer}`;
+  const status = check.status ?? "2xx or 3xx";
+  const message = `slot ${slot.key}: expected ${status}${wanted}, got ${answer}`;
   return refused(appError("slot.smoke", message));
 }
 
