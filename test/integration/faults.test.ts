@@ -154,7 +154,7 @@ describe.skipIf(!hasNginx("integration: faults"))("around the release", () => {
     const workspace = await opened();
     await workspace.bringUp("v1");
     const running = workspace.start(["release", "v2", "--json"]);
-    await running.says(/"phase":"updating"/);
+    await running.says(/ drains/);
     const { nginx } = workspace;
     const master = masterPid(nginx)!;
     for (const pid of [master, ...workerPids(nginx)]) signal(pid, "SIGKILL");
