@@ -123,7 +123,18 @@ describe("the application", () => {
     const command = `sh -c 'id -un; echo "$HOME"; exec sleep 1000'`;
     const here = await running(command, { user: "nobody" });
     await says(here, "/nonexistent");
-    expect(await here.log()).toBe("nobody\n/nonexistent\n");
+    expect(await here.log()).toMatch(/nobody\n\/nonexistent\n$/);
+  });
+
+  test("the tail of its log begins where it was last started", async () => {
+    const here = await running(`sh -c 'echo "I am $$"; exec sleep 1000'`);
+    await says(here, "I am");
+    const first = await here.driver.logTail(here.slot, 100);
+    await here.driver.stop(here.slot, generation(10));
+    await here.driver.start(here.slot, generation(11));
+    await expect.poll(() => here.driver.logTail(here.slot, 100)).not.toBe(first);
+    await expect.poll(() => here.driver.logTail(here.slot, 100)).toMatch(/^I am \d+\n$/);
+    expect(await here.log()).toContain("--- glidepath: v1 starts, generation 11 ---");
   });
 
   test("an unknown user is refused", async () => {

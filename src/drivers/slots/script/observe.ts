@@ -45,10 +45,14 @@ while [ "$count" -gt 0 ]; do
 done
 `;
 
-/** FILES LINES: the end of the newest log, and of the one before it where that is not enough. */
+/**
+ * FILE LINES: what the application wrote since it was last started, at most so many lines; where the log was turned
+ * meanwhile, also the end of the one before.
+ */
 export const TAIL = `set -u
 {
   [ ! -f "$1.1" ] || tail -n "$2" "$1.1"
   [ ! -f "$1" ] || tail -n "$2" "$1"
-} | tail -n "$2"
+} | awk '/^--- glidepath: / { n = 0; next } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }' |
+  tail -n "$2"
 `;

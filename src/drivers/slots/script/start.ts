@@ -43,6 +43,7 @@ session_members
 [ -z "$supervisors$carriers$members" ] || end_processes "$signal" "$centiseconds" "$whom"
 stranger "$address"
 open_log
+printf -- '--- glidepath: %s starts, generation %s ---\\n' "$found" "$generation" >>"$state/log"
 [ ! -e "$state/app.pid" ] || rm -f "$state/app.pid"
 durable supervisor "$supervisor" running "$physical" restarts 0 intent up
 [ -z "$uid" ] || set -- HOME="$home" USER="$user" LOGNAME="$user" "$@"
