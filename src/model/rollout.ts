@@ -16,7 +16,10 @@ export interface Rollout {
   /** The stable release it starts from; null when nothing ran before. */
   readonly from: ReleaseId | null;
   readonly plan: RolloutPlan;
-  /** How each of the two releases is run: going back runs the old one as it was run, not as the file says now. */
+  /**
+   * How each of the two releases is run: going back runs the old one as it was run, not as the file says
+   * now.
+   */
   readonly runs: Readonly<Record<ReleaseId, RunSpec>>;
   /** The newest generation given to a write. */
   readonly generation: Generation;

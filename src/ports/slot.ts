@@ -14,8 +14,8 @@ export interface SlotPort {
   /** Points a stopped slot to an unpacked release, atomically. */
   switch(slot: Slot, release: ReleaseId | null, at: Generation): Promise<Outcome>;
   /**
-   * Starts the release that the slot points to, as `run` says (default: as the file does). Done when the process was
-   * started, healthy or not.
+   * Starts the release that the slot points to, as `run` says (default: as the file does). Done when the
+   * process was started, healthy or not.
    */
   start(slot: Slot, at: Generation, run?: RunSpec): Promise<Outcome>;
   /** The last lines of the application's log; empty if there is none. */

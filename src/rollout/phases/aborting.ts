@@ -35,8 +35,8 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
 }
 
 /**
- * Going back waits for nobody who cannot be asked. But while the canary serves it asks before it leads users anywhere,
- * and asks again where the first answer was no.
+ * Going back waits for nobody who cannot be asked. But while the canary serves it asks before it leads users
+ * anywhere, and asks again where the first answer was no.
  */
 function isUnsure(rollout: Rollout, seen: Seen): boolean {
   const canary = serving(rollout, rollout.release);

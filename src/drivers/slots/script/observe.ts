@@ -46,8 +46,8 @@ done
 `;
 
 /**
- * FILE LINES: what the application wrote since it was last started, at most so many lines; where the log was turned
- * meanwhile, also the end of the one before.
+ * FILE LINES: what the application wrote since it was last started, at most so many lines; where the log was
+ * turned meanwhile, also the end of the one before.
  */
 export const TAIL = `set -u
 {
