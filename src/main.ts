@@ -84,7 +84,7 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
   };
 }
 
-const cacheOf = ({ state }: Application): string => join(state, "artifacts");
+const cacheOf = ({ state, name }: Application): string => join(state, "artifacts", name);
 
 function poolExaminer(application: Application): Examiner {
   const subject = `the pool of ${application.name}`;

@@ -7,6 +7,7 @@ import { ENDED, isEnded, type Order, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, PlanStory, RolloutEvent, StartOptions } from "../ports/control.ts";
 import type { Fence, Saved } from "../ports/journal.ts";
 import { command } from "../rollout/command.ts";
+import { alreadyThere } from "../rollout/create.ts";
 import { arithmeticOf } from "../rollout/story.ts";
 import { entryOf } from "./entries.ts";
 import { carry, type Held } from "./loop.ts";
@@ -48,6 +49,7 @@ async function plan(
 ): Promise<Result<PlanStory, AppError>> {
   const saved = await ports.journal.load(application.name);
   if (!saved.ok) return saved;
+  if (saved.value.stable === release) return err(alreadyThere(release));
   const sums = arithmeticOf(application, release, saved.value.stable);
   if ("code" in sums) return err(sums);
   const gateways = await Promise.all(

@@ -99,7 +99,7 @@ export const tooSmall = (application: Application): AppError =>
     { hint: "add a second port to hosts[0].slots, e.g. `slots: [8001, 8002]`" },
   );
 
-const alreadyThere = (release: ReleaseId): AppError =>
+export const alreadyThere = (release: ReleaseId): AppError =>
   appError("rollout.refused", `${release} is what runs already`, {
     hint: "publish under a new release ID, or `glidepath rollback` to the release before",
   });

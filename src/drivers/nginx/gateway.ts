@@ -219,14 +219,13 @@ async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
   if (!seen.ok) return err(appError("host.unreachable", `${gateway.name}: ${seen.error}`));
   const current = await readFile(place);
   if (!current.ok) return current;
+  const path = gateway.config;
+  if (isPassive(place)) {
+    const kept = current.value ?? "";
+    return ok({ path, current: kept, wanted: kept, reload: false });
+  }
   const wanted = writeConfig({ ...place, home: seen.value.home }).text;
-  const untouched = isPassive(place);
-  return ok({
-    path: gateway.config,
-    current: current.value,
-    wanted: untouched ? (current.value ?? "") : wanted,
-    reload: !untouched && seen.value.sha !== sha256(wanted),
-  });
+  return ok({ path, current: current.value, wanted, reload: seen.value.sha !== sha256(wanted) });
 }
 
 async function readFile({ gateway, host }: Place): Promise<Result<string | null, AppError>> {

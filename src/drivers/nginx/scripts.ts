@@ -22,11 +22,11 @@ export const EXIT = {
 } as const;
 
 const RIGHTS = `
-rights() { printf '%s\\n' "$1" "$(id -un)"; exit ${EXIT.rights}; }
+rights() { printf '%s\\n' "$1" "$(id -un)" "$2"; exit ${EXIT.rights}; }
 lock_home() {
   [ -d "$home" ] || mkdir -p -- "$home" 2>/dev/null
-  [ -w "$home" ] || rights "$home"
-  exec 9>"$home/lock" || rights "$home/lock"
+  [ -w "$home" ] || rights "write in $home"
+  exec 9>"$home/lock" || rights "write $home/lock"
   flock -w 10 9 || exit ${EXIT.busy}
 }
 refuse_older() {
@@ -137,9 +137,9 @@ build() {
   lock_home
   refuse_older "$generation"
   dir=$home/pool-$pool
-  [ -d "$dir" ] || mkdir -p "$dir" || rights "$dir"
+  [ -d "$dir" ] || mkdir -p "$dir" || rights "write in $dir"
   for left in "$dir"/.new-*; do [ ! -e "$left" ] || rm -rf "$left"; done
-  tar -xf - --no-same-owner -C "$dir" || rights "$dir"
+  tar -xf - --no-same-owner -C "$dir" || rights "write in $dir"
   for tree in "$dir"/.new-*; do
     [ -d "$tree" ] || continue
     name=\${tree##*/.new-}
@@ -148,11 +148,11 @@ build() {
       continue
     fi
     [ ! -e "$dir/$name" ] || rm -rf "\${dir:?}/$name"
-    mv -T "$tree" "$dir/$name" || rights "$dir"
+    mv -T "$tree" "$dir/$name" || rights "write in $dir"
   done
   if [ -n "$unread" ] || [ ! -L "$dir/cur" ]; then
     rm -f "$dir/.cur"
-    ln -s "gen-$start" "$dir/.cur" && mv -T "$dir/.cur" "$dir/cur" || rights "$dir"
+    ln -s "gen-$start" "$dir/.cur" && mv -T "$dir/.cur" "$dir/cur" || rights "write in $dir"
   fi
   sync "$dir/gen-$generation/routing.json" "$dir/gen-$generation" "$dir"
 }
@@ -202,12 +202,12 @@ if [ -n "$config" ]; then
   esac
 fi
 if [ "$newest" != "$generation" ]; then
-  echo "$generation" >"$home/.newest" && mv -T "$home/.newest" "$home/newest" || rights "$home/newest"
+  echo "$generation" >"$home/.newest" && mv -T "$home/.newest" "$home/newest" || rights "write $home/newest"
 fi
-cd "$dir" || rights "$dir"
+cd "$dir" || rights "enter $dir"
 if ! [ cur -ef "gen-$generation" ]; then
   [ ! -L .cur ] || rm -f .cur
-  ln -s "gen-$generation" .cur && mv -T .cur cur || rights "$dir/cur"
+  ln -s "gen-$generation" .cur && mv -T .cur cur || rights "write $dir/cur"
   sync "$dir" "$home"
 fi
 # The five newest stay.
@@ -287,7 +287,14 @@ back() {
   done
   rm -f "$home/writing"
 }
-rights_of_signal() { back; rights "the process $pid (nginx)"; }
+rights_of_signal() { back; rights "signal the process $pid (nginx)"; }
+# Without rights nginx cannot even test: that is no fault of the config.
+refused_by_rights() {
+  [ "$(id -u)" != 0 ] || return 0
+  denied=$(printf '%s\\n' "$1" | sed -n 's/.*\\[emerg\\].* "\\(.*\\)" failed (13: Permission denied).*/\\1/p' |
+    head -n 1)
+  [ -z "$denied" ] || rights "open $denied, which nginx's test of its config needs" "$1"
+}
 `;
 
 /**
@@ -301,14 +308,22 @@ if [ -n "$live" ] && ! grep -q -s -x -h -F "$live" "$home/written" "$home/writin
   [ ! -f "$home/written.conf" ] || diff -u "$home/written.conf" "$config"
   exit ${EXIT.edited}
 fi
-words=$(run_nginx -t -q 2>&1) || { printf '%s\\n' "$words"; exit ${EXIT.presentBroken}; }
+for dir in "$(dirname -- "$config")" \${snippet:+"$(dirname -- "$snippet")"}; do
+  [ ! -d "$dir" ] || [ -w "$dir" ] || rights "write in $dir"
+done
+kill -0 "$pid" 2>/dev/null || rights "signal the process $pid (nginx)"
+words=$(run_nginx -t -q 2>&1) || {
+  refused_by_rights "$words"
+  printf '%s\\n' "$words"
+  exit ${EXIT.presentBroken}
+}
 unpacked=$home/.unpacked
 rm -rf "$unpacked"
-mkdir "$unpacked" && tar -xf - --no-same-owner -C "$unpacked" || rights "$home"
+mkdir "$unpacked" && tar -xf - --no-same-owner -C "$unpacked" || rights "write in $home"
 place() {
   rm -f "$(beside "$2" old)"
-  cp "$1" "$(beside "$2" new)" 2>/dev/null || rights "$(dirname -- "$2")"
-  if [ -s "$2" ]; then ln "$2" "$(beside "$2" old)" || rights "$2"; else : >"$2" || rights "$2"; fi
+  cp "$1" "$(beside "$2" new)" 2>/dev/null || rights "write in $(dirname -- "$2")"
+  if [ -s "$2" ]; then ln "$2" "$(beside "$2" old)" || rights "write $2"; else : >"$2" || rights "write $2"; fi
 }
 place "$unpacked/config" "$config"
 [ -z "$snippet" ] || place "$unpacked/location" "$snippet"
@@ -335,7 +350,12 @@ else
   swapped=1
 fi
 words=$(cat "$unpacked/words")
-if [ $tested != 0 ]; then back; printf '%s\\n' "$words"; exit ${EXIT.candidateBroken}; fi
+if [ $tested != 0 ]; then
+  back
+  refused_by_rights "$words"
+  printf '%s\\n' "$words"
+  exit ${EXIT.candidateBroken}
+fi
 case $dump in *" config=$mark"*) ;; *) back; exit ${EXIT.notIncluded} ;; esac
 [ $swapped = 1 ] || swap
 reload || {

@@ -29,9 +29,10 @@ export function errorOf(gateway: Gateway, doing: string, reply: Exited): AppErro
 
 const REASONS: Readonly<Record<keyof typeof EXIT, (gateway: Gateway, words: string) => AppError>> = {
   rights: ({ name }, words) => {
-    const [what, user] = words.split("\n");
+    const [what, user, ...details] = words.split("\n");
     return appError("gateway.rights", `${name}: user ${user} has no right to ${what}`, {
-      hint: `give ${user} the right to it on ${name}, or let Glidepath come as root`,
+      ...(details.length === 0 ? {} : { details: details.join("\n") }),
+      hint: `give ${user} that right on ${name}, or let Glidepath come there as root`,
     });
   },
   edited: ({ name, config, state }, words) =>

@@ -61,7 +61,8 @@ const user: Rule = (looked) => {
     ];
   }
   if (uid !== "0" && wanted !== null && wanted !== me) {
-    const todo = `let Glidepath reach the host as ${wanted} or root, or leave run.user out`;
+    const who = wanted === "root" ? "root" : `${wanted} or root`;
+    const todo = `let Glidepath run there as ${who}, or leave run.user out`;
     return [finding("fault", subject, [`Glidepath is ${me} and cannot run anything as ${wanted}`, todo])];
   }
   if (uid === "0" && (wanted === null || wanted === "root") && looked.run.kind !== "static") {
