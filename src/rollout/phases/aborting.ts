@@ -40,7 +40,7 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
  */
 function isUnsure(rollout: Rollout, seen: Seen): boolean {
   const canary = serving(rollout, rollout.release);
-  if (canary.length === 0 || canary.every((slot) => isUnwell(seen, slot))) return false;
+  if (canary.every((slot) => isUnwell(seen, slot))) return false;
   return serving(rollout, rollout.from).some(
     (slot) => seen.health[slot] === undefined || (isUnwell(seen, slot) && !isSick(seen, slot)),
   );

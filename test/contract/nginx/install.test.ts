@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -183,6 +184,43 @@ test("other slots are another pool: the switch of the one never reaches the othe
   expect(await small.commit(w.gateway, two)).toMatchObject({ kind: "refused" });
 });
 
+/** Runs every script as a user without rights, after `before`. */
+function nobody(before: string): HostPort {
+  const local = localHost(HOST);
+  const drop = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+  return {
+    ...local,
+    run: ({ script, args, ...rest }) =>
+      local.run({
+        ...rest,
+        script: `code=$1; shift; exec ${drop} sh -c "$code" sh "$@"`,
+        args: [before + script, ...args],
+      }),
+  };
+}
+
+test.skipIf(process.getuid?.() !== 0).each([
+  ["its directory", 0o755, "", "write in CONFD"],
+  ["a signal to nginx", 0o777, "", "signal the process"],
+  ["nginx's own test", 0o777, "kill() { return 0; }\n", "nginx.pid"],
+])("without the right to %s the config is not blamed", async (_, mode, before, wanted) => {
+  const w = await open();
+  chmodSync(w.nginx.directory, 0o755);
+  chmodSync(w.gateway.state, 0o777);
+  chmodSync(w.nginx.confd, mode);
+  const { application } = w;
+  const port = nginxGateway({ application, hosts: () => nobody(before) });
+  expect(await port.prepare(w.gateway, w.table(1, {}))).toMatchObject({
+    kind: "refused",
+    error: {
+      code: "gateway.rights",
+      message: expect.stringContaining(wanted.replace("CONFD", w.nginx.confd)),
+      hint: expect.stringContaining("let Glidepath come there as root"),
+    },
+  });
+  expect(readdirSync(w.nginx.confd)).toEqual([]);
+});
+
 test("without a running nginx nothing is installed", async () => {
   const w = await open({ start: false });
   expect(await w.port.prepare(w.gateway, w.table(1, {}))).toMatchObject({
@@ -223,6 +261,10 @@ test("mode upstream: the user's own server includes the location", async () => {
 test("passive: no config is written, what was ordered is remembered", async () => {
   const w = await open({ settings: { passive: true } });
   const table = w.table(1, { stable: 1 });
+  expect(await w.port.preview(w.gateway)).toEqual({
+    ok: true,
+    value: { path: w.gateway.config, current: "", wanted: "", reload: false },
+  });
   expect(await w.port.prepare(w.gateway, table)).toEqual(DONE);
   expect(await w.port.commit(w.gateway, table)).toEqual(DONE);
   expect(existsSync(w.gateway.config)).toBe(false);

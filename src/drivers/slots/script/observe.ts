@@ -53,6 +53,8 @@ export const TAIL = `set -u
 {
   [ ! -f "$1.1" ] || tail -n "$2" "$1.1"
   [ ! -f "$1" ] || tail -n "$2" "$1"
-} | awk '/^--- glidepath: / { n = 0; next } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }' |
+} | awk '/^--- glidepath: / { n = 0; next }
+    { line[n++] = $0 }
+    END { for (i = 0; i < n; i++) print line[i] }' |
   tail -n "$2"
 `;
