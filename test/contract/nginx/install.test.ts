@@ -190,7 +190,7 @@ function nobody(before: string): HostPort {
   const drop = "setpriv --reuid 65534 --regid 65534 --clear-groups";
   return {
     ...local,
-    run: ({ script, args, ...rest }) =>
+    run: ({ script, args = [], ...rest }) =>
       local.run({
         ...rest,
         script: `code=$1; shift; exec ${drop} sh -c "$code" sh "$@"`,
