@@ -81,5 +81,15 @@ export function wantedBack(rollout: Rollout, seen: Observation): Routing {
   const share = stable.length === 0 ? EVERYTHING : returning(rollout, canary.length, back.share);
   if (share === 0) return { canary: [], stable, share };
   const needed = Math.ceil((share * plan.slots.length) / (EVERYTHING * plan.maxLoad));
-  return { canary: canary.slice(0, Math.max(1, needed)), stable, share };
+  return { canary: keptOf(canary, Math.max(1, needed), seen), stable, share };
+}
+
+/** The canary stays a prefix: as long a one as has so many slots that are not sick, or all of it. */
+function keptOf(canary: readonly SlotKey[], needed: number, seen: Observation): readonly SlotKey[] {
+  let well = 0;
+  const end = canary.findIndex((slot) => {
+    if (!isSick(seen, slot)) well += 1;
+    return well === needed;
+  });
+  return end === -1 ? canary : canary.slice(0, end + 1);
 }
