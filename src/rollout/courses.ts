@@ -260,6 +260,11 @@ function joining(
 const isStillOut = (rollout: Rollout, slot: SlotKey): boolean =>
   !rollout.unsettled && rollout.change?.stage === "preparing" && !inRotation(rollout.routing, slot);
 
+/**
+ * Every worker of nginx counts failures for itself and avoids the slot for `fail_timeout`, of which we ask that it is
+ * 1 s: when one worker is back, another may not be.
+ */
+const AVOIDED = millis(1500);
 /** How long a slot that nobody asks for is waited for, in the passive form. */
 const UNASKED = millis(5000);
 
@@ -273,6 +278,7 @@ function isBack(
   { seen, now, course }: Sight & { course: At<"joining"> },
 ): boolean {
   if (!rollout.plan.passive || now >= after(course.since, UNASKED)) return true;
+  if (now < after(course.since, AVOIDED)) return false;
   return rollout.plan.gateways.every((name) => {
     const state = gatewaySeen(seen, name);
     return state !== null && state.at >= course.since && (state.value.inFlight[slot]?.connections ?? 0) > 0;
