@@ -2,6 +2,7 @@ import type { Application, Gateway, Slot } from "../../model/application.ts";
 import { poolOf } from "../../model/application.ts";
 import { EVERYBODY, groupsOf, type Group, type Layout } from "./groups.ts";
 import { controlAddress, digest, endpoint, path, prefix, serverName, word } from "./names.ts";
+import { snippetOf } from "./place.ts";
 import { splitMaps } from "./split.ts";
 
 /** Raised when the text below changes its meaning without the file's being changed. */
@@ -61,10 +62,13 @@ const block = (head: string, body: readonly string[]): readonly string[] => [
   "}",
 ];
 
-const header = ({ application }: Topology, { pool, mark }: Marks): readonly string[] => [
-  `# glidepath app=${application.name} pool=${pool} config=${mark}`,
-  `# Written by Glidepath for ${application.name}. It changes only when glidepath.yaml does: a release`,
+const header = (topology: Topology, { pool, mark }: Marks): readonly string[] => [
+  `# glidepath app=${topology.application.name} pool=${pool} config=${mark}`,
+  `# Written by Glidepath for ${topology.application.name}. It changes only when glidepath.yaml does: a release`,
   "# renames one symbolic link. Glidepath refuses to go on when somebody else has changed this file.",
+  ...(topology.application.gateway.mode === "upstream"
+    ? ["# The location of yours that it serves has this line:", `#     include ${path(snippetOf(topology))};`]
+    : []),
 ];
 
 function sections(topology: Topology, marks: Marks): readonly (readonly string[])[] {

@@ -23,7 +23,10 @@ section config; writable "$(dirname -- "$config")"
 section configdir; [ -d "$(dirname -- "$config")" ] && echo yes
 section state; writable "$home"
 section log; [ -d "$(dirname -- "$log")" ] && echo yes
-section listening; ss -ltnH 2>/dev/null
+section listening; ss -ltnHp 2>/dev/null
+section written; cat "$home/written" "$home/writing" 2>/dev/null
+section sha; [ ! -s "$config" ] || sha256sum <"$config" | cut -c1-64
+section location; realpath -m -- "$home/location.conf"; [ ! -e "$home/location.conf" ] || echo yes
 section walk
 user=$(sed -n 's/^ *user *\\([A-Za-z0-9_-]*\\).*;.*/\\1/p' "$main" 2>/dev/null | head -n 1)
 [ -n "$user" ] || user=$(built "$nginx" user)

@@ -1,13 +1,8 @@
-import type { Application, Gateway } from "../../model/application.ts";
 import type { Finding } from "../../ports/examine.ts";
-import { surveyOf, type FoundUpstream, type Survey } from "./survey.ts";
-
-/** What the examining script printed, by section. */
-export interface Facts {
-  readonly application: Application;
-  readonly gateway: Gateway;
-  readonly sections: ReadonlyMap<string, string>;
-}
+import { editedBy } from "./edited.ts";
+import { upstreams } from "./passive.ts";
+import { snippetOf } from "./place.ts";
+import { fault, fine, linesOf, section, surveyIn, warning, type Facts, type Look } from "./said.ts";
 
 export function sectionsOf(stdout: string): ReadonlyMap<string, string> {
   const parts = `\n${stdout}`.split("\n@@ ").slice(1);
@@ -18,16 +13,6 @@ export function sectionsOf(stdout: string): ReadonlyMap<string, string> {
     }),
   );
 }
-
-type Said = Pick<Finding, "found" | "severity" | "todo">;
-const fine = (found: string): Said => ({ severity: "fine", found, todo: null });
-const fault = (found: string, todo: string): Said => ({ severity: "fault", found, todo });
-const warning = (found: string, todo: string): Said => ({ severity: "warning", found, todo });
-
-type Look = (facts: Facts) => readonly Said[];
-
-const section = ({ sections }: Facts, name: string): string => sections.get(name) ?? "";
-const surveyIn = (facts: Facts): Survey | null => surveyOf(section(facts, "dump"));
 
 /** Without nginx nothing else can be looked at. */
 export function findingsOf(facts: Facts): readonly Finding[] {
@@ -74,9 +59,7 @@ const modules: Look = (facts) => {
 };
 
 const tools: Look = (facts) => {
-  const missing = section(facts, "tools")
-    .split("\n")
-    .filter((tool) => tool !== "");
+  const missing = linesOf(facts, "tools");
   if (missing.length === 0) return [];
   return [
     fault(`not there: ${missing.join(", ")}`, "install the packages iproute2 (ss), util-linux and coreutils"),
@@ -85,9 +68,7 @@ const tools: Look = (facts) => {
 
 const master: Look = (facts) => {
   const { main } = facts.gateway;
-  const found = section(facts, "masters")
-    .split("\n")
-    .filter((line) => line !== "");
+  const found = linesOf(facts, "masters");
   if (found.length === 1) return [fine(`it runs with ${main}`)];
   if (found.length === 0)
     return [
@@ -128,6 +109,14 @@ const place: Look = (facts) => {
   return [...rights, ...missing];
 };
 
+const edited: Look = (facts) => {
+  const found = editedBy(facts, {
+    sha: section(facts, "sha") || null,
+    written: linesOf(facts, "written"),
+  });
+  return found === null ? [] : [fault(found.message, found.hint ?? "put it back")];
+};
+
 const included: Look = (facts) => {
   const survey = surveyIn(facts);
   const { config, main } = facts.gateway;
@@ -137,6 +126,26 @@ const included: Look = (facts) => {
   if (survey.includeDirs.includes(directory) && (!directory.endsWith("conf.d") || config.endsWith(".conf")))
     return [];
   return [fault(`${main} does not include ${config}`, `add \`include ${config};\` to its http block`)];
+};
+
+/** In mode `upstream` nothing of ours is served until the user's own location includes it. */
+const location: Look = (facts) => {
+  const survey = surveyIn(facts);
+  if (facts.application.gateway.mode !== "upstream" || survey === null) return [];
+  const snippet = snippetOf(facts);
+  const [real = "", there] = linesOf(facts, "location");
+  if (survey.files.includes(snippet) || survey.files.includes(real))
+    return [fine(`a location includes ${snippet}`)];
+  const line = `\`include ${snippet};\``;
+  if (there === undefined)
+    return [
+      warning(
+        `no location includes ${snippet} yet`,
+        `after the first release, write ${line} in your location`,
+      ),
+    ];
+  const found = `no location includes ${snippet}: releases do not reach nginx's users`;
+  return [fault(found, `write ${line} in your location, and reload nginx`)];
 };
 
 const readable: Look = (facts) => {
@@ -152,17 +161,19 @@ const readable: Look = (facts) => {
 
 const portOf = (listen: string): string => listen.slice(listen.lastIndexOf(":") + 1);
 
-/** A listener of nginx's own, under whatever name, is no conflict. */
+/** A listener of nginx's own, under whatever name, is no conflict; nor one of a config that is gone. */
 const listening: Look = (facts) => {
-  const { listen } = facts.gateway;
-  const taken = new Set(
-    section(facts, "listening")
-      .split("\n")
-      .map((line) => portOf(line.trim().split(/\s+/)[3] ?? "")),
-  );
-  const known = new Set((surveyIn(facts)?.servers ?? []).flatMap((server) => server.listen.map(portOf)));
-  const foreign = listen.filter((one) => taken.has(portOf(one)) && !known.has(portOf(one)));
   if (facts.application.gateway.mode !== "server") return [];
+  const masters = linesOf(facts, "masters").map((line) => `pid=${line.split(" ")[0]},`);
+  const sockets = linesOf(facts, "listening").map((line) => ({
+    port: portOf(line.split(/\s+/)[3] ?? ""),
+    own: masters.some((pid) => line.includes(pid)),
+  }));
+  const configured = (surveyIn(facts)?.servers ?? []).flatMap((server) => server.listen.map(portOf));
+  const own = sockets.filter((socket) => socket.own).map((socket) => socket.port);
+  const known = new Set([...configured, ...own]);
+  const taken = new Set(sockets.map((socket) => socket.port));
+  const foreign = facts.gateway.listen.filter((one) => taken.has(portOf(one)) && !known.has(portOf(one)));
   return foreign.map((one) =>
     fault(`port ${portOf(one)} is taken by another program than nginx`, "free it, or change gateway.listen"),
   );
@@ -200,50 +211,4 @@ const shutdown: Look = (facts) => {
   ];
 };
 
-const OWN: readonly Look[] = [place, included, readable, listening, names, shutdown];
-
-// ── the passive form ──────────────────────────────
-
-/**
- * The short form relies on nginx's own detection of dead slots: with its defaults it punishes for too long.
- */
-const upstreams: Look = (facts) => {
-  const slots = new Set(
-    facts.application.hosts.flatMap((host) => host.slots.map((slot) => `${slot.address}:${slot.port}`)),
-  );
-  const found = (surveyIn(facts)?.upstreams ?? []).filter((one) =>
-    one.servers.some(({ address }) => slots.has(address)),
-  );
-  if (found.length === 0) {
-    return [
-      fault(
-        "no upstream of this nginx has the slots",
-        "write an upstream with a `server ADDRESS:PORT fail_timeout=1s;` for each",
-      ),
-    ];
-  }
-  const limits = warning(
-    "passive: nginx finds out by failing requests; one that cannot be repeated (POST) can be lost meanwhile",
-    "use gateway.mode: upstream for releases that lose nothing",
-  );
-  return [...found.flatMap((one) => settings(one, slots)), limits];
-};
-
-function settings({ name, servers }: FoundUpstream, slots: ReadonlySet<string>): readonly Said[] {
-  const here = new Set(servers.map((server) => server.address));
-  const absent = [...slots].filter((slot) => !here.has(slot));
-  const slow = servers.filter(
-    ({ params }) => !params.includes("fail_timeout=1s") && !params.includes("fail_timeout=1"),
-  );
-  return [
-    ...absent.map((slot) =>
-      fault(`upstream ${name} does not have ${slot}`, `add \`server ${slot} fail_timeout=1s;\``),
-    ),
-    ...slow.map(({ address }) =>
-      fault(
-        `upstream ${name}: ${address} is avoided for 10 s after a failure (nginx's default), not for 1 s`,
-        `write \`server ${address} max_fails=1 fail_timeout=1s;\``,
-      ),
-    ),
-  ];
-}
+const OWN: readonly Look[] = [place, edited, included, location, readable, listening, names, shutdown];

@@ -10,6 +10,7 @@ import type { ConfigPreview, GatewayPort } from "../../ports/gateway.ts";
 import type { HostCommand, HostReply, Hosts } from "../../ports/host.ts";
 import { layoutOf, poolDigest, writeConfig } from "./config.ts";
 import { askBusy, askConfig, type Running } from "./control.ts";
+import { editedBy } from "./edited.ts";
 import { groupsOf, isRepresentable } from "./groups.ts";
 import { groupsWith, inFlightOf, isAlone } from "./inflight.ts";
 import { install } from "./install.ts";
@@ -155,18 +156,6 @@ function lookAndBuild(place: Place, table: RoutingTable): Promise<HostReply> {
 }
 
 const poolOf = (place: Place): string => (isPassive(place) ? MEMO : poolDigest(place.application));
-
-/** Cheap, and before anything is written; the installation itself compares again under the lock. */
-function editedBy(place: Place, { sha, written }: Look): AppError | null {
-  const { name, config } = place.gateway;
-  if (sha === null || written.includes(sha)) return null;
-  const message = `${name}: ${config} is not as Glidepath last wrote it`;
-  const hint =
-    written.length === 0
-      ? `move ${config} away, or choose another gateway.config: Glidepath owns the whole file`
-      : `put it back as it is in ${homeOf(place)}/written.conf, or remove it, and it is written anew`;
-  return appError("gateway.edited", message, { hint });
-}
 
 interface Building {
   readonly table: RoutingTable;

@@ -3,16 +3,19 @@ import type { HostPort } from "../../ports/host.ts";
 import type { Control } from "./control.ts";
 
 /** One application on one gateway. */
-export interface Place {
+export interface Site {
   readonly application: Application;
   readonly gateway: Gateway;
+}
+
+export interface Place extends Site {
   readonly host: HostPort;
 }
 
-export const homeOf = ({ application, gateway }: Place): string => `${gateway.state}/${application.name}`;
+export const homeOf = ({ application, gateway }: Site): string => `${gateway.state}/${application.name}`;
 
 /** What the user's location includes in mode `upstream`. */
-export const snippetOf = (place: Place): string => `${homeOf(place)}/location.conf`;
+export const snippetOf = (site: Site): string => `${homeOf(site)}/location.conf`;
 
 export const controlOf = ({ application, gateway, host }: Place): Control => ({
   host,

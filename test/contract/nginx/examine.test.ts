@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -37,6 +37,39 @@ test("nor has one after its first release", async () => {
   const w = await open();
   await w.port.prepare(w.gateway, w.table(1, {}));
   expect(faults(await examine(w))).toEqual([]);
+});
+
+test("what this very nginx listens on is no conflict, even when its file is gone", async () => {
+  const w = await open();
+  await w.port.prepare(w.gateway, w.table(1, {}));
+  rmSync(w.gateway.config);
+  expect(faults(await examine(w))).toEqual([]);
+});
+
+test("an edited config is a fault, in the words of the refusal", async () => {
+  const w = await open();
+  await w.port.prepare(w.gateway, w.table(1, {}));
+  appendFileSync(w.gateway.config, "# by hand\n");
+  const refusal = await w.port.prepare(w.gateway, w.table(2, {}));
+  const found = (await examine(w)).filter((one) => one.severity === "fault");
+  expect(found).toMatchObject([{ found: expect.stringContaining("is not as Glidepath last wrote it") }]);
+  expect(refusal).toMatchObject({ error: { message: found[0]?.found, hint: found[0]?.todo } });
+});
+
+test("mode upstream: the location's include is missed until it is there", async () => {
+  const w = await open({ settings: { mode: "upstream" } });
+  const line = `include ${w.gateway.state}/shop/location.conf;`;
+  const said = async (): Promise<readonly unknown[]> => {
+    const found = (await examine(w)).filter((one) => one.found.includes("location.conf"));
+    return found.map((one) => [one.severity, one.todo?.includes(line) ?? null]);
+  };
+  expect(await said()).toEqual([["warning", true]]);
+  await w.port.prepare(w.gateway, w.table(1, {}));
+  expect(readFileSync(w.gateway.config, "utf8")).toContain(`#     ${line}\n`);
+  expect(await said()).toEqual([["fault", true]]);
+  const server = `server { listen 127.0.0.1:${w.listen}; location / { ${line} } }\n`;
+  writeFileSync(join(w.nginx.confd, "site.conf"), server);
+  expect(await said()).toEqual([["fine", null]]);
 });
 
 test("a port that another program has, an nginx that does not run, a broken config", async () => {
