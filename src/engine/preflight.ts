@@ -31,7 +31,7 @@ export async function beginning(
     id: ports.ids.next() as RolloutId,
     kind,
     release,
-    from: isDown(application, seen) ? null : stable.value,
+    from: release === stable.value && isDown(application, seen) ? null : stable.value,
     generation: newestGeneration(seen, saved.generation),
     now: ports.clock.now(),
     runs: await runsBefore(application, ports),
@@ -52,7 +52,7 @@ async function runsBefore(application: Application, { journal }: EnginePorts): P
   return runs;
 }
 
-/** Nothing runs anywhere, as after a reboot: nobody is served, and all slots come up together. */
+/** Nothing runs anywhere, as after a reboot: then the release that was stable can be brought up anew. */
 const isDown = (application: Application, seen: Observation): boolean =>
   poolOf(application.hosts).every(({ key }) => {
     const state = seen.slots[key];
