@@ -2,7 +2,7 @@ import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Application, RunSpec } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
-import { generation, type Generation, type ReleaseId, type RolloutId } from "../model/ids.ts";
+import { generation, type Generation, type ReleaseId, type RolloutId, type SlotKey } from "../model/ids.ts";
 import type { Observation } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Saved } from "../ports/journal.ts";
@@ -35,9 +35,17 @@ export async function beginning(
     generation: newestGeneration(seen, saved.generation),
     now: ports.clock.now(),
     runs: await runsBefore(application, ports),
+    newcomers: newcomersIn(application, seen),
   });
   return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
 }
+
+/** Slots that never held anything: the file has them since somebody made the pool larger. */
+const newcomersIn = (application: Application, seen: Observation): readonly SlotKey[] =>
+  poolOf(application.hosts).flatMap(({ key }) => {
+    const state = seen.slots[key];
+    return state?.known === true && state.value.release === null ? [key] : [];
+  });
 
 /** How many rollouts back a release is remembered. */
 const HISTORY = 200;

@@ -1,6 +1,7 @@
 import type { Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { isNewcomer } from "./courses.ts";
 import { courseOf, isFirst, leave, stop } from "./evolve.ts";
 import { serving } from "./wanted.ts";
 import type { Seen } from "./seen.ts";
@@ -15,7 +16,7 @@ interface Begin {
 
 /** Begins the next slots in the plan's order, as many at once as may be out of rotation. */
 export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollout {
-  if (rollout.paused !== null) return rollout;
+  if (rollout.paused !== null || rollout.plan.slots.some((slot) => isNewcomer(rollout, slot))) return rollout;
   let next = rollout;
   for (const slot of rollout.plan.slots.slice(0, count)) {
     if (!isWaiting(next, slot)) continue;

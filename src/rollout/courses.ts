@@ -190,10 +190,9 @@ function checking(
 /** Smoke checks are asked of the new release only: the old one has served already. */
 function checked(rollout: Rollout, slot: SlotKey, course: At<"checking">): Rollout {
   const { target, attempt, since } = course;
-  return withCourse(rollout, slot, { at: "smoking", target, attempt, since, passed: smokeSkipped(rollout) });
+  const passed = target === rollout.release ? 0 : rollout.plan.smokeChecks;
+  return withCourse(rollout, slot, { at: "smoking", target, attempt, since, passed });
 }
-
-const smokeSkipped = (rollout: Rollout): number => (isGoingBack(rollout) ? rollout.plan.smokeChecks : 0);
 
 function smoking(
   rollout: Rollout,
@@ -222,6 +221,9 @@ function isItsTurn(rollout: Rollout, slot: SlotKey): boolean {
   const { slots } = rollout.plan;
   const index = slots.indexOf(slot);
   const others = isGoingBack(rollout) ? slots.slice(index + 1) : slots.slice(0, index);
+  if (!isGoingBack(rollout) && isNewcomer(rollout, slot)) {
+    return slots.every((other) => !isNewcomer(rollout, other) || isReady(rollout, other));
+  }
   if (!isGoingBack(rollout) && isFirst(rollout)) return slots.every((other) => isReady(rollout, other));
   const target = isGoingBack(rollout) ? rollout.from : rollout.release;
   return others.every((other) => {
@@ -229,6 +231,12 @@ function isItsTurn(rollout: Rollout, slot: SlotKey): boolean {
     if (course.at === "settled") return course.release === target;
     return course.at === "joining" && course.target === target;
   });
+}
+
+/** On its way to the stable release while the rollout goes forward. */
+export function isNewcomer(rollout: Rollout, slot: SlotKey): boolean {
+  const course = courseOf(rollout, slot);
+  return course.at !== "settled" && course.target === rollout.from && rollout.from !== null;
 }
 
 function isReady(rollout: Rollout, slot: SlotKey): boolean {

@@ -6,6 +6,7 @@ import { poolOf, type Application, type RunSpec, type Step } from "../model/appl
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
+import { stop } from "./evolve.ts";
 
 export interface Beginning {
   readonly id: RolloutId;
@@ -15,19 +16,21 @@ export interface Beginning {
   /** The newest generation ever seen anywhere. */
   readonly generation: Generation;
   readonly now: Instant;
+  /** Slots that hold nothing yet though the others serve: they are brought to the stable release first. */
+  readonly newcomers: readonly SlotKey[];
   /** How releases that served before were run. */
   readonly runs: Rollout["runs"];
 }
 
 /** A rollout at its start, with its plan fixed. */
 export function createRollout(application: Application, beginning: Beginning): Result<Rollout, AppError> {
-  const { id, kind, release, from, generation, now } = beginning;
+  const { id, kind, release, from, generation, now, newcomers } = beginning;
   const pool = poolOf(application.hosts);
   if (pool.length < 2) return err(tooSmall(application));
   if (release === from) return err(alreadyThere(release));
   const settled: SlotCourse = { at: "settled", release: from };
   const slots = pool.map((slot) => slot.key);
-  return ok({
+  const rollout: Rollout = {
     id,
     app: application.name,
     kind,
@@ -51,7 +54,15 @@ export function createRollout(application: Application, beginning: Beginning): R
     cut: 0,
     touched: false,
     orderTaken: 0,
-  });
+  };
+  return ok(from === null ? rollout : withNewcomers(rollout, newcomers));
+}
+
+/** A pool that has grown: what is new in it serves what the others serve before anything else happens. */
+export function withNewcomers(rollout: Rollout, newcomers: readonly SlotKey[]): Rollout {
+  const stable = rollout.plan.slots.filter((slot) => !newcomers.includes(slot));
+  const known: Rollout = { ...rollout, routing: { ...rollout.routing, stable } };
+  return newcomers.reduce((r, slot) => stop(r, slot, { target: r.from, now: r.startedAt }), known);
 }
 
 /** A rollback, and a first release, which nobody could compare with anything, go straight to everything. */

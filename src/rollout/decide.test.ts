@@ -4,6 +4,7 @@ import { instant, minutes } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { command } from "./command.ts";
+import { withNewcomers } from "./create.ts";
 import { decide } from "./decide.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { refusal, runPerfectly, type World } from "../../test/support/perfect-world.ts";
@@ -55,6 +56,32 @@ describe("a smooth release", () => {
       "smoke h:2",
       "smoke h:2",
     ]);
+  });
+});
+
+describe("a pool that has grown", () => {
+  it("serves the stable release in its new slots before the release begins", () => {
+    const newcomers = ["h:3", "h:4"] as SlotKey[];
+    const world = runPerfectly(withNewcomers(rolloutOf({ n: 4, smokeChecks: 1 }), newcomers));
+    expect(world.log.slice(0, 8)).toEqual([
+      "stop h:3",
+      "stop h:4",
+      "switch h:3",
+      "switch h:4",
+      "start h:3",
+      "start h:4",
+      "canary [] stable [1,2,3,4] 0",
+      "canary [] stable [2,3,4] 0",
+    ]);
+    expect(world.rollout.phase.name).toBe("completed");
+  });
+
+  it("goes back to where it was when a new slot does not come up", () => {
+    const world = runPerfectly(withNewcomers(rolloutOf({ n: 3 }), ["h:3" as SlotKey]), {
+      refuse: ({ kind }) => (kind === "start" ? refusal("no such file") : null),
+    });
+    expect(world.log.filter((line) => /h:[12]/.test(line))).toEqual([]);
+    expect(world.rollout.aborted?.error.message).toBe("no such file");
   });
 });
 

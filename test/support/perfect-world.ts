@@ -58,8 +58,11 @@ function initially({ plan, from, routing }: Rollout): Things {
     process: from === null ? "stopped" : "running",
     restarts: 0,
   };
+  const empty: SlotState = { ...state, release: null, process: "stopped" };
   return {
-    slots: Object.fromEntries(plan.slots.map((slot) => [slot, state])),
+    slots: Object.fromEntries(
+      plan.slots.map((slot) => [slot, routing.stable.includes(slot) || from === null ? state : empty]),
+    ),
     gateway: { running: true, serving: true, generation: generation(0), routing, inFlight: {} },
   };
 }
