@@ -1,0 +1,48 @@
+// A pool that is made larger between two releases, and one whose machine was rebooted.
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { reloadsOf } from "../../src/demo/nginx.ts";
+import { processesIn, signal } from "../../src/demo/processes.ts";
+import { freePort } from "../../src/demo/ports.ts";
+import { mustExit } from "../support/exit.ts";
+import { failuresOf } from "../support/load.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { openWorkspace, type Workspace } from "../support/workspace.ts";
+
+async function opened(): Promise<Workspace> {
+  const workspace = await openWorkspace();
+  onTestFinished(workspace.close);
+  await workspace.bringUp("v1");
+  return workspace;
+}
+
+describe.skipIf(!hasNginx("integration: grown"))("a pool that serves", () => {
+  it("takes a further slot in with the next release, at the cost of one reload", async () => {
+    const workspace = await opened();
+    const { file, slots } = workspace;
+    const third = await freePort();
+    const text = readFileSync(file, "utf8");
+    const last = String(slots.at(-1));
+    writeFileSync(file, text.replace(last, `${last}\n      - ${third}`));
+    const running = await workspace.load();
+    const ran = await workspace.glidepath("release", "v2");
+    const report = await running.stop();
+    mustExit(ran, 0);
+    // A reload closes idle connections without reading them: what was on its way there is reset, and nothing else.
+    expect(failuresOf(report).filter((one) => !one.includes(": reset, "))).toEqual([]);
+    expect(reloadsOf(workspace.nginx)).toBe(2);
+    const status = await workspace.status();
+    expect(status.slots.map((slot) => [slot.port, slot.release, slot.inRotation])).toEqual(
+      [...slots, third].map((port) => [port, "v2", true]),
+    );
+  });
+
+  it("comes up again with its own release after everything was killed", async () => {
+    const workspace = await opened();
+    for (const pid of processesIn(workspace.root)) signal(pid, "SIGKILL");
+    mustExit(await workspace.glidepath("release", "v1"), 0);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+    const answer = await fetch(workspace.url);
+    expect(answer.headers.get("x-release")).toBe("v1");
+  });
+});
