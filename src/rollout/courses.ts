@@ -269,8 +269,8 @@ const isStillOut = (rollout: Rollout, slot: SlotKey): boolean =>
   !rollout.unsettled && rollout.change?.stage === "preparing" && !inRotation(rollout.routing, slot);
 
 /**
- * Every worker of nginx counts failures for itself and avoids the slot for `fail_timeout`, of which we ask that it is
- * 1 s: when one worker is back, another may not be.
+ * Every worker of nginx counts failures for itself and avoids the slot for `fail_timeout`, of which we ask
+ * that it is 1 s: when one worker is back, another may not be.
  */
 const AVOIDED = millis(1500);
 /** How long a slot that nobody asks for is waited for, in the passive form. */

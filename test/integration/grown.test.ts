@@ -28,7 +28,8 @@ describe.skipIf(!hasNginx("integration: grown"))("a pool that serves", () => {
     const ran = await workspace.glidepath("release", "v2");
     const report = await running.stop();
     mustExit(ran, 0);
-    // A reload closes idle connections without reading them: what was on its way there is reset, and nothing else.
+    // A reload closes idle connections without reading them: what was on its way there is reset, and nothing
+    // else.
     expect(failuresOf(report).filter((one) => !one.includes(": reset, "))).toEqual([]);
     expect(reloadsOf(workspace.nginx)).toBe(2);
     const status = await workspace.status();

@@ -62,14 +62,20 @@ const block = (head: string, body: readonly string[]): readonly string[] => [
   "}",
 ];
 
-const header = (topology: Topology, { pool, mark }: Marks): readonly string[] => [
-  `# glidepath app=${topology.application.name} pool=${pool} config=${mark}`,
-  `# Written by Glidepath for ${topology.application.name}. It changes only when glidepath.yaml does: a release`,
-  "# renames one symbolic link. Glidepath refuses to go on when somebody else has changed this file.",
-  ...(topology.application.gateway.mode === "upstream"
-    ? ["# The location of yours that it serves has this line:", `#     include ${path(snippetOf(topology))};`]
-    : []),
-];
+const header = (topology: Topology, { pool, mark }: Marks): readonly string[] => {
+  const { name, gateway } = topology.application;
+  return [
+    `# glidepath app=${name} pool=${pool} config=${mark}`,
+    `# Written by Glidepath for ${name}. It changes only when glidepath.yaml does: a release`,
+    "# renames one symbolic link. Glidepath refuses to go on when somebody else has changed this file.",
+    ...(gateway.mode === "upstream"
+      ? [
+          "# The location of yours that it serves has this line:",
+          `#     include ${path(snippetOf(topology))};`,
+        ]
+      : []),
+  ];
+};
 
 function sections(topology: Topology, marks: Marks): readonly (readonly string[])[] {
   const { application } = topology;

@@ -291,7 +291,8 @@ rights_of_signal() { back; rights "signal the process $pid (nginx)"; }
 # Without rights nginx cannot even test: that is no fault of the config.
 refused_by_rights() {
   [ "$(id -u)" != 0 ] || return 0
-  denied=$(printf '%s\\n' "$1" | sed -n 's/.*\\[emerg\\].* "\\(.*\\)" failed (13: Permission denied).*/\\1/p' |
+  denied=$(printf '%s\\n' "$1" |
+    sed -n 's/.*\\[emerg\\].* "\\(.*\\)" failed (13: Permission denied).*/\\1/p' |
     head -n 1)
   [ -z "$denied" ] || rights "open $denied, which nginx's test of its config needs" "$1"
 }
@@ -323,7 +324,7 @@ mkdir "$unpacked" && tar -xf - --no-same-owner -C "$unpacked" || rights "write i
 place() {
   rm -f "$(beside "$2" old)"
   cp "$1" "$(beside "$2" new)" 2>/dev/null || rights "write in $(dirname -- "$2")"
-  if [ -s "$2" ]; then ln "$2" "$(beside "$2" old)" || rights "write $2"; else : >"$2" || rights "write $2"; fi
+  if [ -s "$2" ]; then ln "$2" "$(beside "$2" old)"; else : >"$2"; fi || rights "write $2"
 }
 place "$unpacked/config" "$config"
 [ -z "$snippet" ] || place "$unpacked/location" "$snippet"

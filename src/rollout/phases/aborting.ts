@@ -5,7 +5,7 @@ import { request } from "../change.ts";
 import { stuck } from "../endings.ts";
 import { courseOf, enter, leave, stop, withCourse } from "../evolve.ts";
 import type { Seen } from "../seen.ts";
-import { isSick, isUnwell } from "../sight.ts";
+import { isHealthy, isSick, isUnwell } from "../sight.ts";
 import { canServeCanary, isAllAt, serving, wantedBack } from "../wanted.ts";
 
 /**
@@ -35,15 +35,15 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
 }
 
 /**
- * Going back waits for nobody who cannot be asked. But while the canary serves it asks before it leads users
- * anywhere, and asks again where the first answer was no.
+ * While the canary serves, nobody is led from it to slots of which not one could be asked; and where the
+ * first answer was no, it is asked again. A canary that does not serve is left at once.
  */
 function isUnsure(rollout: Rollout, seen: Seen): boolean {
   const canary = serving(rollout, rollout.release);
   if (canary.every((slot) => isUnwell(seen, slot))) return false;
-  return serving(rollout, rollout.from).some(
-    (slot) => seen.health[slot] === undefined || (isUnwell(seen, slot) && !isSick(seen, slot)),
-  );
+  const stable = serving(rollout, rollout.from);
+  if (stable.some((slot) => isUnwell(seen, slot) && !isSick(seen, slot))) return true;
+  return stable.length > 0 && !stable.some((slot) => isHealthy(seen, slot) || isSick(seen, slot));
 }
 
 export const ATTEMPTS = 3;
