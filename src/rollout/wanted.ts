@@ -79,7 +79,8 @@ export function wantedBack(rollout: Rollout, seen: Observation): Routing {
   const able = isCanaryWell ? stable.filter((slot) => !isSick(seen, slot)) : stable;
   const back = wayBack(plan.slots.length, able.length, plan.maxLoad);
   const share = stable.length === 0 ? EVERYTHING : returning(rollout, canary.length, back.share);
-  if (share === 0) return { canary: [], stable, share };
+  // Without a share a canary that is well still answers for a stable release that is not.
+  if (share === 0) return { canary: isCanaryWell && able.length === 0 ? canary : [], stable, share };
   const needed = Math.ceil((share * plan.slots.length) / (EVERYTHING * plan.maxLoad));
   return { canary: keptOf(canary, Math.max(1, needed), seen), stable, share };
 }
