@@ -5,7 +5,7 @@ import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/sha
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { courseOf, isFirst } from "./evolve.ts";
 import type { Observation } from "../model/observation.ts";
-import { isSick } from "./sight.ts";
+import { isHealthy, isSick } from "./sight.ts";
 
 /** Slots that are in rotation or about to join, running `release`, in the plan's order. */
 export function serving(rollout: Rollout, release: ReleaseId | null): readonly SlotKey[] {
@@ -85,11 +85,11 @@ export function wantedBack(rollout: Rollout, seen: Observation): Routing {
   return { canary: keptOf(canary, Math.max(1, needed), seen), stable, share };
 }
 
-/** The canary stays a prefix: as long a one as has so many slots that are not sick, or all of it. */
+/** The canary stays a prefix: as long a one as has so many slots that are seen to be well, or all of it. */
 function keptOf(canary: readonly SlotKey[], needed: number, seen: Observation): readonly SlotKey[] {
   let well = 0;
   const end = canary.findIndex((slot) => {
-    if (!isSick(seen, slot)) well += 1;
+    if (isHealthy(seen, slot)) well += 1;
     return well === needed;
   });
   return end === -1 ? canary : canary.slice(0, end + 1);
