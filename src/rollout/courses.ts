@@ -256,7 +256,9 @@ function joining(
     now >= after(course.since, rollout.plan.healthyWithin)
   ) {
     const answer = healthSeen(seen, slot)?.value.answer ?? "";
-    return failed(rollout, slot, { now, error: unhealthy(rollout, slot, answer) });
+    // What was written for it shall not be switched to any more.
+    const without = { ...rollout, change: null };
+    return failed(without, slot, { now, error: unhealthy(rollout, slot, answer) });
   }
   if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;
   // In either role: the last slots of a rollout join the stable release at once.

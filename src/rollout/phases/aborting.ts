@@ -39,7 +39,8 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
  * first answer was no, it is asked again. A canary that does not serve is left at once.
  */
 function isUnsure(rollout: Rollout, seen: Seen): boolean {
-  const canary = serving(rollout, rollout.release);
+  const canary = rollout.plan.slots.filter((slot) => canServeCanary(rollout, slot));
+  if (canary.some((slot) => seen.health[slot] === undefined)) return true;
   if (canary.every((slot) => isUnwell(seen, slot))) return false;
   const stable = serving(rollout, rollout.from);
   if (stable.some((slot) => isUnwell(seen, slot) && !isSick(seen, slot))) return true;
