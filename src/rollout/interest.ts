@@ -14,6 +14,8 @@ export interface Interest {
   readonly again: Duration;
 }
 
+/** Between the two samples of a drain. */
+const SOON = millis(50);
 const BUSY = millis(100);
 const CALM = millis(500);
 
@@ -30,6 +32,12 @@ export function interestOf(rollout: Rollout): Interest {
     health: phase.name === "staging" ? checking : [...at(["settled", "smoking", "joining"]), ...checking],
     inFlight,
     gateways: rollout.change?.stage === "committing" || inFlight.length > 0,
-    again: busy ? BUSY : CALM,
+    again: isAlmostDrained(rollout) ? SOON : busy ? BUSY : CALM,
   };
 }
+
+const isAlmostDrained = (rollout: Rollout): boolean =>
+  rollout.plan.slots.some((slot) => {
+    const course = courseOf(rollout, slot);
+    return course.at === "draining" && course.zeros > 0;
+  });
