@@ -5,7 +5,7 @@ import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/sha
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { courseOf, isFirst } from "./evolve.ts";
 import type { Observation } from "../model/observation.ts";
-import { isHealthy, isSick } from "./sight.ts";
+import { isHealthy } from "./sight.ts";
 
 /** Slots that are in rotation or about to join, running `release`, in the plan's order. */
 export function serving(rollout: Rollout, release: ReleaseId | null): readonly SlotKey[] {
@@ -74,9 +74,9 @@ export function wantedBack(rollout: Rollout, seen: Observation): Routing {
   if (from === null) return { canary: [], stable: [], share: NOTHING };
   // Whoever leaves now goes on serving until somebody can take its place.
   if (stable.length + canary.length === 0) return routing;
-  // Nobody is led from slots that serve to slots that do not.
-  const isCanaryWell = canary.some((slot) => !isSick(seen, slot));
-  const able = isCanaryWell ? stable.filter((slot) => !isSick(seen, slot)) : stable;
+  // Nobody is led from slots that serve to slots that are not seen to.
+  const isCanaryWell = canary.some((slot) => isHealthy(seen, slot));
+  const able = isCanaryWell ? stable.filter((slot) => isHealthy(seen, slot)) : stable;
   const back = wayBack(plan.slots.length, able.length, plan.maxLoad);
   const share = stable.length === 0 ? EVERYTHING : returning(rollout, canary.length, back.share);
   // Without a share a canary that is well still answers for a stable release that is not.
