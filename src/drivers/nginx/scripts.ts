@@ -276,6 +276,26 @@ reload() {
   why='nginx went on with its old workers for 4 s after the signal to reload'
   return 1
 }
+# A test of what will be live: root sees it so in a mount namespace of its own; others swap, test, and swap
+# back. dump, tested and words tell; swapped=1: it is live already.
+test_live() {
+  if [ "$(id -u)" = 0 ] && unshare -m --propagation private true 2>/dev/null; then
+    dump=$(unshare -m --propagation private sh -c '
+      mount --bind "$1" "$2" || exit 99
+      [ -z "$4" ] || mount --bind "$3" "$4" || exit 99
+      shift 4
+      exec "$@"' sh "$new" "$config" "$(beside "\${snippet:-/none}" new)" "$snippet" \\
+      "$nginx" -T -q -c "$main" \${root:+-p "$root"} 2>"$unpacked/words")
+    tested=$?
+    swapped=0
+  else
+    swap
+    dump=$(run_nginx -T -q 2>"$unpacked/words")
+    tested=$?
+    swapped=1
+  fi
+  words=$(cat "$unpacked/words")
+}
 back() {
   for live in "$config" \${snippet:+"$snippet"}; do
     kept=$(beside "$live" old)
@@ -334,23 +354,7 @@ swap() {
   [ -z "$snippet" ] || mv -f -T "$(beside "$snippet" new)" "$snippet"
   sync "$config" "$(dirname -- "$config")"
 }
-# As it will be live: root sees it so in a mount namespace of its own; others swap, test, and swap back.
-if [ "$(id -u)" = 0 ] && unshare -m --propagation private true 2>/dev/null; then
-  dump=$(unshare -m --propagation private sh -c '
-    mount --bind "$1" "$2" || exit 99
-    [ -z "$4" ] || mount --bind "$3" "$4" || exit 99
-    shift 4
-    exec "$@"' sh "$new" "$config" "$(beside "\${snippet:-/none}" new)" "$snippet" \\
-    "$nginx" -T -q -c "$main" \${root:+-p "$root"} 2>"$unpacked/words")
-  tested=$?
-  swapped=0
-else
-  swap
-  dump=$(run_nginx -T -q 2>"$unpacked/words")
-  tested=$?
-  swapped=1
-fi
-words=$(cat "$unpacked/words")
+test_live
 if [ $tested != 0 ]; then
   back
   refused_by_rights "$words"
