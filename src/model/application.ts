@@ -1,4 +1,5 @@
 import type { Duration } from "../base/time.ts";
+import type { AnalysisSettings } from "./analysis.ts";
 import type { AppName, HostName, SlotKey } from "./ids.ts";
 import type { BasisPoints } from "./share.ts";
 
@@ -17,6 +18,8 @@ export interface Application {
   readonly gateways: readonly Gateway[];
   readonly gateway: GatewaySettings;
   readonly policy: Policy;
+  /** null: releases are not judged. */
+  readonly analysis: AnalysisSettings | null;
   readonly hooks: Hooks;
   /** Absolute directory of the embedded store, or a postgres:// address. */
   readonly state: string;

@@ -167,6 +167,7 @@ function applicationOf(shape: Shape): Application {
       rules: [],
     },
     policy: policyOf(shape),
+    analysis: null,
     hooks: {
       beforeRelease: shape.hooks ? "./migrate.sh" : null,
       afterRelease: shape.hooks ? "./tell.sh" : null,

@@ -3,6 +3,7 @@ import type { Application, ArtifactSource, Host, HealthCheck, Hooks } from "../m
 import type { Probe, RunSpec, SmokeCheck, StopPolicy } from "../model/application.ts";
 import type { AppName, HostName } from "../model/ids.ts";
 import { slotKey } from "../model/ids.ts";
+import { analysis } from "./build-analysis.ts";
 import { gatewaySettings, gateways, policy } from "./build-traffic.ts";
 import { normalPath, resolvePath } from "./paths.ts";
 import { nameFrom } from "./rules/pool.ts";
@@ -24,6 +25,7 @@ export function buildApplication(file: FileValue, directory: string): Applicatio
     gateways: gateways(file, hosts, directory),
     gateway: gatewaySettings(file),
     policy: policy(file.rollout, slots),
+    analysis: analysis(file),
     hooks: hooks(file.hooks),
     state: isPostgres(file.state) ? file.state : resolvePath(directory, file.state),
     directory: normalPath(directory),

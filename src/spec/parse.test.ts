@@ -102,6 +102,19 @@ describe("the least file", () => {
         drain: 30_000,
         progressDeadline: 600_000,
       },
+      analysis: {
+        observe: false,
+        alpha: 0.05,
+        errors: { ratio: 1.1, margin: 0.0005 },
+        latency: { ratio: 1.1, margin: 2 },
+        bad: [{ from: 500, to: 599 }],
+        unit: "user",
+        warmup: 10_000,
+        minRequests: 200,
+        early: true,
+        maxFailedRequests: 200,
+        metrics: [],
+      },
       hooks: { beforeRelease: null, afterRelease: null, onAbort: null },
       state: "/home/u/shop/.glidepath",
       directory: "/home/u/shop",
@@ -207,6 +220,30 @@ rollout:
   });
   it("a pool of one slot is no mistake of the file", () => {
     expect(application(LEAST.replace(", 8002", "")).policy.maxUnavailable).toBe(1);
+  });
+});
+
+describe("what a file says of the analysis", () => {
+  const METRIC = "{ name: orders, prometheus: http://p:9090, query: up, grows: false, upper: 1.5 }";
+  it("is built with ranges of statuses, fractions and bounds", () => {
+    const text = `analysis: { errors: { margin: 1% }, bad: [5xx, 429], unit: request, metrics: [${METRIC}] }`;
+    const built = application(withMore(text)).analysis;
+    expect(built?.bad).toEqual([
+      { from: 500, to: 599 },
+      { from: 429, to: 429 },
+    ]);
+    expect(built?.errors).toEqual({ ratio: 1.1, margin: 0.01 });
+    expect(built?.unit).toBe("request");
+    expect(built?.metrics).toEqual([
+      { name: "orders", prometheus: "http://p:9090", query: "up", grows: false, lower: null, upper: 1.5 },
+    ]);
+  });
+  it.each([
+    ["analysis: off", null],
+    ["rollout: { split: servers }", "request"],
+    ["rollout: { split: users }", "user"],
+  ])("%s is judged by %s", (text, unit) => {
+    expect(application(withMore(text)).analysis?.unit ?? null).toBe(unit);
   });
 });
 

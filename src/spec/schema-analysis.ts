@@ -29,12 +29,13 @@ const metric = mapping(
     name: text(VARIABLE_NAME).describe("The metric's name in reports."),
     prometheus: text(PROMETHEUS).describe("The address of Prometheus."),
     query: text(QUERY).describe("The query; {release} is substituted."),
-    lower: decimal("a number", -1e15, 1e15)
+    grows: truth()
+      .prefault(true)
+      .describe("It grows with the traffic: each release's value is divided by its share of it."),
+    lower: decimal("a factor", 0, 1e15)
       .optional()
-      .describe("Least value that is good, relative to the stable's."),
-    upper: decimal("a number", -1e15, 1e15)
-      .optional()
-      .describe("Most that is good, relative to the stable's."),
+      .describe("Least that is good: so many times the stable's."),
+    upper: decimal("a factor", 0, 1e15).optional().describe("Most that is good: so many times the stable's."),
   },
   "a mapping with name, prometheus and query",
 );

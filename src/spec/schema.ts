@@ -185,7 +185,7 @@ export const fileSchema = mapping(
     gateway: gateway.prefault({}).describe("The nginx that spreads requests over the slots."),
     rollout: rollout.prefault({}).describe("How traffic moves from the stable release to the new one."),
     analysis: analysis
-      .optional()
+      .prefault({})
       .describe("How the new release is judged from its traffic; off: not at all."),
     hooks: hooks.prefault({}).describe("Commands on the controller, once a rollout, with GLIDEPATH_* set."),
     state: text(grammar.STATE)

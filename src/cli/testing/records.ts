@@ -188,6 +188,7 @@ export const application: Application = {
     drain: seconds(30),
     progressDeadline: minutes(10),
   },
+  analysis: null,
   hooks: { beforeRelease: null, afterRelease: null, onAbort: null },
   state: "/srv/shop/.glidepath",
   directory: "/srv/shop",

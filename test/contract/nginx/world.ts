@@ -205,6 +205,7 @@ export function applicationOf(
       drain: seconds(30),
       progressDeadline: seconds(600),
     },
+    analysis: null,
     hooks: { beforeRelease: null, afterRelease: null, onAbort: null },
     state: "/srv/shop/.glidepath",
     directory: "/srv/shop",

@@ -1,0 +1,70 @@
+import { NO_EVIDENCE, USERS_KEPT, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
+
+/** What both roles show in one slice, from all gateways together. */
+export interface Both {
+  readonly canary: RoleEvidence;
+  readonly stable: RoleEvidence;
+}
+
+export const NOTHING_SEEN: Both = { canary: NO_EVIDENCE, stable: NO_EVIDENCE };
+
+type Counts = Readonly<Record<number, number>>;
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  const sum: Record<number, number> = { ...a };
+  for (const [key, count] of Object.entries(b)) sum[Number(key)] = (sum[Number(key)] ?? 0) + count;
+  return sum;
+}
+
+/** Pieces of one slice add up, in any order. */
+export function addBoth(a: Both, b: Both): Both {
+  const users = keepSmallest(a, b, "users");
+  const failedUsers = keepSmallest(a, b, "failedUsers");
+  const role = (name: "canary" | "stable"): RoleEvidence => ({
+    requests: a[name].requests + b[name].requests,
+    failures: addCounts(a[name].failures, b[name].failures),
+    latency: addCounts(a[name].latency, b[name].latency),
+    left: addCounts(a[name].left, b[name].left),
+    arrived: addCounts(a[name].arrived, b[name].arrived),
+    users: users[name],
+    failedUsers: failedUsers[name],
+    cold: a[name].cold + b[name].cold,
+  });
+  return { canary: role("canary"), stable: role("stable") };
+}
+
+interface Sample {
+  readonly canary: readonly UserRequest[];
+  readonly stable: readonly UserRequest[];
+}
+
+/**
+ * The smallest hashes of both roles together: who is kept says nothing about the role. The smallest of the
+ * union are among the smallest of each part, so parts may be cut in any way.
+ */
+function keepSmallest(a: Both, b: Both, list: "users" | "failedUsers"): Sample {
+  const canary = firstOfEach([...a.canary[list], ...b.canary[list]]);
+  const stable = firstOfEach([...a.stable[list], ...b.stable[list]]);
+  const hashes = [...new Set([...canary, ...stable].map(({ user }) => user))].toSorted((x, y) => x - y);
+  const limit = hashes[USERS_KEPT - 1] ?? Infinity;
+  const kept = (requests: readonly UserRequest[]) => requests.filter(({ user }) => user <= limit);
+  return { canary: kept(canary), stable: kept(stable) };
+}
+
+/** One request for each user, the first to arrive, in the order of the hashes. */
+function firstOfEach(requests: readonly UserRequest[]): readonly UserRequest[] {
+  const first = new Map<number, UserRequest>();
+  for (const request of requests) {
+    const known = first.get(request.user);
+    if (known === undefined || compare(request, known) < 0) first.set(request.user, request);
+  }
+  return [...first.values()].toSorted(compare);
+}
+
+/** Total, so that ties are broken the same way whoever comes first. */
+const compare = (a: UserRequest, b: UserRequest): number =>
+  a.user - b.user ||
+  a.arrived - b.arrived ||
+  (a.bucket ?? Infinity) - (b.bucket ?? Infinity) ||
+  (a.failure ?? Infinity) - (b.failure ?? Infinity) ||
+  0;

@@ -1,0 +1,96 @@
+import { instant, millis, type Instant } from "../base/time.ts";
+import type { HostName } from "./ids.ts";
+import type { Histogram } from "./traffic.ts";
+
+/**
+ * What the gateways' logs say about the two releases, summed up so that it does not grow with the traffic.
+ * Sums: neither the order in which it comes nor how it is cut into pieces changes what it says.
+ */
+export interface Evidence {
+  readonly gateway: HostName;
+  /**
+   * Every request that ended before this (by the gateway's clock) is told, here or before. It moves on while
+   * nothing is logged too: a gateway without traffic is not a silent one.
+   */
+  readonly through: Instant;
+  readonly slices: readonly EvidenceSlice[];
+  /** Pieces of the log that are gone unread since the evidence before. */
+  readonly lost: number;
+}
+
+/** Time is cut into slices of this length. */
+export const SLICE = millis(250);
+export const sliceOf = (at: Instant): number => Math.floor(at / SLICE);
+export const startOf = (slice: number): Instant => instant(slice * SLICE);
+
+/** Requests that *ended* in one slice. A slice may come in several pieces: they add up. */
+export interface EvidenceSlice {
+  readonly slice: number;
+  readonly canary: RoleEvidence;
+  readonly stable: RoleEvidence;
+}
+
+/**
+ * The role is the split's decision, not the slot that answered in the end; where slots are split (`split:
+ * servers`), that of the slot of the first attempt. Probes and health checks are in no role.
+ */
+export interface RoleEvidence {
+  /** All but those whose client left early. A WebSocket or an event stream is a request too. */
+  readonly requests: number;
+  /**
+   * Status → count: statuses of 400 and above, each request at most once. 0: no answer, or a cut one. A
+   * request that another slot repaired counts with the status of its first attempt (none: 502).
+   */
+  readonly failures: Readonly<Record<number, number>>;
+  /** Total time of the requests that are not failed with 0 or 5xx; not of those meant to last. */
+  readonly latency: Histogram;
+  /** How long clients waited that left before the answer came (499). */
+  readonly left: Histogram;
+  /** Slice of *arrival* → all requests, `left` ones too; only those that the share decided, not a rule. */
+  readonly arrived: Readonly<Record<number, number>>;
+  /**
+   * For each user (whom the share decided) its first request to arrive, of those that ended in this slice.
+   * At most USERS_KEPT users, those with the smallest hashes, of both roles together. Empty unless users are
+   * split.
+   */
+  readonly users: readonly UserRequest[];
+  /** The same of the requests in `failures`. */
+  readonly failedUsers: readonly UserRequest[];
+  /** Requests not counted in anything above, because their slot had just joined (`warmup`). */
+  readonly cold: number;
+}
+
+export interface UserRequest {
+  /**
+   * 32 bits out of the user's key, the same on every gateway. The finer it tells users apart, the sooner
+   * there is a verdict; the number of the bucket will do.
+   */
+  readonly user: number;
+  readonly arrived: Instant;
+  /** Bucket of its latency; null where `latency` does not have it. */
+  readonly bucket: number | null;
+  /** As in `failures`; null for one that is not there. */
+  readonly failure: number | null;
+}
+
+export const USERS_KEPT = 128;
+
+export const NO_EVIDENCE: RoleEvidence = {
+  requests: 0,
+  failures: {},
+  latency: {},
+  left: {},
+  arrived: {},
+  users: [],
+  failedUsers: [],
+  cold: 0,
+};
+
+/** One look at a metric of Prometheus, for both releases at the same moment. */
+export interface MetricPoint {
+  readonly metric: string;
+  readonly at: Instant;
+  /** null: no value, or none that is a number. */
+  readonly canary: number | null;
+  readonly stable: number | null;
+}
