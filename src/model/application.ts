@@ -55,6 +55,8 @@ export interface Slot {
   readonly dir: string;
   /** Address at which the gateways and probes reach the slot. */
   readonly address: string;
+  /** The first step that names this slot: it goes before those that a later step names, or none. */
+  readonly wave?: number;
 }
 
 export type RunSpec = CommandRun | OwnCommandsRun | StaticRun;
@@ -161,6 +163,10 @@ export interface Step {
   readonly share: BasisPoints;
   readonly bake: Duration;
   readonly approve: boolean;
+  /** Slots that carry the canary at this step; absent: as few as its share needs. */
+  readonly slots?: number;
+  /** The hosts, slots and labels that the file names for this step; for people. */
+  readonly named?: readonly string[];
 }
 
 export interface Policy {
@@ -180,10 +186,12 @@ export interface Hooks {
 }
 
 /**
- * All slots in the order in which they are updated: the first of each host, then the second of each host, …
+ * All slots in the order in which they are updated: those that steps name, in the order of the steps; and
+ * within, the first of each host, then the second of each host, …
  */
 export function poolOf(hosts: readonly Host[]): readonly Slot[] {
-  const most = Math.max(0, ...hosts.map((host) => host.slots.length));
+  const most = hosts.reduce((sum, host) => Math.max(sum, host.slots.length), 0);
   const rows = Array.from({ length: most }, (_, i) => hosts.flatMap((host) => host.slots.slice(i, i + 1)));
-  return rows.flat();
+  const waveOf = ({ wave }: Slot): number => wave ?? Number.MAX_SAFE_INTEGER;
+  return rows.flat().toSorted((a, b) => waveOf(a) - waveOf(b));
 }

@@ -11,6 +11,24 @@ export function canarySlotsFor(share: BasisPoints, n: number, u: number): number
   return Math.max(1, Math.ceil((share * (n - u)) / EVERYTHING));
 }
 
+/** `split: servers`: as many slots as come next to the share, and the share that they then have. */
+export function serversFor(share: BasisPoints, n: number): { slots: number; share: BasisPoints } {
+  const slots = Math.min(n - 1, Math.max(1, Math.ceil((share * n) / EVERYTHING)));
+  return { slots, share: share === 0 ? share : evenShare(EVERYTHING, slots, n - slots) };
+}
+
+/** Shares that `slots` of the pool can carry: neither role's slots are asked for more than 1/(n−u). */
+export function sharesFor(slots: number, n: number, u: number): { least: BasisPoints; most: BasisPoints } {
+  const part = (count: number): number => Math.min(1, Math.max(0, count / (n - u))) * EVERYTHING;
+  return { least: basisPoints(Math.ceil(part(slots - u))), most: basisPoints(Math.floor(part(slots))) };
+}
+
+/** A number of slots, or a share of them rounded down; from 1 to n − 1. */
+export function unavailableOf(asked: number | { readonly share: BasisPoints }, n: number): number {
+  const wanted = typeof asked === "number" ? asked : Math.floor((asked.share * n) / EVERYTHING);
+  return Math.max(1, Math.min(wanted, n - 1));
+}
+
 /** The share that gives every slot in rotation the same load, but not above the step's. */
 export function evenShare(limit: BasisPoints, canary: number, stable: number): BasisPoints {
   if (canary === 0) return basisPoints(0);

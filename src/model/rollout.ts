@@ -2,7 +2,7 @@ import type { AppError } from "../base/errors.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing } from "./routing.ts";
-import type { RunSpec, Step } from "./application.ts";
+import type { GatewaySettings, RunSpec, Step } from "./application.ts";
 
 /**
  * The process that replaces the stable release by another: the whole of what is decided, and all that is
@@ -57,6 +57,7 @@ export interface RolloutPlan {
   readonly gateways: readonly HostName[];
   readonly hostOf: Readonly<Record<SlotKey, HostName>>;
   readonly steps: readonly Step[];
+  readonly split: GatewaySettings["split"];
   readonly maxUnavailable: number;
   readonly maxLoad: number;
   readonly drain: Duration;

@@ -90,6 +90,24 @@ describe("an order", () => {
   );
 });
 
+describe("a jump where slots are split", () => {
+  it.each([
+    { to: 1, slots: 1, share: 2500 },
+    { to: 2500, slots: 1, share: 2500 },
+    { to: 2600, slots: 2, share: 5000 },
+    { to: 9999, slots: 3, share: 7500 },
+    { to: 10_000, slots: undefined, share: 10_000 },
+  ])("to $to of 10000 of four slots takes $slots of them", ({ to, slots, share }) => {
+    const start = rolloutOf({ n: 4, steps: [step(0), step(10_000)] });
+    const rollout: Rollout = { ...start, plan: { ...start.plan, split: "servers" } };
+    const answer = give(rollout, { kind: "promote", to: { share: to } });
+    expect(answer.ok && answer.value.plan.steps[answer.value.step]).toMatchObject({
+      share,
+      ...(slots === undefined ? {} : { slots }),
+    });
+  });
+});
+
 describe("a paused rollout", () => {
   it("finishes the slot that is on its way and begins no other", () => {
     const world = runPerfectly(rolloutOf({ n: 4 }), {

@@ -5,8 +5,9 @@ import { millis, type Instant } from "../base/time.ts";
 import { isEnded, type Order, type Rollout } from "../model/rollout.ts";
 import type { Step } from "../model/application.ts";
 import type { SlotKey } from "../model/ids.ts";
+import { serversFor } from "../model/capacity.ts";
 import { inRotation } from "../model/routing.ts";
-import { basisPoints, EVERYTHING, formatShare } from "../model/share.ts";
+import { basisPoints, EVERYTHING, formatShare, type BasisPoints } from "../model/share.ts";
 import { byOperator, goBack, isServingFirst } from "./endings.ts";
 import { courseOf, enter, stop, withCourse } from "./evolve.ts";
 import { passBake, passGate } from "./steps.ts";
@@ -51,12 +52,16 @@ const refuse = (rollout: Rollout, why: string): Answer =>
 
 function promote(rollout: Rollout, to: "next" | "full" | { readonly share: number }, now: Instant): Answer {
   if (to === "next") return promoteNext(rollout, now);
-  const share = to === "full" ? EVERYTHING : basisPoints(to.share);
+  const target = to === "full" ? { share: EVERYTHING } : reachable(rollout, basisPoints(to.share));
+  const { share } = target;
   const current = rollout.plan.steps[rollout.step];
   if (current !== undefined && share < current.share) {
-    return refuse(rollout, `it is at ${formatShare(current.share)} already; \`abort\` goes back`);
+    return refuse(
+      rollout,
+      `its step leads to ${formatShare(current.share)}; a jump goes further, \`abort\` goes back`,
+    );
   }
-  const jump: Step = { share, bake: millis(0), approve: share < EVERYTHING };
+  const jump: Step = { ...target, bake: millis(0), approve: share < EVERYTHING };
   const done = rollout.plan.steps.slice(0, rollout.step + 1).filter((step) => step.share < share);
   const rest = rollout.plan.steps.slice(rollout.step + 1).filter((step) => step.share > share);
   const steps = [...done, jump, ...rest];
@@ -64,6 +69,11 @@ function promote(rollout: Rollout, to: "next" | "full" | { readonly share: numbe
   const jumped: Rollout = { ...rollout, plan: { ...rollout.plan, steps }, step, paused: null };
   const holds = ["shifting", "baking", "approval"].includes(rollout.phase.name);
   return ok(holds ? enter(jumped, { name: "updating" }) : jumped);
+}
+
+/** Slots cannot be split: of these the next number is taken. */
+function reachable({ plan }: Rollout, share: BasisPoints): Pick<Step, "share" | "slots"> {
+  return plan.split === "users" || share === EVERYTHING ? { share } : serversFor(share, plan.slots.length);
 }
 
 function promoteNext(rollout: Rollout, now: Instant): Answer {

@@ -88,6 +88,7 @@ function planOf(application: Application, steps: readonly Step[]): RolloutPlan {
     gateways: names,
     hostOf,
     steps,
+    split: application.gateway.split,
     maxUnavailable: Math.max(1, Math.min(policy.maxUnavailable, pool.length - 1)),
     maxLoad: policy.maxLoad,
     drain: policy.drain,

@@ -59,6 +59,23 @@ describe("a smooth release", () => {
   });
 });
 
+describe("steps that say how many slots", () => {
+  it("bring the release to as many, whatever the share; the rest follow as ever", () => {
+    const steps = [step(2500, { slots: 2 }), step(5000, { slots: 3 }), step(10_000)];
+    const world = runPerfectly(rolloutOf({ n: 5, u: 2, steps }));
+    expect(world.log.filter((line) => line.startsWith("canary"))).toEqual([
+      "canary [] stable [3,4,5] 0",
+      "canary [1,2] stable [3,4,5] 2500",
+      "canary [1,2] stable [4,5] 5000",
+      "canary [1,2,3] stable [4,5] 5000",
+      "canary [1,2,3] stable [] 10000",
+      "canary [] stable [1,2,3,4,5] 0",
+    ]);
+    expect(world.broken).toEqual([]);
+    expect(world.rollout.phase.name).toBe("completed");
+  });
+});
+
 describe("a pool that has grown", () => {
   it("serves the stable release in its new slots before the release begins", () => {
     const newcomers = ["h:3", "h:4"] as SlotKey[];

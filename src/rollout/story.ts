@@ -35,7 +35,7 @@ export function arithmeticOf(
   const u = Math.max(1, Math.min(policy.maxUnavailable, n - 1));
   if (n < 2) return appError("pool.too-small", "a pool of one slot cannot be released smoothly");
   const steps = policy.steps.map((step) => {
-    const canarySlots = from === null ? n : canarySlotsFor(step.share, n, u);
+    const canarySlots = from === null ? n : (step.slots ?? canarySlotsFor(step.share, n, u));
     const { share, bake, approve } = step;
     return { share, canarySlots, stableSlots: n - canarySlots, bake, approve };
   });

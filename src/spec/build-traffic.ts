@@ -1,10 +1,12 @@
-import type { Gateway, GatewaySettings, Host, Policy, Rule, UserKey } from "../model/application.ts";
+import type { Gateway, GatewaySettings, Host, Policy, Rule, Step, UserKey } from "../model/application.ts";
+import { unavailableOf } from "../model/capacity.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { finding } from "./diagnostic.ts";
 import type { Finding, Path } from "./diagnostic.ts";
 import { ABSOLUTE_PATH } from "./grammar.ts";
 import { resolvePath } from "./paths.ts";
 import type { FileValue } from "./schema.ts";
+import type { ResolvedStep } from "./steps.ts";
 
 type Entry = Exclude<NonNullable<FileValue["gateway"]["hosts"]>[number], string>;
 
@@ -102,13 +104,15 @@ function rule({
   return [{ by: "address", in: typeof address === "string" ? [address] : address, to }];
 }
 
-export function policy(rollout: FileValue["rollout"], slots: number): Policy {
-  const { steps, maxUnavailable, maxLoad, drain, progressDeadline } = rollout;
-  return { steps, maxUnavailable: unavailable(maxUnavailable, slots), maxLoad, drain, progressDeadline };
-}
-
-/** A number, or a share of the slots, rounded down. From 1 to slots − 1. */
-function unavailable(asked: FileValue["rollout"]["maxUnavailable"], slots: number): number {
-  const wanted = typeof asked === "number" ? asked : Math.floor((asked.share * slots) / EVERYTHING);
-  return Math.max(1, Math.min(wanted, slots - 1));
+export function policy(
+  rollout: FileValue["rollout"],
+  resolved: readonly ResolvedStep[],
+  slots: number,
+): Policy {
+  const { maxUnavailable, maxLoad, drain, progressDeadline } = rollout;
+  const steps = rollout.steps.map(({ bake, approve, share }, i): Step => {
+    const { servers, ...step } = resolved[i] ?? { share: share ?? EVERYTHING };
+    return { ...step, bake, approve, ...(servers === undefined ? {} : { slots: servers }) };
+  });
+  return { steps, maxUnavailable: unavailableOf(maxUnavailable, slots), maxLoad, drain, progressDeadline };
 }

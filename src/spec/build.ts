@@ -8,10 +8,11 @@ import { gatewaySettings, gateways, policy } from "./build-traffic.ts";
 import { normalPath, resolvePath } from "./paths.ts";
 import { nameFrom } from "./rules/pool.ts";
 import type { FileValue } from "./schema.ts";
+import type { Steps } from "./steps.ts";
 
 /** The file as the model: defaults that depend on other keys, absolute paths. All was checked before. */
-export function buildApplication(file: FileValue, directory: string): Application {
-  const hosts = file.hosts.map(buildHost);
+export function buildApplication(file: FileValue, directory: string, { waves, steps }: Steps): Application {
+  const hosts = file.hosts.map((host) => buildHost(host, waves));
   const slots = hosts.reduce((sum, host) => sum + host.slots.length, 0);
   return {
     name: file.app as AppName,
@@ -24,7 +25,7 @@ export function buildApplication(file: FileValue, directory: string): Applicatio
     smoke: file.smoke.map(smokeCheck),
     gateways: gateways(file, hosts, directory),
     gateway: gatewaySettings(file),
-    policy: policy(file.rollout, slots),
+    policy: policy(file.rollout, steps, slots),
     analysis: analysis(file),
     hooks: hooks(file.hooks),
     state: isPostgres(file.state) ? file.state : resolvePath(directory, file.state),
@@ -48,13 +49,16 @@ function artifact(value: FileValue["artifact"], directory: string): ArtifactSour
 const location = (text: string, directory: string): string =>
   /^(?:https?|file):/.test(text) ? text : resolvePath(directory, text);
 
-function buildHost(value: FileValue["hosts"][number]): Host {
+function buildHost(value: FileValue["hosts"][number], waves: Steps["waves"]): Host {
   const name = (value.name ?? nameFrom(value.address)) as HostName;
   const root = normalPath(value.root);
   const slots = value.slots.map((slot) => {
     const { port, dir } = typeof slot === "number" ? { port: slot, dir: undefined } : slot;
+    const key = slotKey(name, port);
+    const wave = waves.get(key);
     return {
-      key: slotKey(name, port),
+      key,
+      ...(wave === undefined ? {} : { wave }),
       host: name,
       port,
       dir: dir === undefined ? `${root}/slots/${port}` : normalPath(dir),

@@ -30,6 +30,14 @@ export const HOST_NAME: Grammar = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/,
   refuse: noDotDot,
 };
+export const LABEL: Grammar = {
+  expected: "a word of letters, digits, . _ and -, at most 64 long",
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+};
+export const SERVERS: Grammar = {
+  expected: "a host, a slot such as web1:8001, or a label such as zone=a",
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:=[A-Za-z0-9][A-Za-z0-9._-]{0,63}|:[1-9][0-9]{0,4})?$/,
+};
 export const ADDRESS: Grammar = {
   expected: "local, an address, user@address, or a Host of ssh_config",
   pattern: whole(`(?:${USER}@)?(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)`),

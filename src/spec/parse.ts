@@ -11,6 +11,7 @@ import { poolFindings } from "./rules/pool.ts";
 import { releaseFindings } from "./rules/release.ts";
 import { trafficFindings, trafficWarnings } from "./rules/traffic.ts";
 import { fileSchema } from "./schema.ts";
+import { stepsIn } from "./steps.ts";
 import { shapeFindings } from "./shape.ts";
 import { get, has, section, treeOf } from "./tree.ts";
 import type { Tree } from "./tree.ts";
@@ -47,7 +48,7 @@ export function parseApplication(
       [...syntaxMistakes(document), ...trusted(document, located(document, found))].toSorted(byPlace),
     );
   if (!parsed.success || found.length > 0) return err(located(document, found));
-  const application = buildApplication(parsed.data, context.directory);
+  const application = buildApplication(parsed.data, context.directory, stepsIn(file));
   const late = gatewayFindings(application.gateways, parsed.data);
   if (late.length > 0) return err(located(document, late));
   return ok({ application, warnings: located(document, warnings(file, context)) });

@@ -91,13 +91,34 @@ const rule = mapping(
   "a mapping such as {header: X-Canary, is: always, to: canary}",
 );
 
+const SERVERS = "a number of slots, a share of them such as 25%, or a list of hosts, slots and labels";
+
 const step = mapping(
   {
-    share: share().describe("The part of the traffic that the new release gets, such as 5% or 0.25%."),
+    share: share()
+      .optional()
+      .describe(
+        "The part of the traffic that the new release gets, such as 5% or 0.25%. " +
+          "Default: that of its servers.",
+      ),
+    servers: z
+      .union(
+        [
+          whole("a number of slots", 1, 100_000),
+          share(SERVERS),
+          list(text(grammar.SERVERS), "hosts, slots and labels", { least: 1 }),
+        ],
+        { error: wrong(SERVERS) },
+      )
+      .optional()
+      .describe(
+        "Slots that carry the new release by then: a number, a share of them, or a list of hosts, slots " +
+          "(web1:8001) and labels (zone=a), with those of the steps before. Default: as the share needs.",
+      ),
     bake: duration(millis(0)).prefault("0s").describe("How long the share must hold before the next step."),
     approve: truth().prefault(false).describe("true: somebody must approve before the next step."),
   },
-  "a mapping with share",
+  "a mapping with share or servers",
 );
 
 const UNAVAILABLE = "a number of slots, or a share of them such as 25%";

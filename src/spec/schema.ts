@@ -68,6 +68,10 @@ const host = mapping(
     slots: list(slot, "ports, or of {port, dir}", { least: 1 }).describe(
       "The places that run a release: ports, or {port, dir} to adopt an existing directory.",
     ),
+    labels: z
+      .record(text(grammar.LABEL), text(grammar.LABEL), { error: wrong("a mapping such as {zone: a}") })
+      .prefault({})
+      .describe("What a step's servers may name the host by, such as zone: a."),
   },
   "a mapping with address, root and slots",
 );

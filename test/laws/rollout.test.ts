@@ -1,7 +1,8 @@
 import fc, { assert } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { millis, seconds } from "../../src/base/time.ts";
-import { canarySlotsFor, evenShare, wayBack } from "../../src/model/capacity.ts";
+import type { Step } from "../../src/model/application.ts";
+import { canarySlotsFor, evenShare, serversFor, sharesFor, wayBack } from "../../src/model/capacity.ts";
 import type { HostName, SlotKey } from "../../src/model/ids.ts";
 import { unknown } from "../../src/model/outcome.ts";
 import { isEnded, isStuck, type Order, type Rollout, type SlotStage } from "../../src/model/rollout.ts";
@@ -32,6 +33,9 @@ const pools = (most: number) =>
 const stories = fc.record({
   pool: pools(5),
   steps,
+  /** Steps that name more slots than their share needs. */
+  more: fc.array(fc.nat(), { minLength: 4, maxLength: 4 }),
+  split: fc.constantFrom("users", "servers"),
   smokeChecks: fc.integer({ min: 0, max: 2 }),
   from: fc.constantFrom("v1", "v1", "v1", "v1", null),
   gateways: fc.integer({ min: 1, max: 3 }),
@@ -41,10 +45,24 @@ const stories = fc.record({
 });
 type Story = typeof stories extends fc.Arbitrary<infer T> ? T : never;
 
-function walkOf({ pool, gateways, seed, throws, ...shape }: Story): readonly Turn[] {
-  const rollout = rolloutOf({ ...pool, ...shape });
+/** As many slots as the share allows, never fewer than the step before has. */
+function named({ pool: { n, u }, steps, more }: Story): readonly Step[] {
+  let before = 0;
+  return steps.map((each, i) => {
+    const least = canarySlotsFor(each.share, n, u);
+    const most = Math.min(n - 1, Math.max(least, Math.floor((each.share * (n - u)) / EVERYTHING) + u));
+    const slots = Math.max(before, Math.min(most, least + ((more[i] ?? 0) % 3)));
+    before = slots;
+    return each.share === EVERYTHING || slots === least ? each : { ...each, slots };
+  });
+}
+
+function walkOf(story: Story): readonly Turn[] {
+  const { pool, gateways, seed, throws, split, ...shape } = story;
+  const rollout = rolloutOf({ ...pool, ...shape, steps: named(story) });
   const plan = {
     ...rollout.plan,
+    split,
     gateways: ["g1", "g2", "g3"].slice(0, gateways) as HostName[],
     drain: seconds(2),
     healthyWithin: seconds(4),
@@ -149,6 +167,28 @@ describe("law 4: no slot is planned above its limit", () => {
       const loads = [part / canary, canary < n ? (1 - part) / (n - canary) : 0];
       expect(canary).toBeLessThanOrEqual(n - u);
       expect(Math.max(...loads)).toBeLessThanOrEqual(1 / (n - u) + 1e-9);
+    });
+    assert(law);
+  });
+
+  it("nor with more canary slots than that, where a step says so", () => {
+    const law = fc.property(pools(200), share, fc.nat(), ({ n, u }, share, pick) => {
+      const canary = 1 + (pick % (n - 1));
+      const { least, most } = sharesFor(canary, n, u);
+      const part = Math.max(least, Math.min(most, share)) / EVERYTHING;
+      expect(part / canary).toBeLessThanOrEqual(1 / (n - u) + 1e-4);
+      expect((1 - part) / (n - canary)).toBeLessThanOrEqual(1 / (n - u) + 1e-4);
+    });
+    assert(law);
+  });
+
+  it("nor where slots are what is split, whose share is within what they can carry", () => {
+    const law = fc.property(pools(200), share, ({ n, u }, share) => {
+      const { slots, share: even } = serversFor(share, n);
+      const { least, most } = sharesFor(slots, n, u);
+      expect(slots).toBeGreaterThanOrEqual(1);
+      expect(slots).toBeLessThan(n);
+      expect(even === 0 || (even >= least - 1 && even <= most + 1)).toBe(true);
     });
     assert(law);
   });

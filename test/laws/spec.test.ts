@@ -15,7 +15,15 @@ const GATEWAY_DATA = { listen: ["127.0.0.1:8080"], state: "/var/lib/glidepath", 
 const BASE = {
   app: "shop",
   artifact: { url: "https://example.com/shop-{release}.tar.gz", sha256: "sums/{release}", maxBytes: "2GB" },
-  hosts: [{ name: "web1", address: "local", root: "/srv/shop", slots: [{ port: 1, dir: "/home/app1" }, 2] }],
+  hosts: [
+    {
+      name: "web1",
+      address: "local",
+      root: "/srv/shop",
+      slots: [{ port: 1, dir: "/home/app1" }, 2],
+      labels: { zone: "a" },
+    },
+  ],
   ssh: { config: "ssh_config" },
   shared: ["uploads"],
   run: {
@@ -42,7 +50,7 @@ const BASE = {
       { header: "X-Canary", is: ["always"], to: "canary" },
       { address: ["10.0.0.0/8"], to: "stable" },
     ],
-    steps: [{ share: "5%", bake: "1m" }, { share: "100%" }],
+    steps: [{ share: "5%", bake: "1m" }, { servers: "50%" }, { servers: ["zone=a"] }],
     drain: "30s",
     progressDeadline: "10m",
     maxUnavailable: "25%",
@@ -88,7 +96,7 @@ const COMMANDS =
   /^(?:run\.(?:command|start|stop|stop\.command|status|reload)|health\.exec|smoke\[\d+\]\.run|hooks\.\w+)$/;
 const PHRASES = /\.(?:contains|query)$|^run\.env\.MODE$/;
 /** Read into numbers: a space around a share does no harm. */
-const NUMBERS = /share|margin|maxUnavailable|maxBytes/;
+const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes/;
 
 /** Compared with what a request says, so that dots mean nothing. */
 const VALUES = /\.is(?:\[\d+\])?$/;

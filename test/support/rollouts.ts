@@ -48,6 +48,7 @@ export function rolloutOf({
       gateways: [host],
       hostOf: Object.fromEntries(slots.map((slot) => [slot, host])),
       steps,
+      split: "users",
       maxUnavailable: u,
       maxLoad: 2,
       drain: seconds(30),

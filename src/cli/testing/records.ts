@@ -41,6 +41,7 @@ export function rollout(overrides: Partial<Rollout> = {}): Rollout {
         { share: basisPoints(2500), bake: minutes(10), approve: true },
         { share: basisPoints(10_000), bake: seconds(0), approve: false },
       ],
+      split: "users",
       maxUnavailable: 1,
       maxLoad: 2,
       drain: seconds(30),

@@ -21,7 +21,8 @@ export function updating(rollout: Rollout, seen: Seen, now: Instant): Rollout {
 export function slotsForStep(rollout: Rollout): number {
   const { slots, maxUnavailable } = rollout.plan;
   if (isFirst(rollout)) return slots.length;
-  return canarySlotsFor(stepOf(rollout).share, slots.length, maxUnavailable);
+  const step = stepOf(rollout);
+  return step.slots ?? canarySlotsFor(step.share, slots.length, maxUnavailable);
 }
 
 const limitOf = (rollout: Rollout) => (isFirst(rollout) ? EVERYTHING : stepOf(rollout).share);

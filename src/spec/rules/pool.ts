@@ -2,7 +2,7 @@ import { finding } from "../diagnostic.ts";
 import type { Finding, Path } from "../diagnostic.ts";
 import { ADDRESS } from "../grammar.ts";
 import { isInside, normalPath } from "../paths.ts";
-import { get, isTree, listOf, textOf } from "../tree.ts";
+import { get, isTree, listOf, section, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
 import { hostName } from "../../model/ids.ts";
 
@@ -34,6 +34,7 @@ export interface FoundHost {
   readonly name: string | null;
   readonly root: string | null;
   readonly slots: readonly unknown[];
+  readonly labels: Tree;
 }
 
 /** The address without the user: the default of a host's name. */
@@ -53,6 +54,7 @@ export function hostsIn(file: Tree): readonly FoundHost[] {
         name: known,
         root: root?.startsWith("/") === true ? normalPath(root) : null,
         slots: listOf(get(host, "slots")),
+        labels: section(host, "labels"),
       },
     ];
   });

@@ -2,7 +2,8 @@ import { finding } from "../diagnostic.ts";
 import type { Finding, Path } from "../diagnostic.ts";
 import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
-import { EVERYTHING, parseShare } from "../../model/share.ts";
+import { parseShare } from "../../model/share.ts";
+import { stepsIn } from "../steps.ts";
 import { choiceFindings } from "./choice.ts";
 import type { Choice } from "./choice.ts";
 import { hostsIn, repeated } from "./pool.ts";
@@ -12,7 +13,7 @@ export function trafficFindings(file: Tree): readonly Finding[] {
   return [
     ...gatewayFindings(file),
     ...ruleFindings(file),
-    ...stepFindings(file),
+    ...stepsIn(file).findings,
     ...unavailableFindings(file),
   ];
 }
@@ -54,24 +55,6 @@ function ruleFindings(file: Tree): readonly Finding[] {
   );
 }
 
-/** Shares rise strictly, and the last is everything. */
-function stepFindings(file: Tree): readonly Finding[] {
-  const steps = listOf(get(section(file, "rollout"), "steps"));
-  const shares = steps.map((step) => parseShare(textOf(isTree(step) ? get(step, "share") : null) ?? ""));
-  const flat = shares.flatMap((share, i) => {
-    const before = shares.slice(0, i).filter((one) => one !== null);
-    if (share === null || share > Math.max(-1, ...before)) return [];
-    return [finding("conflict", ["rollout", "steps", i], "each step's share is greater than those before")];
-  });
-  const last = shares.at(-1);
-  if (last === undefined || last === null || last === EVERYTHING) return flat;
-  const at: Path = ["rollout", "steps", steps.length - 1];
-  return [
-    ...flat,
-    finding("value", at, { message: "the last step must be 100%", hint: "add - { share: 100% } after it" }),
-  ];
-}
-
 /** Of N slots, N − 1 may be out at most. A pool of one is judged by `check`, not here. */
 function unavailableFindings(file: Tree): readonly Finding[] {
   const rollout = section(file, "rollout");
@@ -88,6 +71,9 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
   const warnings: Finding[] = [];
   if (get(rollout, "split") === "servers" && has(rollout, "key")) {
     warnings.push(finding("warning", ["rollout", "key"], "has no effect with split: servers"));
+  }
+  if (get(rollout, "split") === "servers" && has(rollout, "rules")) {
+    warnings.push(finding("warning", ["rollout", "rules"], "have no effect with split: servers"));
   }
   const first = listOf(get(rollout, "steps"))[0];
   const nobody = isTree(first) && parseShare(textOf(get(first, "share")) ?? "") === 0;

@@ -19,6 +19,7 @@ export function rollout(id: string, overrides: Partial<Rollout> = {}): Rollout {
       gateways: [],
       hostOf: {},
       steps: [],
+      split: "users",
       maxUnavailable: 1,
       maxLoad: 2,
       drain: seconds(30),
