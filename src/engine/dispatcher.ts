@@ -2,7 +2,7 @@ import { InvariantError, present, unreachable } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
 import type { Application, Gateway, RunSpec, Slot } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
-import { ADOPTED, type HostName, type SlotKey } from "../model/ids.ts";
+import { ADOPTED, type Generation, type HostName, type SlotKey, type Stamp } from "../model/ids.ts";
 import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Artifact } from "../ports/artifact.ts";
@@ -56,13 +56,13 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
         reason: rollout.aborted?.error.message ?? null,
       });
     case "stop":
-      return ports.slots.stop(slotOf(application, action.slot), action.generation);
+      return ports.slots.stop(slotOf(application, action.slot), stampOf(rollout, action));
     case "switch":
-      return ports.slots.switch(slotOf(application, action.slot), action.release, action.generation);
+      return ports.slots.switch(slotOf(application, action.slot), action.release, stampOf(rollout, action));
     case "start":
       return ports.slots.start(
         slotOf(application, action.slot),
-        action.generation,
+        stampOf(rollout, action),
         runOf(rollout, action.slot),
       );
     case "smoke":
@@ -75,6 +75,11 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
       return unreachable(action);
   }
 }
+
+const stampOf = (rollout: Rollout, action: { readonly generation: Generation }): Stamp => ({
+  generation: action.generation,
+  writer: rollout.id,
+});
 
 /** How the release is run that the slot is on its way to. */
 function runOf({ slots, runs }: Rollout, slot: SlotKey): RunSpec | undefined {

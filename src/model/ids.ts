@@ -13,6 +13,15 @@ export type RolloutId = Brand<string, "RolloutId">;
 export type Generation = Brand<number, "Generation">;
 
 export const generation = (n: number): Generation => n as Generation;
+
+/**
+ * What fences a write: its generation, and who gave it out. Two stores may come to the same number; then
+ * whoever wrote first keeps the other out.
+ */
+export interface Stamp {
+  readonly generation: Generation;
+  readonly writer: RolloutId;
+}
 export const slotKey = (host: HostName, port: number): SlotKey => `${host}:${port}` as SlotKey;
 
 /** What a directory is called that was found in a slot when Glidepath first came there. */

@@ -1,5 +1,5 @@
 import type { Instant } from "../base/time.ts";
-import type { Generation, HostName, ReleaseId, SlotKey } from "./ids.ts";
+import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing } from "./routing.ts";
 
 /** What was seen, and when; or that it could not be seen, and why. */
@@ -12,6 +12,8 @@ export type ProcessState = "running" | "stopped";
 export interface SlotState {
   /** The newest generation that wrote to this slot; 0 if none ever did. */
   readonly generation: Generation;
+  /** Whose write that was; absent: nobody's that is known. */
+  readonly writer?: RolloutId;
   /** What the slot's directory points to; null if there is nothing. */
   readonly release: ReleaseId | null;
   /** `running` while any process of the slot is alive, also one that its supervisor is about to restart. */
@@ -42,6 +44,8 @@ export interface GatewayState {
   /** nginx is alive and our config is what its workers run. */
   readonly serving: boolean;
   readonly generation: Generation;
+  /** Whose routing that is; absent: nobody's that is known. */
+  readonly writer?: RolloutId;
   /** null before the first installation. */
   readonly routing: Routing | null;
   /** For the slots that were asked about. */

@@ -1,4 +1,4 @@
-import type { Generation, SlotKey } from "./ids.ts";
+import type { Generation, RolloutId, SlotKey } from "./ids.ts";
 import type { BasisPoints } from "./share.ts";
 
 /**
@@ -12,9 +12,10 @@ export interface Routing {
   readonly share: BasisPoints;
 }
 
-/** A routing with the generation it was written at. */
+/** A routing with the stamp that it was written at. */
 export interface RoutingTable {
   readonly generation: Generation;
+  readonly writer: RolloutId;
   readonly routing: Routing;
 }
 

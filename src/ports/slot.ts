@@ -1,23 +1,23 @@
-import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
+import type { HostName, ReleaseId, SlotKey, Stamp } from "../model/ids.ts";
 import type { Observed, SlotState } from "../model/observation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { RunSpec, Slot } from "../model/application.ts";
 
-/** Whoever runs the application in slots. Every write is fenced by its generation and can be repeated. */
+/** Whoever runs the application in slots. Every write is fenced by its stamp and can be repeated. */
 export interface SlotPort {
   /** One look at the host for all these slots of it. */
   observe(host: HostName, slots: readonly Slot[]): Promise<ReadonlyMap<SlotKey, Observed<SlotState>>>;
   /**
    * Stops whatever the slot runs and keeps it stopped, over reboots too. Done when no process of it is left.
    */
-  stop(slot: Slot, at: Generation): Promise<Outcome>;
+  stop(slot: Slot, at: Stamp): Promise<Outcome>;
   /** Points a stopped slot to an unpacked release, atomically. */
-  switch(slot: Slot, release: ReleaseId | null, at: Generation): Promise<Outcome>;
+  switch(slot: Slot, release: ReleaseId | null, at: Stamp): Promise<Outcome>;
   /**
    * Starts the release that the slot points to, as `run` says (default: as the file does). Done when the
    * process was started, healthy or not.
    */
-  start(slot: Slot, at: Generation, run?: RunSpec): Promise<Outcome>;
+  start(slot: Slot, at: Stamp, run?: RunSpec): Promise<Outcome>;
   /** The last lines of the application's log; empty if there is none. */
   logTail(slot: Slot, lines: number): Promise<string>;
 }

@@ -53,9 +53,9 @@ const hookAction = (hook: "beforeRelease" | "afterRelease" | "onAbort"): Action 
   hook,
 });
 
-function changeActions({ change, plan }: Rollout): readonly Action[] {
+function changeActions({ id, change, plan }: Rollout): readonly Action[] {
   if (change === null) return [];
-  const table: RoutingTable = { generation: change.generation, routing: change.routing };
+  const table: RoutingTable = { generation: change.generation, writer: id, routing: change.routing };
   return plan.gateways
     .filter((gateway) => change.stage === "committing" || !change.prepared.includes(gateway))
     .map((gateway) => gatewayAction(change, gateway, table));

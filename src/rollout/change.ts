@@ -6,7 +6,7 @@ import { sameRouting, type Routing } from "../model/routing.ts";
 import { isGoingBack, nextGeneration } from "./evolve.ts";
 import { stuck } from "./endings.ts";
 import type { Seen } from "./seen.ts";
-import { gatewaySeen, isHealthy, isSick } from "./sight.ts";
+import { gatewaySeen, isHealthy, isOverwritten, isSick } from "./sight.ts";
 
 /**
  * Asks for a routing unless it is there already or on its way. While one is on its way nothing else is asked
@@ -43,7 +43,10 @@ export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
       : rollout;
   }
   const sights = plan.gateways.map((gateway) => gatewaySeen(seen, gateway)?.value);
-  if (sights.some((state) => (state?.generation ?? 0) > change.generation)) return overtaken(rollout);
+  const isOvertaken = sights.some(
+    (state) => state !== undefined && isOverwritten(rollout, state, change.generation),
+  );
+  if (isOvertaken) return overtaken(rollout);
   const confirmed = sights.every(
     (state) =>
       state !== undefined &&

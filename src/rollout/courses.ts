@@ -7,7 +7,7 @@ import { inRotation } from "../model/routing.ts";
 import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
 import type { Seen } from "./seen.ts";
-import { gatewaySeen, healthSeen, isUnwell, slotSeen } from "./sight.ts";
+import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./sight.ts";
 
 /**
  * One slot's way, driven by what is seen and by nothing else:
@@ -125,7 +125,7 @@ function stopping(
 ): Rollout {
   const state = slotSeen(seen, slot)?.value;
   if (state === undefined || state.generation < course.generation) return rollout;
-  if (state.generation > course.generation) return stuck(rollout, overwritten(slot));
+  if (isOverwritten(rollout, state, course.generation)) return stuck(rollout, overwritten(slot));
   if (state.process !== "stopped") return rollout;
   const next = nextGeneration(rollout);
   const { target, attempt } = course;
@@ -145,7 +145,7 @@ function switching(
 ): Rollout {
   const state = slotSeen(seen, slot)?.value;
   if (state === undefined || state.generation < course.generation) return rollout;
-  if (state.generation > course.generation) return stuck(rollout, overwritten(slot));
+  if (isOverwritten(rollout, state, course.generation)) return stuck(rollout, overwritten(slot));
   if (state.release !== course.target) return rollout;
   const { target, attempt } = course;
   if (target === null) return withCourse(rollout, slot, { at: "settled", release: null });
@@ -166,7 +166,7 @@ function starting(
 ): Rollout {
   const state = slotSeen(seen, slot)?.value;
   if (state === undefined || state.generation < course.generation) return rollout;
-  if (state.generation > course.generation) return stuck(rollout, overwritten(slot));
+  if (isOverwritten(rollout, state, course.generation)) return stuck(rollout, overwritten(slot));
   if (state.process !== "running") return rollout;
   const { target, attempt } = course;
   return withCourse(rollout, slot, { at: "checking", target, attempt, since: now, answer: "not asked yet" });

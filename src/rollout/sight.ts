@@ -1,6 +1,7 @@
 import type { Instant } from "../base/time.ts";
-import type { HostName, SlotKey } from "../model/ids.ts";
+import type { Generation, HostName, RolloutId, SlotKey } from "../model/ids.ts";
 import type { GatewayState, Health, Observation, SlotState } from "../model/observation.ts";
+import type { Rollout } from "../model/rollout.ts";
 
 interface Sighting<T> {
   readonly at: Instant;
@@ -37,3 +38,12 @@ export function isSick(seen: Observation, slot: SlotKey): boolean {
 
 export const isHealthy = (seen: Observation, slot: SlotKey): boolean =>
   healthSeen(seen, slot)?.value.healthy === true;
+
+interface Written {
+  readonly generation: Generation;
+  readonly writer?: RolloutId;
+}
+
+/** Somebody else wrote there: at a newer generation, or at the very number of ours. */
+export const isOverwritten = ({ id }: Rollout, seen: Written, ours: Generation): boolean =>
+  seen.generation > ours || (seen.generation === ours && seen.writer !== undefined && seen.writer !== id);

@@ -38,7 +38,7 @@ export interface Faults {
   readonly partitions: number;
   /** The controller stands still for longer than its lease. */
   readonly stalls: number;
-  /** Somebody else writes to a slot or a gateway, far ahead of our generations. */
+  /** Somebody else writes to a slot or a gateway, somewhat ahead of our generations. */
   readonly strangers: number;
 }
 export type FaultName = keyof Faults;

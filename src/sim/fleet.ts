@@ -1,5 +1,12 @@
 import { poolOf, type Gateway, type Slot } from "../model/application.ts";
-import { generation, type Generation, type HostName, type ReleaseId, type SlotKey } from "../model/ids.ts";
+import {
+  generation,
+  type Generation,
+  type HostName,
+  type ReleaseId,
+  type RolloutId,
+  type SlotKey,
+} from "../model/ids.ts";
 import { inRotation, type Routing, type RoutingTable } from "../model/routing.ts";
 import { NOTHING } from "../model/share.ts";
 import type { Behaviour, Scenario } from "./scenario.ts";
@@ -20,6 +27,8 @@ export interface SimSlot {
   readonly slot: Slot;
   readonly host: SimHost;
   generation: Generation;
+  /** Who wrote at that generation. */
+  writer: RolloutId;
   /** The release that its link points to. */
   link: ReleaseId | null;
   /** Whether it is to run, over reboots too. */
@@ -48,8 +57,9 @@ export interface SimGateway {
   readonly host: SimHost;
   /** nginx is dead until then. */
   deadUntil: number;
-  /** The newest generation that wrote here. */
+  /** The newest generation that wrote here, and whose it was. */
   seen: Generation;
+  seenBy: RolloutId;
   /** What nginx follows; null: nothing was ever installed. */
   table: RoutingTable | null;
   readonly prepared: Map<Generation, RoutingTable>;
@@ -74,6 +84,7 @@ export interface Fleet {
 
 /** The generation of everything that was written before the story begins. */
 export const BEFORE: Generation = generation(3);
+const LONG_AGO = "rollout-0" as RolloutId;
 
 export function buildFleet({ application, stable }: Scenario): Fleet {
   const pool = poolOf(application.hosts);
@@ -85,7 +96,7 @@ export function buildFleet({ application, stable }: Scenario): Fleet {
   };
   const slots = new Map(pool.map((slot) => [slot.key, buildSlot(slot, hostOf(slot.host), stable)]));
   const routing: Routing = { canary: [], stable: pool.map((slot) => slot.key), share: NOTHING };
-  const table = stable === null ? null : { generation: BEFORE, routing };
+  const table = stable === null ? null : { generation: BEFORE, writer: LONG_AGO, routing };
   const gateways = new Map(
     application.gateways.map((gateway) => [gateway.name, buildGateway(gateway, hostOf(gateway.name), table)]),
   );
@@ -99,6 +110,7 @@ function buildSlot(slot: Slot, host: SimHost, stable: ReleaseId | null): SimSlot
     slot,
     host,
     generation: runs ? BEFORE : generation(0),
+    writer: LONG_AGO,
     link: stable,
     intent: runs ? "up" : "down",
     process: runs ? "running" : "stopped",
@@ -120,6 +132,7 @@ function buildGateway(gateway: Gateway, host: SimHost, table: RoutingTable | nul
     host,
     deadUntil: 0,
     seen: table?.generation ?? generation(0),
+    seenBy: LONG_AGO,
     table,
     prepared: new Map(),
     traffic: new Map(),

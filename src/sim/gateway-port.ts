@@ -3,13 +3,14 @@ import { appError } from "../base/errors.ts";
 import { ok } from "../base/result.ts";
 import { instant } from "../base/time.ts";
 import type { Gateway, Slot } from "../model/application.ts";
-import { generation, type Generation, type HostName } from "../model/ids.ts";
+import { generation, type HostName } from "../model/ids.ts";
 import type { GatewayState, Observed } from "../model/observation.ts";
 import { DONE, refused, type Outcome } from "../model/outcome.ts";
 import type { RoutingTable } from "../model/routing.ts";
 import type { GatewayPort } from "../ports/gateway.ts";
 import { benchOf, faultsNow, mustBeWritten, tell, trafficOf, type Context, type Line } from "./context.ts";
 import { isAlive, routingText, type SimGateway } from "./fleet.ts";
+import { isLate } from "./fence.ts";
 import { harmsOfSwitch } from "./harms.ts";
 import { deliver, look, type Effect } from "./network.ts";
 import { followRouting, inFlight } from "./traffic.ts";
@@ -25,7 +26,7 @@ export function gatewayPort(line: Line): GatewayPort {
     const sim = find(gateway);
     const at = table.generation;
     mustBeWritten(context, `${act.name} ${gateway.name}`, at);
-    const effect: Effect = (finish) => finish(fenced(context, sim, at) ?? act(context, sim, table));
+    const effect: Effect = (finish) => finish(fenced(context, sim, table) ?? act(context, sim, table));
     const what = act === commit ? ` ${routingText(table.routing)}` : "";
     return deliver(line, { name: `${act.name}@${at} ${gateway.name}${what}`, host: sim.host, effect });
   };
@@ -49,14 +50,16 @@ function stateOf(context: Context, sim: SimGateway, measure: readonly Slot[]): G
     running: isAlive(sim, traffic.now),
     serving: isAlive(sim, traffic.now) && sim.table !== null,
     generation: sim.table?.generation ?? generation(0),
+    ...(sim.table === null ? {} : { writer: sim.table.writer }),
     routing: sim.table?.routing ?? null,
     inFlight: Object.fromEntries(measure.map(({ key }) => [key, inFlight(sim, key, traffic)])),
   };
 }
 
 /** Law 9: what has seen a newer generation refuses an older write. */
-function fenced(context: Context, sim: SimGateway, at: Generation): Outcome | null {
-  if (at >= sim.seen) return null;
+function fenced(context: Context, sim: SimGateway, table: RoutingTable): Outcome | null {
+  if (!isLate(table, { generation: sim.seen, writer: sim.seenBy })) return null;
+  const at = table.generation;
   const text = `${sim.gateway.name} has seen generation ${sim.seen}, this write is of ${at}`;
   if (!context.acceptStale) {
     return refused(appError("gateway.fenced", text, { hint: "another controller wrote here; look again" }));
@@ -75,6 +78,7 @@ function prepare(context: Context, sim: SimGateway, table: RoutingTable): Outcom
     return refused(appError("gateway.config", `${sim.gateway.name}: nginx -t refuses the config`));
   }
   sim.seen = table.generation;
+  sim.seenBy = table.writer;
   sim.prepared.set(table.generation, table);
   return DONE;
 }
@@ -85,6 +89,7 @@ function commit(context: Context, sim: SimGateway, table: RoutingTable): Outcome
     return refused(appError("gateway.config", `${sim.gateway.name}: ${table.generation} was not prepared`));
   }
   sim.seen = table.generation;
+  sim.seenBy = table.writer;
   if (sim.table?.generation === table.generation) return DONE;
   context.harms.push(...harmsOfSwitch(sim, prepared.routing, benchOf(context)));
   followRouting(sim, prepared.routing, trafficOf(context));

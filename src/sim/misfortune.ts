@@ -1,7 +1,7 @@
 import { seededRandom } from "../base/random.ts";
 import { tell, type Context } from "./context.ts";
 import type { FaultName } from "./faults.ts";
-import { generation } from "../model/ids.ts";
+import { generation, type RolloutId } from "../model/ids.ts";
 import type { SimGateway, SimSlot } from "./fleet.ts";
 import { crash, reboot } from "./process.ts";
 
@@ -35,18 +35,22 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
   },
   strangers: (context, roll) => {
     const all = [...context.fleet.slots.values(), ...context.fleet.gateways.values()];
-    const at = generation(Math.max(...all.map(newestOf)) + 10);
+    const at = generation(Math.max(...all.map(newestOf)) + roll.int(1, 10));
     const victim = roll.pick(all);
     if ("slot" in victim) {
       tell(context, () => `* a stranger writes to ${victim.slot.key} at ${at}`);
       victim.generation = at;
+      victim.writer = STRANGER;
     } else if (victim.table !== null) {
       tell(context, () => `* a stranger writes to ${victim.gateway.name} at ${at}`);
       victim.seen = at;
-      victim.table = { ...victim.table, generation: at };
+      victim.seenBy = STRANGER;
+      victim.table = { ...victim.table, generation: at, writer: STRANGER };
     }
   },
 };
+
+const STRANGER = "stranger" as RolloutId;
 
 const newestOf = (each: SimSlot | SimGateway): number => ("slot" in each ? each.generation : each.seen);
 

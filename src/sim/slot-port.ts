@@ -2,19 +2,20 @@ import { appError, type AppError } from "../base/errors.ts";
 import { present } from "../base/assert.ts";
 import { DONE, refused, type Outcome } from "../model/outcome.ts";
 import { instant } from "../base/time.ts";
-import type { Generation, HostName, SlotKey } from "../model/ids.ts";
+import type { HostName, SlotKey, Stamp } from "../model/ids.ts";
 import type { Observed, SlotState } from "../model/observation.ts";
 import type { SlotPort } from "../ports/slot.ts";
 import type { Slot } from "../model/application.ts";
 import { faultsNow, mustBeWritten, tell, type Context, type Line } from "./context.ts";
 import type { SimSlot } from "./fleet.ts";
+import { isLate } from "./fence.ts";
 import { deliver, look, type Effect } from "./network.ts";
 import { boot, halt } from "./process.ts";
 
 type Seen = ReadonlyMap<SlotKey, SlotState>;
 
 interface Order {
-  readonly at: Generation;
+  readonly at: Stamp;
   readonly effect: Effect;
 }
 
@@ -24,8 +25,8 @@ export function slotPort(line: Line): SlotPort {
   const memories = new Map<HostName, Observed<Seen>[]>();
   const find = (slot: Slot): SimSlot => present(context.fleet.slots.get(slot.key), slot.key);
   const write = (slot: Slot, name: string, { at, effect }: Order): Promise<Outcome> => {
-    mustBeWritten(context, `${name} ${slot.key}`, at);
-    return deliver(line, { name: `${name}@${at} ${slot.key}`, host: find(slot).host, effect });
+    mustBeWritten(context, `${name} ${slot.key}`, at.generation);
+    return deliver(line, { name: `${name}@${at.generation} ${slot.key}`, host: find(slot).host, effect });
   };
   return {
     observe: async (name, slots) => {
@@ -54,8 +55,9 @@ export function slotPort(line: Line): SlotPort {
   };
 }
 
-const stateOf = ({ generation, link, process, restarts }: SimSlot): SlotState => ({
+const stateOf = ({ generation, writer, link, process, restarts }: SimSlot): SlotState => ({
   generation,
+  writer,
   release: link,
   process,
   restarts,
@@ -76,7 +78,7 @@ function whenFree(context: Context, slot: SimSlot, run: (slot: SimSlot) => void)
 }
 
 interface Stop {
-  readonly at: Generation;
+  readonly at: Stamp;
   readonly finish: (outcome: Outcome) => void;
 }
 
@@ -84,52 +86,61 @@ function stop(context: Context, slot: SimSlot, { at, finish }: Stop): void {
   whenFree(context, slot, (sim) => {
     const refusal = fenced(context, sim, at);
     if (refusal !== null) return finish(refusal);
-    sim.generation = at;
+    stamped(sim, at);
     halt(context, sim, () => finish(DONE));
   });
 }
 
 /** Law 9: what has seen a newer generation refuses an older write. */
-function fenced(context: Context, slot: SimSlot, at: Generation): Outcome | null {
-  if (at >= slot.generation) return null;
+function fenced(context: Context, slot: SimSlot, at: Stamp): Outcome | null {
+  if (!isLate(at, slot)) return null;
   if (!context.acceptStale) return refused(tooOld(slot, at));
-  tell(context, () => `! ${slot.slot.key} accepts @${at} after @${slot.generation}`);
-  const what = `${slot.slot.key} accepts a write at ${at} after one at ${slot.generation}`;
+  tell(context, () => `! ${slot.slot.key} accepts @${at.generation} after @${slot.generation}`);
+  const what = `${slot.slot.key} accepts a write at ${at.generation} after one at ${slot.generation}`;
   context.harms.push({ at: instant(context.timeline.now()), law: 9, what });
   return null;
 }
 
-const tooOld = (slot: SimSlot, at: Generation): AppError =>
-  appError("slot.fenced", `${slot.slot.key} has seen generation ${slot.generation}, this write is of ${at}`, {
-    hint: "another controller wrote here; look again",
-  });
+const tooOld = (slot: SimSlot, at: Stamp): AppError =>
+  appError(
+    "slot.fenced",
+    `${slot.slot.key} has seen generation ${slot.generation}, this write is of ${at.generation}`,
+    {
+      hint: "another controller wrote here; look again",
+    },
+  );
 
-function relink(slot: SimSlot, release: SimSlot["link"], at: Generation): Outcome {
+function stamped(slot: SimSlot, { generation, writer }: Stamp): void {
+  slot.generation = generation;
+  slot.writer = writer;
+}
+
+function relink(slot: SimSlot, release: SimSlot["link"], at: Stamp): Outcome {
   if (slot.process === "running") {
     return refused(appError("slot.busy", `${slot.slot.key} runs; it is switched when stopped`));
   }
   if (release !== null && !slot.host.releases.has(release)) {
     return refused(appError("release.unknown", `${release} is not unpacked on ${slot.host.name}`));
   }
-  slot.generation = at;
+  stamped(slot, at);
   slot.link = release;
   return DONE;
 }
 
-function start(context: Context, slot: SimSlot, at: Generation): Outcome {
+function start(context: Context, slot: SimSlot, at: Stamp): Outcome {
   if (slot.link === null) return refused(appError("slot.start", `${slot.slot.key} points to no release`));
   if (slot.process === "running" && slot.intent === "up") {
-    slot.generation = at;
+    stamped(slot, at);
     return DONE;
   }
   if (context.dice.events.chance(faultsNow(context).startRefused)) {
     return refused(appError("slot.port-taken", `${slot.slot.key}: the port is taken`));
   }
-  if (at > slot.generation) {
+  if (at.generation > slot.generation) {
     slot.wasHealthy = false;
     slot.passed.clear();
   }
-  slot.generation = at;
+  stamped(slot, at);
   slot.intent = "up";
   slot.restarts = 0;
   boot(context, slot);

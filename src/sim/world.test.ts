@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { present } from "../base/assert.ts";
 import { after, instant, minutes, seconds, type Duration } from "../base/time.ts";
 import { poolOf } from "../model/application.ts";
-import { generation } from "../model/ids.ts";
+import { generation, type RolloutId, type Stamp } from "../model/ids.ts";
 import { basisPoints } from "../model/share.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { CALM, type Faults } from "./faults.ts";
@@ -21,6 +21,11 @@ const actors = (world: World) => {
   return { ports, gateway, first: present(first, "slot"), second: present(second, "slot") };
 };
 
+const stamp = (number: number, writer = "r1"): Stamp => ({
+  generation: generation(number),
+  writer: writer as RolloutId,
+});
+
 /** Lets the world go on until this is there. */
 async function wait<T>(world: World, promise: Promise<T>): Promise<T> {
   let value: { readonly there: T } | null = null;
@@ -38,7 +43,7 @@ const pass = (world: World, time: Duration) => {
 const leave = async (world: World) => {
   const { ports, gateway, first, second } = actors(world);
   const routing = { canary: [], stable: [second.key], share: basisPoints(0) };
-  const table = { generation: generation(4), routing };
+  const table = { ...stamp(4), routing };
   await wait(world, ports.gateways.prepare(gateway, table));
   await wait(world, ports.gateways.commit(gateway, table));
   return { ports, gateway, first, second };
@@ -49,9 +54,9 @@ describe("fences", () => {
     const world = calmWorld();
     const { ports, first } = await leave(world);
     await pass(world, seconds(5));
-    expect(await wait(world, ports.slots.stop(first, generation(6)))).toEqual({ kind: "done" });
+    expect(await wait(world, ports.slots.stop(first, stamp(6)))).toEqual({ kind: "done" });
 
-    const late = await wait(world, ports.slots.start(first, generation(5)));
+    const late = await wait(world, ports.slots.start(first, stamp(5)));
 
     expect(late).toMatchObject({ kind: "refused", error: { code: "slot.fenced" } });
     expect(world.describe()).toContain(`${first.key} v1 stopped down`);
@@ -64,7 +69,7 @@ describe("fences", () => {
     await pass(world, seconds(5));
     const outcomes: Outcome[] = [];
     for (let i = 0; i < 2; i += 1) {
-      outcomes.push(await wait(world, ports.slots.stop(first, generation(5))));
+      outcomes.push(await wait(world, ports.slots.stop(first, stamp(5))));
     }
     expect(outcomes).toEqual([{ kind: "done" }, { kind: "done" }]);
   });
@@ -74,7 +79,7 @@ describe("fences", () => {
     const { ports, gateway, first, second } = await leave(world);
     const routing = { canary: [], stable: [first.key, second.key], share: basisPoints(0) };
 
-    const late = await wait(world, ports.gateways.commit(gateway, { generation: generation(3), routing }));
+    const late = await wait(world, ports.gateways.commit(gateway, { ...stamp(3), routing }));
 
     expect(late).toMatchObject({ kind: "refused", error: { code: "gateway.fenced" } });
     expect(world.describe()).toContain(`stable ${second.key} share 0`);
@@ -84,8 +89,8 @@ describe("fences", () => {
     const world = calmWorld({ acceptStale: true });
     const { ports, first } = await leave(world);
     await pass(world, seconds(5));
-    await wait(world, ports.slots.stop(first, generation(6)));
-    await wait(world, ports.slots.start(first, generation(5)));
+    await wait(world, ports.slots.stop(first, stamp(6)));
+    await wait(world, ports.slots.start(first, stamp(5)));
     expect(world.harms().map(({ law }) => law)).toEqual([9]);
   });
 });
@@ -95,11 +100,11 @@ describe("writes", () => {
     const world = calmWorld({ faults: only({ actionLate: 1 }), faultsFor: seconds(1), trace: true });
     const { ports, gateway, first, second } = actors(world);
     const routing = { canary: [], stable: [second.key], share: basisPoints(0) };
-    const old = { generation: generation(4), routing };
+    const old = { ...stamp(4), routing };
     const unknown = await wait(world, ports.gateways.prepare(gateway, old));
     expect(unknown).toMatchObject({ kind: "unknown", error: { code: "host.timeout" } });
     const all = { ...routing, stable: [first.key, second.key] };
-    const newer = { generation: generation(5), routing: all };
+    const newer = { ...stamp(5), routing: all };
     expect(await wait(world, ports.gateways.prepare(gateway, newer))).toEqual({ kind: "done" });
 
     await pass(world, minutes(2));
@@ -115,7 +120,7 @@ describe("writes", () => {
   ])("a write that is %s is unknown", async (_, faults, then) => {
     const world = calmWorld({ faults: only(faults) });
     const { ports, first } = actors(world);
-    const outcome = await wait(world, ports.slots.stop(first, generation(5)));
+    const outcome = await wait(world, ports.slots.stop(first, stamp(5)));
     expect(outcome.kind).toBe("unknown");
     expect(world.describe()).toContain(`${first.key} ${then}`);
   });
@@ -125,7 +130,7 @@ describe("writes", () => {
     const controller = world.boot();
     const [slot] = poolOf(world.scenario.application.hosts);
     let heard = false;
-    void controller.ports.slots.stop(present(slot, "slot"), generation(5)).then(() => (heard = true));
+    void controller.ports.slots.stop(present(slot, "slot"), stamp(5)).then(() => (heard = true));
     world.kill(controller);
     await pass(world, seconds(10));
     expect({ heard, fleet: world.describe().split("\n")[0] }).toEqual({
@@ -139,7 +144,7 @@ describe("harms", () => {
   test("a stop of a slot that a gateway routes to is a harm", async () => {
     const world = calmWorld();
     const { ports, first } = actors(world);
-    await wait(world, ports.slots.stop(first, generation(5)));
+    await wait(world, ports.slots.stop(first, stamp(5)));
     expect(world.harms().map(({ what }) => what)).toEqual(["web1:8001 is stopped while web1 routes to it"]);
   });
 
@@ -149,7 +154,7 @@ describe("harms", () => {
       const world = calmWorld({ faults: only({ slowRequest: 1 }) });
       const { ports, first } = await leave(world);
       await pass(world, time);
-      await wait(world, ports.slots.stop(first, generation(6)));
+      await wait(world, ports.slots.stop(first, stamp(6)));
       harms.push(world.harms().length);
     }
     expect(harms).toEqual([1, 0]);
@@ -159,9 +164,9 @@ describe("harms", () => {
     const world = calmWorld();
     const { ports, gateway, first, second } = await leave(world);
     await pass(world, seconds(5));
-    await wait(world, ports.slots.stop(first, generation(5)));
+    await wait(world, ports.slots.stop(first, stamp(5)));
     const routing = { canary: [], stable: [first.key, second.key], share: basisPoints(0) };
-    const table = { generation: generation(6), routing };
+    const table = { ...stamp(6), routing };
     await wait(world, ports.gateways.prepare(gateway, table));
     await wait(world, ports.gateways.commit(gateway, table));
     expect(world.harms().map(({ what }) => what)).toEqual(["web1 takes in web1:8001, which is stopped"]);
@@ -172,7 +177,7 @@ test("over a reboot what is to run comes back, and what was stopped stays stoppe
   const world = calmWorld();
   const { ports, first, second } = await leave(world);
   await pass(world, seconds(5));
-  await wait(world, ports.slots.stop(first, generation(5)));
+  await wait(world, ports.slots.stop(first, stamp(5)));
   const controllerView = async () => {
     const seen = await wait(world, ports.slots.observe(first.host, [first, second]));
     return [...seen.values()].map((each) => (each.known ? each.value.process : "unknown"));
@@ -190,7 +195,7 @@ test("a stale look shows what was there before, with the time at which that was 
   const { ports, first } = actors(world);
   const look = async () => (await wait(world, ports.slots.observe(first.host, [first]))).get(first.key);
   const before = await look();
-  await wait(world, ports.slots.stop(first, generation(5)));
+  await wait(world, ports.slots.stop(first, stamp(5)));
   expect(await look()).toEqual(before);
 });
 
@@ -225,8 +230,8 @@ test("the same seed tells the same story", async () => {
     const world = createWorld(seed, { trace: true });
     const { ports, gateway, first } = actors(world);
     for (let i = 4; i < 40; i += 1) {
-      await wait(world, ports.slots.stop(first, generation(i)));
-      await wait(world, ports.slots.start(first, generation(i)));
+      await wait(world, ports.slots.stop(first, stamp(i)));
+      await wait(world, ports.slots.start(first, stamp(i)));
       await wait(world, ports.gateways.observe(gateway, [first]));
     }
     return [world.description, ...world.trace, world.describe()].join("\n");

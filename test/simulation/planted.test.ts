@@ -34,9 +34,9 @@ function believeTheStop(ports: SimPorts): SimPorts {
     ...ports,
     slots: {
       ...ports.slots,
-      stop: async (slot, generation) => {
-        const outcome = await ports.slots.stop(slot, generation);
-        if (outcome.kind === "unknown") lies.set(slot.key, { generation, process: "stopped" });
+      stop: async (slot, at) => {
+        const outcome = await ports.slots.stop(slot, at);
+        if (outcome.kind === "unknown") lies.set(slot.key, { ...at, process: "stopped" });
         return outcome;
       },
       observe: async (host, slots) => {

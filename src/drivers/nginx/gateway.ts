@@ -80,6 +80,7 @@ async function observe(place: Place, measure: readonly Slot[]): Promise<Observed
     running: alive.value,
     serving: isPassive(place) ? alive.value : serving,
     generation: table?.generation ?? generation(0),
+    ...(table?.writer === undefined ? {} : { writer: table.writer }),
     routing: table?.routing ?? null,
     inFlight: await measureAll(place, seen.value, measure),
   };
@@ -150,7 +151,7 @@ async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
 function lookAndBuild(place: Place, table: RoutingTable): Promise<HostReply> {
   const { gateway, host } = place;
   const pool = poolOf(place);
-  const args = [homeOf(place), gateway.config, pool, String(table.generation)];
+  const args = [homeOf(place), gateway.config, pool, String(table.generation), table.writer];
   const input = tarOf(generationEntries(place, table));
   return host.run({ script: LOOK_AND_BUILD, args, input, timeout: seconds(30) });
 }
@@ -177,7 +178,8 @@ async function build(place: Place, seen: Look, { table, pool }: Building): Promi
     ...generationEntries(place, table),
   ];
   const start = fresh ? former.generation : table.generation;
-  const args = [homeOf(place), pool, String(table.generation), String(start), fresh ? "fresh" : ""];
+  const fence = [String(table.generation), table.writer];
+  const args = [homeOf(place), pool, ...fence, String(start), fresh ? "fresh" : ""];
   const command: HostCommand = { script: BUILD, args, input: tarOf(entries), timeout: seconds(30) };
   return troubleOf(gateway, "building the switch", await host.run(command)) ?? DONE;
 }
@@ -195,7 +197,7 @@ const below = (prefix: string, entry: Entry): Entry => ({ ...entry, path: `${pre
 async function commit(place: Place, table: RoutingTable): Promise<Outcome> {
   const { gateway, host, application } = place;
   const config = isPassive(place) ? "" : gateway.config;
-  const args = [homeOf(place), poolOf(place), String(table.generation), config];
+  const args = [homeOf(place), poolOf(place), String(table.generation), table.writer, config];
   const reply = await host.run({ script: COMMIT, args, timeout: seconds(15) });
   return troubleOf(gateway, `switching ${application.name}`, reply) ?? DONE;
 }

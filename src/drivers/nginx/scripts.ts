@@ -29,10 +29,12 @@ lock_home() {
   exec 9>"$home/lock" || rights "write $home/lock"
   flock -w 10 9 || exit ${EXIT.busy}
 }
+# An equal number of another writer is no repetition of ours.
 refuse_older() {
-  newest=0
-  [ ! -s "$home/newest" ] || read -r newest <"$home/newest"
+  newest=0 by=
+  [ ! -s "$home/newest" ] || read -r newest by <"$home/newest"
   if [ "$1" -lt "$newest" ]; then echo "$newest"; exit ${EXIT.fenced}; fi
+  if [ "$1" = "$newest" ] && [ -n "$by" ] && [ "$by" != "$2" ]; then echo "$newest"; exit ${EXIT.fenced}; fi
 }
 `;
 
@@ -135,7 +137,7 @@ export const READ = `[ -e "$1" ] || exit 3; exec cat -- "$1"`;
 const UNPACK = `
 build() {
   lock_home
-  refuse_older "$generation"
+  refuse_older "$generation" "$writer"
   dir=$home/pool-$pool
   [ -d "$dir" ] || mkdir -p "$dir" || rights "write in $dir"
   for left in "$dir"/.new-*; do [ ! -e "$left" ] || rm -rf "$left"; done
@@ -159,21 +161,21 @@ build() {
 `;
 
 /**
- * home pool generation start [fresh]: builds it. `start` is where the switch points of a pool that nginx does
- * not run yet.
+ * home pool generation writer start [fresh]: builds it. `start` is where the switch points of a pool that
+ * nginx does not run yet.
  */
 export const BUILD = `umask 022
-home=$1 pool=$2 generation=$3 start=$4 unread=$5
+home=$1 pool=$2 generation=$3 writer=$4 start=$5 unread=$6
 ${RIGHTS}${UNPACK}
 build
 `;
 
 /**
- * home config pool generation: a look, and what is built when it finds the usual: our own file, unchanged,
- * of the same pool. Else the look alone.
+ * home config pool generation writer: a look, and what is built when it finds the usual: our own file,
+ * unchanged, of the same pool. Else the look alone.
  */
 export const LOOK_AND_BUILD = `umask 022
-${PATH}home=$1 config=$2 pool=$3 generation=$4 start=$4 unread='' hash=yes built=''
+${PATH}home=$1 config=$2 pool=$3 generation=$4 writer=$5 start=$4 unread='' hash=yes built=''
 [ "$pool" != memo ] || hash=
 ${RIGHTS}${UNPACK}${GATHER}
 if [ "$pool" = memo ]; then built=yes
@@ -185,14 +187,19 @@ if [ -n "$built" ]; then
 fi
 ${TELL}`;
 
-/** home pool generation config: the switch. `config` is empty where nginx does not read it. */
+/** home pool generation writer config: the switch. `config` is empty where nginx does not read it. */
 export const COMMIT = `umask 022
-home=$1 pool=$2 generation=$3 config=$4
+home=$1 pool=$2 generation=$3 writer=$4 config=$5
 ${RIGHTS}
 lock_home
-refuse_older "$generation"
+refuse_older "$generation" "$writer"
 dir=$home/pool-$pool
 [ -d "$dir/gen-$generation" ] || { echo "there is no $dir/gen-$generation"; exit ${EXIT.notPrepared}; }
+IFS= read -r line <"$dir/gen-$generation/routing.json"
+case $line in
+  *'"writer":"'"$writer"'"'*) ;;
+  *) echo "$generation"; exit ${EXIT.fenced} ;;
+esac
 if [ -n "$config" ]; then
   line=
   [ ! -r "$config" ] || IFS= read -r line <"$config"
@@ -202,7 +209,8 @@ if [ -n "$config" ]; then
   esac
 fi
 if [ "$newest" != "$generation" ]; then
-  echo "$generation" >"$home/.newest" && mv -T "$home/.newest" "$home/newest" || rights "write $home/newest"
+  echo "$generation $writer" >"$home/.newest" && mv -T "$home/.newest" "$home/newest" ||
+    rights "write $home/newest"
 fi
 cd "$dir" || rights "enter $dir"
 if ! [ cur -ef "gen-$generation" ]; then

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { generation, type SlotKey } from "../../model/ids.ts";
+import { generation, type RolloutId, type SlotKey } from "../../model/ids.ts";
 import type { RoutingTable } from "../../model/routing.ts";
 import { basisPoints } from "../../model/share.ts";
 import type { Layout } from "./groups.ts";
@@ -9,6 +9,7 @@ const pool = ["web:1", "web:2"] as readonly string[] as readonly SlotKey[];
 const layout: Layout = { pool, split: "users", maxUnavailable: 1 };
 const table = (share: number): RoutingTable => ({
   generation: generation(3),
+  writer: "r1" as RolloutId,
   routing: { canary: pool.slice(0, 1), stable: pool.slice(1), share: basisPoints(share) },
 });
 
@@ -38,7 +39,7 @@ test("5.25 %: a hundred links and a hundred in the pair that is split", () => {
     {
       kind: "file",
       path: "routing.json",
-      text: '{"generation":3,"routing":{"canary":["web:1"],"stable":["web:2"],"share":525}}\n',
+      text: '{"generation":3,"writer":"r1","routing":{"canary":["web:1"],"stable":["web:2"],"share":525}}\n',
     },
     { kind: "link", path: "canary", to: "../groups/p1b1" },
     { kind: "link", path: "stable", to: "../groups/s1b1" },

@@ -1,6 +1,13 @@
 import { appError, type AppError, type ErrorCode } from "../../base/errors.ts";
 import type { RunSpec, Slot } from "../../model/application.ts";
-import { ADOPTED, generation, releaseId, type Generation, type ReleaseId } from "../../model/ids.ts";
+import {
+  ADOPTED,
+  generation,
+  releaseId,
+  type ReleaseId,
+  type RolloutId,
+  type Stamp,
+} from "../../model/ids.ts";
 import type { SlotState } from "../../model/observation.ts";
 import { DONE, refused, unknown, type Outcome } from "../../model/outcome.ts";
 import type { HostReply } from "../../ports/host.ts";
@@ -8,7 +15,7 @@ import { exitName, type ExitName } from "./exit-codes.ts";
 
 export interface Asked {
   readonly slot: Slot;
-  readonly at: Generation;
+  readonly at: Stamp;
   /** `stop`, `switch to v2`, `start`. */
   readonly verb: string;
   readonly root: string;
@@ -29,7 +36,8 @@ const SOMEBODY = "a process that Glidepath may not look at";
 const ROWS: Readonly<Record<ExitName, Row>> = {
   fenced: {
     code: "slot.fenced",
-    say: (asked, found) => `${at(asked)} has seen generation ${found}; a write of ${asked.at} comes too late`,
+    say: (asked, found) =>
+      `${at(asked)} has seen generation ${found}; a write of ${asked.at.generation} comes too late`,
     hint: "another rollout has written to this slot: look at `glidepath status`",
   },
   busy: {
@@ -111,13 +119,13 @@ export type SlotLine =
   | { readonly port: number; readonly state: SlotState }
   | { readonly port: number; readonly why: string };
 
-const LINE = /^(\d+) (\d+) (up|down|none) (up|down|deaf) (\d+) (.*)$/;
+const LINE = /^(\d+) (\d+) (\S+) (up|down|none) (up|down|deaf) (\d+) (.*)$/;
 
 export function parseLine(line: string, kind: RunSpec["kind"]): SlotLine {
   const match = LINE.exec(line);
   const port = Number.parseInt(line, 10);
   if (match === null) return { port, why: `its state on the host is damaged: ${line}` };
-  const [, , seen, intent, process, restarts, found] = match;
+  const [, , seen, by = "-", intent, process, restarts, found] = match;
   const release = found === "" ? null : found === "adopted" ? ADOPTED : releaseId(found ?? "");
   if (release === null && found !== "")
     return { port, why: `its link leads to ${found}, which is no release` };
@@ -127,6 +135,7 @@ export function parseLine(line: string, kind: RunSpec["kind"]): SlotLine {
     port,
     state: {
       generation: generation(Number(seen)),
+      ...(by === "-" ? {} : { writer: by as RolloutId }),
       release,
       process: up ? "running" : "stopped",
       restarts: Number(restarts),

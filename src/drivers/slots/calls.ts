@@ -1,6 +1,6 @@
 import { millis, seconds, type Duration } from "../../base/time.ts";
 import type { Application, Slot } from "../../model/application.ts";
-import { ADOPTED, type Generation, type ReleaseId } from "../../model/ids.ts";
+import { ADOPTED, type ReleaseId, type Stamp } from "../../model/ids.ts";
 import type { HostCommand } from "../../ports/host.ts";
 import { launchLine, signalled, signalName } from "./command.ts";
 import { expandPlaceholders } from "../../model/command.ts";
@@ -32,7 +32,7 @@ export const PACE: Pace = {
 export interface SlotWrite {
   readonly application: Application;
   readonly slot: Slot;
-  readonly at: Generation;
+  readonly at: Stamp;
 }
 
 /** How long a start command of the user's may take until its slot counts as started. */
@@ -47,7 +47,8 @@ const stopTime = ({ run }: Application): number => (run.kind === "static" ? 0 : 
 function place({ application, slot, at }: SlotWrite): readonly string[] {
   const root = hostOf(application, slot.host).root;
   const patience = whole(stopTime(application) / 1000 + 10);
-  return [root, String(slot.port), slot.dir, markerOf(application, slot), String(at), patience];
+  const fence = [String(at.generation), at.writer];
+  return [root, String(slot.port), slot.dir, markerOf(application, slot), ...fence, patience];
 }
 
 function write(asked: SlotWrite, script: string, more: readonly string[]): HostCommand {

@@ -1,6 +1,6 @@
 import { instant } from "../../base/time.ts";
 import type { Application, Slot } from "../../model/application.ts";
-import type { Generation, HostName, ReleaseId, SlotKey } from "../../model/ids.ts";
+import type { HostName, ReleaseId, SlotKey, Stamp } from "../../model/ids.ts";
 import type { Observed, SlotState } from "../../model/observation.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { HostCommand, Hosts } from "../../ports/host.ts";
@@ -38,7 +38,7 @@ export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPo
 
 interface Act {
   readonly slot: Slot;
-  readonly at: Generation;
+  readonly at: Stamp;
   readonly verb: string;
 }
 

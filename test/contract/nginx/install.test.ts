@@ -14,7 +14,6 @@ import { afterEach, expect, test } from "vitest";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Gateway } from "../../../src/model/application.ts";
-import { generation } from "../../../src/model/ids.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
 import type { GatewayPort } from "../../../src/ports/gateway.ts";
 import type { HostPort } from "../../../src/ports/host.ts";
@@ -172,7 +171,7 @@ test("other slots are another pool: the switch of the one never reaches the othe
   const small = nginxGateway({ application: less, hosts: () => localHost(HOST) });
   const keys = w.slots.map((slot) => slot.key);
   const two: RoutingTable = {
-    generation: generation(1),
+    ...w.table(1, {}),
     routing: { ...w.table(1, {}).routing, stable: keys.slice(1, 2) },
   };
   expect(await small.prepare(w.gateway, two)).toEqual(DONE);

@@ -3,6 +3,7 @@ import { Agent } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { bucketOfUser } from "../../../src/drivers/nginx/bucket.ts";
+import type { RolloutId } from "../../../src/model/ids.ts";
 import { EVERYTHING } from "../../../src/model/share.ts";
 import { ask, until, world, type World, type WorldOptions } from "./world.ts";
 
@@ -213,6 +214,20 @@ test("a generation older than one that was seen is refused, the same one again i
   expect(await w.port.observe(w.gateway, [])).toMatchObject({
     value: { generation: 7, routing: seven.routing },
   });
+});
+
+test("the same generation of another writer is refused, written or only prepared", async () => {
+  const w = await open();
+  await switchTo(w, w.table(1, {}));
+  const ours = w.table(7, { stable: 1 });
+  const theirs = { ...ours, writer: "r2" as RolloutId };
+  const fenced = { kind: "refused", error: { code: "gateway.fenced" } };
+  expect(await w.port.prepare(w.gateway, theirs)).toEqual(DONE);
+  expect(await w.port.commit(w.gateway, ours)).toMatchObject(fenced);
+  await switchTo(w, ours);
+  expect(await w.port.commit(w.gateway, theirs)).toMatchObject(fenced);
+  expect(await w.port.prepare(w.gateway, theirs)).toMatchObject(fenced);
+  expect(await w.port.observe(w.gateway, [])).toMatchObject({ value: { generation: 7, writer: "r1" } });
 });
 
 test("what was never prepared is not committed", async () => {

@@ -14,7 +14,7 @@ import { millis, seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Application, Gateway, GatewaySettings, Slot } from "../../../src/model/application.ts";
-import { generation, slotKey, type AppName, type HostName } from "../../../src/model/ids.ts";
+import { generation, slotKey, type AppName, type HostName, type RolloutId } from "../../../src/model/ids.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import type { GatewayPort } from "../../../src/ports/gateway.ts";
@@ -173,6 +173,7 @@ function tableOf(
   const keys = slots.map((slot) => slot.key);
   return {
     generation: generation(number),
+    writer: "r1" as RolloutId,
     routing: {
       canary: keys.slice(0, at.canary ?? 0),
       stable: keys.slice(at.stable ?? 0),

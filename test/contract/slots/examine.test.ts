@@ -5,8 +5,8 @@ import { seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { slotExaminer } from "../../../src/drivers/slots/examine.ts";
 import type { Finding } from "../../../src/ports/examine.ts";
-import { generation, type ReleaseId } from "../../../src/model/ids.ts";
-import { commandRun, place, until, type Place } from "./place.ts";
+import { type ReleaseId } from "../../../src/model/ids.ts";
+import { commandRun, place, stamp, until, type Place } from "./place.ts";
 
 const places: Place[] = [];
 afterEach(async () => {
@@ -31,15 +31,15 @@ test("check sees who has the port, what is in the directory, and whether root ca
   expect(about(before, `web1: ${here.root}`)).toBe("fine: is there and can be written");
   expect(about(before, "web1: tools")).toBe("fine: all that slots need is there");
 
-  await here.driver.switch(here.slot, "v1" as ReleaseId, generation(1));
-  await here.driver.start(here.slot, generation(2));
+  await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
+  await here.driver.start(here.slot, stamp(2));
   const ours = `fine: port ${here.slot.port} is the application's`;
   const connected = (): Promise<string | null> =>
     localHost(here.slot.host).connect(here.slot.port, "127.0.0.1", seconds(2));
   await until(async () => (await connected()) === null);
   expect(about(await examined(here), subject)).toBe(ours);
 
-  await here.driver.stop(here.slot, generation(3));
+  await here.driver.stop(here.slot, stamp(3));
   const stranger = createServer();
   await new Promise<void>((done) => stranger.listen(here.slot.port, "127.0.0.1", done));
   const taken = about(await examined(here), subject);

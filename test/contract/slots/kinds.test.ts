@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { millis, seconds } from "../../../src/base/time.ts";
 import type { OwnCommandsRun, StaticRun } from "../../../src/model/application.ts";
-import { ADOPTED, generation, type ReleaseId } from "../../../src/model/ids.ts";
-import { commandRun, place, until, type Place } from "./place.ts";
+import { ADOPTED, type ReleaseId } from "../../../src/model/ids.ts";
+import { commandRun, place, stamp, until, type Place } from "./place.ts";
 
 const V1 = "v1" as ReleaseId;
 const V2 = "v2" as ReleaseId;
@@ -44,25 +44,25 @@ describe("a directory that was there before Glidepath", () => {
   test("is a release called adopted; the first switch keeps it, and the way back restores it", async () => {
     const here = await adopted();
     expect((await here.seen()).release).toBe(ADOPTED);
-    expect(await here.driver.switch(here.slot, V1, generation(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
     expect((await here.seen()).release).toBe("v1");
     expect(await readFile(join(here.slot.dir, "name"), "utf8")).toBe("v1");
     const kept = join(here.root, "releases", `adopted@${here.slot.port}`);
     expect(await readFile(join(kept, "precious"), "utf8")).toBe("data");
-    expect(await here.driver.switch(here.slot, ADOPTED, generation(2))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toEqual(DONE);
     expect(await here.seen()).toMatchObject({ release: ADOPTED, generation: 2 });
     expect(await precious(here)).toBe("data");
-    expect(await here.driver.start(here.slot, generation(3))).toEqual(DONE);
-    expect(await here.driver.stop(here.slot, generation(4))).toEqual(DONE);
-    expect(await here.driver.switch(here.slot, V2, generation(5))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(4))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V2, stamp(5))).toEqual(DONE);
     expect(await readFile(join(kept, "precious"), "utf8")).toBe("data");
   });
 
   test("stays where it is when adopted is what is wanted, and runs there", async () => {
     const here = await adopted();
-    expect(await here.driver.switch(here.slot, ADOPTED, generation(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, ADOPTED, stamp(1))).toEqual(DONE);
     expect((await lstat(here.slot.dir)).isDirectory()).toBe(true);
-    expect(await here.driver.start(here.slot, generation(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
     expect(await here.seen()).toMatchObject({ release: ADOPTED, process: "running" });
   });
 
@@ -70,18 +70,18 @@ describe("a directory that was there before Glidepath", () => {
     const here = await adopted();
     await rename(here.slot.dir, join(here.root, "releases", `adopted@${here.slot.port}`));
     expect((await here.seen()).release).toBeNull();
-    expect(await here.driver.switch(here.slot, V1, generation(1))).toEqual(DONE);
-    expect(await here.driver.switch(here.slot, ADOPTED, generation(2))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toEqual(DONE);
     expect(await precious(here)).toBe("data");
   });
 
   test("that somebody put there again is kept beside the first", async () => {
     const here = await adopted();
-    await here.driver.switch(here.slot, V1, generation(1));
+    await here.driver.switch(here.slot, V1, stamp(1));
     await rm(here.slot.dir);
     await mkdir(here.slot.dir);
     await writeFile(join(here.slot.dir, "precious"), "other data");
-    expect(await here.driver.switch(here.slot, V2, generation(2))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V2, stamp(2))).toEqual(DONE);
     const kept = join(here.root, "releases", `adopted@${here.slot.port}`);
     expect(await readFile(join(kept, "precious"), "utf8")).toBe("other data");
     expect(await readFile(join(`${kept}.1`, "precious"), "utf8")).toBe("data");
@@ -94,10 +94,10 @@ describe("a directory that was there before Glidepath", () => {
       const here = await begun(commandRun("sleep 1000"), () => join(other, "app1"));
       await mkdir(here.slot.dir);
       await writeFile(join(here.slot.dir, "precious"), "data");
-      expect(await here.driver.switch(here.slot, V1, generation(1))).toEqual(DONE);
+      expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
       expect(await readFile(join(here.slot.dir, "name"), "utf8")).toBe("v1");
       expect(await readFile(join(`${here.slot.dir}.before-glidepath`, "precious"), "utf8")).toBe("data");
-      expect(await here.driver.switch(here.slot, ADOPTED, generation(2))).toEqual(DONE);
+      expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toEqual(DONE);
       expect(await precious(here)).toBe("data");
       await rm(other, { recursive: true });
     },
@@ -109,8 +109,8 @@ describe("a directory that was there before Glidepath", () => {
     await rename(here.slot.dir, real);
     await symlink(real, here.slot.dir);
     expect((await here.seen()).release).toBe(ADOPTED);
-    await here.driver.switch(here.slot, V1, generation(1));
-    await here.driver.switch(here.slot, ADOPTED, generation(2));
+    await here.driver.switch(here.slot, V1, stamp(1));
+    await here.driver.switch(here.slot, ADOPTED, stamp(2));
     expect(await precious(here)).toBe("data");
     expect(await readFile(join(real, "precious"), "utf8")).toBe("data");
   });
@@ -120,11 +120,11 @@ describe("a directory that was there before Glidepath", () => {
     await rm(here.slot.dir, { recursive: true });
     await mkdir(here.slot.dir);
     expect((await here.seen()).release).toBeNull();
-    expect(await here.driver.switch(here.slot, V1, generation(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
     expect(await readlink(here.slot.dir)).toBe(join(here.root, "releases", "v1"));
     await rm(here.slot.dir);
     await writeFile(here.slot.dir, "a file");
-    expect(await here.driver.switch(here.slot, V1, generation(2))).toMatchObject({ kind: "refused" });
+    expect(await here.driver.switch(here.slot, V1, stamp(2))).toMatchObject({ kind: "refused" });
     expect(await readFile(here.slot.dir, "utf8")).toBe("a file");
   });
 });
@@ -152,36 +152,42 @@ describe("own commands", () => {
   async function own(run: Partial<OwnCommandsRun> = {}): Promise<Place> {
     const here = await begun({ ...OWN, ...run });
     await writeFile(join(here.root, "releases/v1/ctl"), CTL, { mode: 0o755 });
-    expect(await here.driver.switch(here.slot, V1, generation(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
     expect((await here.seen()).process).toBe("stopped");
     return here;
   }
 
   test("start, tell and stop the application", async () => {
     const here = await own();
-    for (const _ of [1, 2]) expect(await here.driver.start(here.slot, generation(2))).toEqual(DONE);
-    expect(await here.seen()).toEqual({ generation: 2, release: "v1", process: "running", restarts: 0 });
+    for (const _ of [1, 2]) expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+    expect(await here.seen()).toEqual({
+      generation: 2,
+      writer: "r1",
+      release: "v1",
+      process: "running",
+      restarts: 0,
+    });
     expect(await here.log()).toBe(`started for v1 on ${here.slot.port}\n`);
-    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect((await here.seen()).process).toBe("stopped");
     expect(await here.processes()).toEqual([]);
-    expect(await here.driver.start(here.slot, generation(2))).toMatchObject({
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({
       error: { code: "slot.fenced" },
     });
   });
 
   test("a start that stays in the foreground does not hold us", async () => {
     const here = await own({ start: "./ctl foreground" });
-    expect(await here.driver.start(here.slot, generation(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
     expect((await here.seen()).process).toBe("running");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     await until(async () => (await here.processes()).length === 0);
     expect((await here.seen()).process).toBe("stopped");
   });
 
   test("a start that fails says how, in its own words", async () => {
     const here = await own({ start: "./ctl broken" });
-    expect(await here.driver.start(here.slot, generation(2))).toMatchObject({
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({
       kind: "refused",
       error: { code: "slot.start", message: expect.stringContaining("exit code 7"), details: "no luck" },
     });
@@ -189,8 +195,8 @@ describe("own commands", () => {
 
   test("a stop that does nothing is followed by a kill", async () => {
     const here = await own({ stopCommand: "true", stop: { signal: "SIGTERM", timeout: millis(400) } });
-    await here.driver.start(here.slot, generation(2));
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    await here.driver.start(here.slot, stamp(2));
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect(await here.processes()).toEqual([]);
   });
 
@@ -200,7 +206,7 @@ describe("own commands", () => {
     );
     expect(here).toBeNull();
     const [place] = places;
-    expect(await place?.driver.stop(place.slot, generation(2))).toMatchObject({
+    expect(await place?.driver.stop(place.slot, stamp(2))).toMatchObject({
       kind: "unknown",
       error: { code: "slot.stop" },
     });
@@ -213,12 +219,12 @@ describe("only files", () => {
   test("run while they are switched on", async () => {
     const here = await begun({ ...STATIC, reload: 'echo "$WORD {release}" >>../../reloads' });
     expect((await here.seen()).process).toBe("stopped");
-    await here.driver.switch(here.slot, V1, generation(1));
+    await here.driver.switch(here.slot, V1, stamp(1));
     expect((await here.seen()).process).toBe("stopped");
-    expect(await here.driver.start(here.slot, generation(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
     expect(await here.seen()).toMatchObject({ process: "running", release: "v1" });
     expect(await readFile(join(here.root, "reloads"), "utf8")).toBe("it's v1\n");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect((await here.seen()).process).toBe("stopped");
   });
 
@@ -231,8 +237,8 @@ describe("only files", () => {
 
   test("a reload that fails says how", async () => {
     const here = await begun({ ...STATIC, reload: "echo broken >&2; exit 9" });
-    await here.driver.switch(here.slot, V1, generation(1));
-    expect(await here.driver.start(here.slot, generation(2))).toMatchObject({
+    await here.driver.switch(here.slot, V1, stamp(1));
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({
       kind: "refused",
       error: { code: "slot.start", message: expect.stringContaining("exit code 9"), details: "broken" },
     });

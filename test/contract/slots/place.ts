@@ -8,7 +8,14 @@ import { localHost } from "../../../src/drivers/local/host.ts";
 import { PACE, type Pace } from "../../../src/drivers/slots/calls.ts";
 import { slots } from "../../../src/drivers/slots/slots.ts";
 import type { Application, RunSpec, Slot } from "../../../src/model/application.ts";
-import { slotKey, type AppName, type HostName } from "../../../src/model/ids.ts";
+import {
+  generation,
+  slotKey,
+  type AppName,
+  type HostName,
+  type RolloutId,
+  type Stamp,
+} from "../../../src/model/ids.ts";
 import type { SlotState } from "../../../src/model/observation.ts";
 import type { SlotPort } from "../../../src/ports/slot.ts";
 
@@ -45,6 +52,12 @@ export async function freePort(): Promise<number> {
   await new Promise((done) => server.close(done));
   return port;
 }
+
+/** What a write carries; one writer unless said. */
+export const stamp = (number: number, writer = "r1"): Stamp => ({
+  generation: generation(number),
+  writer: writer as RolloutId,
+});
 
 /** Waits for something that is about to happen; the test's own deadline ends it. */
 export async function until(what: () => Promise<boolean> | boolean): Promise<void> {

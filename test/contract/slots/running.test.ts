@@ -6,8 +6,8 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { millis } from "../../../src/base/time.ts";
-import { generation, type ReleaseId } from "../../../src/model/ids.ts";
-import { carrying, commandRun, kill, place, until, type Place } from "./place.ts";
+import { type ReleaseId } from "../../../src/model/ids.ts";
+import { carrying, commandRun, kill, place, stamp, until, type Place } from "./place.ts";
 
 const V1 = "v1" as ReleaseId;
 const V2 = "v2" as ReleaseId;
@@ -26,8 +26,8 @@ async function begun(...args: Parameters<typeof place>): Promise<Place> {
 /** On v1 and started, at generation 2. */
 async function running(command: string, more = {}, processes = 1): Promise<Place> {
   const here = await begun(commandRun(command, more));
-  expect(await here.driver.switch(here.slot, V1, generation(1))).toEqual(DONE);
-  expect(await here.driver.start(here.slot, generation(2))).toEqual(DONE);
+  expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
+  expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
   // While a process becomes another program, its environment cannot be read.
   await until(async () => (await here.processes()).length >= processes);
   return here;
@@ -41,33 +41,73 @@ describe("a slot's life", () => {
     const here = await begun(commandRun("sleep 1000"));
     const { driver, slot } = here;
     expect(await here.seen()).toEqual({ generation: 0, release: null, process: "stopped", restarts: 0 });
-    expect(await driver.stop(slot, generation(1))).toEqual(DONE);
-    expect(await driver.switch(slot, V1, generation(2))).toEqual(DONE);
-    expect(await here.seen()).toEqual({ generation: 2, release: "v1", process: "stopped", restarts: 0 });
-    expect(await driver.start(slot, generation(3))).toEqual(DONE);
-    expect(await here.seen()).toEqual({ generation: 3, release: "v1", process: "running", restarts: 0 });
-    expect(await driver.switch(slot, V2, generation(4))).toMatchObject({
+    expect(await driver.stop(slot, stamp(1))).toEqual(DONE);
+    expect(await driver.switch(slot, V1, stamp(2))).toEqual(DONE);
+    expect(await here.seen()).toEqual({
+      generation: 2,
+      writer: "r1",
+      release: "v1",
+      process: "stopped",
+      restarts: 0,
+    });
+    expect(await driver.start(slot, stamp(3))).toEqual(DONE);
+    expect(await here.seen()).toEqual({
+      generation: 3,
+      writer: "r1",
+      release: "v1",
+      process: "running",
+      restarts: 0,
+    });
+    expect(await driver.switch(slot, V2, stamp(4))).toMatchObject({
       kind: "refused",
       error: { code: "slot.stop" },
     });
-    expect(await driver.stop(slot, generation(5))).toEqual(DONE);
+    expect(await driver.stop(slot, stamp(5))).toEqual(DONE);
     expect(await here.processes()).toEqual([]);
-    expect(await driver.switch(slot, V2, generation(6))).toEqual(DONE);
-    expect(await driver.start(slot, generation(7))).toEqual(DONE);
-    expect(await here.seen()).toEqual({ generation: 7, release: "v2", process: "running", restarts: 0 });
-    expect(await driver.stop(slot, generation(8))).toEqual(DONE);
-    expect(await driver.switch(slot, null, generation(9))).toEqual(DONE);
-    expect(await here.seen()).toEqual({ generation: 9, release: null, process: "stopped", restarts: 0 });
+    expect(await driver.switch(slot, V2, stamp(6))).toEqual(DONE);
+    expect(await driver.start(slot, stamp(7))).toEqual(DONE);
+    expect(await here.seen()).toEqual({
+      generation: 7,
+      writer: "r1",
+      release: "v2",
+      process: "running",
+      restarts: 0,
+    });
+    expect(await driver.stop(slot, stamp(8))).toEqual(DONE);
+    expect(await driver.switch(slot, null, stamp(9))).toEqual(DONE);
+    expect(await here.seen()).toEqual({
+      generation: 9,
+      writer: "r1",
+      release: null,
+      process: "stopped",
+      restarts: 0,
+    });
+  });
+
+  test("the same generation of another writer is refused by every verb", async () => {
+    const { driver, slot, ...here } = await running("sleep 1000");
+    const stranger = stamp(2, "r2");
+    const outcomes = [
+      await driver.stop(slot, stranger),
+      await driver.switch(slot, V2, stranger),
+      await driver.start(slot, stranger),
+    ];
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ kind: "refused", error: { code: "slot.fenced" } });
+    }
+    expect(await here.seen()).toMatchObject({ generation: 2, writer: "r1", process: "running" });
+    expect(await driver.stop(slot, stamp(3, "r2"))).toEqual(DONE);
+    expect(await here.seen()).toMatchObject({ generation: 3, writer: "r2", process: "stopped" });
   });
 
   test("every verb can be repeated", async () => {
     const here = await running("sleep 1000");
     const [first] = await here.processes();
-    expect(await here.driver.start(here.slot, generation(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
     expect(await here.processes()).toEqual([first]);
-    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
-    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, V2, generation(4))).toEqual(DONE);
-    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, null, generation(5))).toEqual(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, V2, stamp(4))).toEqual(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, null, stamp(5))).toEqual(DONE);
   });
 
   test("an older generation is refused by every verb, and changes nothing", async () => {
@@ -75,10 +115,10 @@ describe("a slot's life", () => {
     const before = await here.processes();
     const { driver, slot } = here;
     const late = [
-      await driver.stop(slot, generation(1)),
-      await driver.switch(slot, V2, generation(1)),
-      await driver.switch(slot, null, generation(1)),
-      await driver.start(slot, generation(1)),
+      await driver.stop(slot, stamp(1)),
+      await driver.switch(slot, V2, stamp(1)),
+      await driver.switch(slot, null, stamp(1)),
+      await driver.start(slot, stamp(1)),
     ];
     for (const outcome of late)
       expect(outcome).toMatchObject({ kind: "refused", error: { code: "slot.fenced" } });
@@ -88,11 +128,11 @@ describe("a slot's life", () => {
 
   test("a release that is not there is refused, and so is a start of nothing", async () => {
     const here = await begun(commandRun("sleep 1000"));
-    expect(await here.driver.switch(here.slot, "v9" as ReleaseId, generation(1))).toMatchObject({
+    expect(await here.driver.switch(here.slot, "v9" as ReleaseId, stamp(1))).toMatchObject({
       kind: "refused",
       error: { code: "release.unknown" },
     });
-    expect(await here.driver.start(here.slot, generation(2))).toMatchObject({
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({
       kind: "refused",
       error: { code: "slot.start" },
     });
@@ -108,8 +148,8 @@ describe("the application", () => {
     const line = `printf '%s|' "$@" "$PORT" "$ODD" "$log$state" "$GLIDEPATH_APP" "$(pwd -P)"`;
     const show = `#!/bin/sh\n${line}\necho\nexec sleep 1000\n`;
     await writeFile(join(here.root, "releases/v1/show"), show, { mode: 0o755 });
-    await here.driver.switch(here.slot, V1, generation(1));
-    await here.driver.start(here.slot, generation(2));
+    await here.driver.switch(here.slot, V1, stamp(1));
+    await here.driver.start(here.slot, stamp(2));
     const { port } = here.slot;
     const dir = `${here.root}/releases/v1`;
     const expected = [port, "v1", "web1", dir, dir, port, hostile, "ab", "shop", dir].map(
@@ -130,8 +170,8 @@ describe("the application", () => {
     const here = await running(`sh -c 'echo "I am $$"; exec sleep 1000'`);
     await says(here, "I am");
     const first = await here.driver.logTail(here.slot, 100);
-    await here.driver.stop(here.slot, generation(10));
-    await here.driver.start(here.slot, generation(11));
+    await here.driver.stop(here.slot, stamp(10));
+    await here.driver.start(here.slot, stamp(11));
     await expect.poll(() => here.driver.logTail(here.slot, 100)).not.toBe(first);
     await expect.poll(() => here.driver.logTail(here.slot, 100)).toMatch(/^I am \d+\n$/);
     expect(await here.log()).toContain("--- glidepath: v1 starts, generation 11 ---");
@@ -139,8 +179,8 @@ describe("the application", () => {
 
   test("an unknown user is refused", async () => {
     const here = await begun(commandRun("sleep 1000", { user: "no-such-user" }));
-    await here.driver.switch(here.slot, V1, generation(1));
-    expect(await here.driver.start(here.slot, generation(2))).toMatchObject({
+    await here.driver.switch(here.slot, V1, stamp(1));
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({
       kind: "refused",
       error: { code: "host.rights", details: expect.stringContaining("no-such-user") },
     });
@@ -161,7 +201,7 @@ describe("the application", () => {
     expect(log).toContain("ended with 3; it is started again after 0.2 s");
     expect(log).toContain("ended with 3; it is started again after 0.4 s");
     expect((await here.seen()).process).toBe("running");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect((await here.seen()).process).toBe("stopped");
   });
 
@@ -182,7 +222,7 @@ describe("the application", () => {
         () => false,
       ),
     );
-    await here.driver.stop(here.slot, generation(3));
+    await here.driver.stop(here.slot, stamp(3));
     expect((await readFile(`${log}.1`, "utf8")).slice(-41)).toBe(
       "0123456789012345678901234567890123456789\n",
     );
@@ -195,7 +235,7 @@ describe("a stop", () => {
     const script = `trap "echo bye; exit 0" INT; echo ready; while :; do sleep 0.05; done`;
     const here = await running(`sh -c '${script}'`, { stop: { signal: "SIGINT", timeout: millis(60_000) } });
     await says(here, "ready");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect(await here.log()).toContain("bye");
     expect(await here.processes()).toEqual([]);
   });
@@ -210,10 +250,10 @@ describe("a stop", () => {
       }),
     );
     await writeFile(join(here.root, "releases/v1/app.js"), script);
-    await here.driver.switch(here.slot, V1, generation(1));
-    await here.driver.start(here.slot, generation(2));
+    await here.driver.switch(here.slot, V1, stamp(1));
+    await here.driver.start(here.slot, stamp(2));
     await says(here, "ready");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect(await here.log()).toContain("bye");
   });
 
@@ -222,7 +262,7 @@ describe("a stop", () => {
       stop: { signal: "SIGTERM", timeout: millis(300) },
     });
     await says(here, "ready");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect(await here.processes()).toEqual([]);
     expect((await here.seen()).process).toBe("stopped");
   });
@@ -233,7 +273,7 @@ describe("a stop", () => {
       stop: { signal: "SIGTERM", timeout: millis(300) },
     });
     await until(async () => (await here.processes()).length >= 4);
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect(await here.processes()).toEqual([]);
   });
 
@@ -243,7 +283,7 @@ describe("a stop", () => {
     const child = Number(/child (\d+)/.exec(await here.log())?.[1]);
     await until(async () => !(await here.processes()).includes(child));
     expect(await readFile(`/proc/${child}/stat`, "utf8")).toContain("(sleep)");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect(
       (await readFile(`/proc/${child}/stat`, "utf8").catch(() => "gone")).replace(/.*\) (\w) .*/s, "$1"),
     ).toMatch(/^(gone|Z)/);
@@ -257,7 +297,7 @@ describe("a stop", () => {
         env: { [pair.slice(0, pair.indexOf("="))]: pair.slice(pair.indexOf("=") + 1) },
       }),
     );
-    await here.driver.stop(here.slot, generation(3));
+    await here.driver.stop(here.slot, stamp(3));
     expect(near.map(({ exitCode, signalCode }) => exitCode ?? signalCode)).toEqual([null, null, null]);
     for (const child of near) {
       const exited = once(child, "exit");
@@ -280,7 +320,7 @@ describe("a dead supervisor", () => {
     await until(async () => !Number.isFinite(await supervisor(here)));
     expect(await here.processes()).toEqual(before);
     expect((await here.seen()).process).toBe("running");
-    expect(await here.driver.stop(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
     expect((await here.seen()).process).toBe("stopped");
     expect(await here.processes()).toEqual([]);
   });
@@ -290,7 +330,7 @@ describe("a dead supervisor", () => {
     const before = await here.processes();
     kill(await supervisor(here));
     await until(async () => !Number.isFinite(await supervisor(here)));
-    expect(await here.driver.start(here.slot, generation(3))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(3))).toEqual(DONE);
     await until(async () => (await here.processes()).length >= 1);
     const after = await here.processes();
     expect(after).toHaveLength(1);
@@ -309,25 +349,25 @@ describe("a dead supervisor", () => {
 describe("a port", () => {
   test("taken by a stranger is refused, and the stranger is named", async () => {
     const here = await begun(commandRun("sleep 1000"));
-    await here.driver.switch(here.slot, V1, generation(1));
+    await here.driver.switch(here.slot, V1, stamp(1));
     const stranger = createServer();
     await new Promise<void>((done) => stranger.listen(here.slot.port, "127.0.0.1", done));
-    const outcome = await here.driver.start(here.slot, generation(2));
+    const outcome = await here.driver.start(here.slot, stamp(2));
     await new Promise((done) => stranger.close(done));
     expect(outcome).toMatchObject({
       kind: "refused",
       error: { code: "slot.port-taken", message: expect.stringContaining(`process ${process.pid}: `) },
     });
     expect(await here.processes()).toEqual([]);
-    expect(await here.driver.start(here.slot, generation(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
   });
 
   test("at another address is nobody's business here", async () => {
     const here = await begun(commandRun("sleep 1000"));
-    await here.driver.switch(here.slot, V1, generation(1));
+    await here.driver.switch(here.slot, V1, stamp(1));
     const other = createServer();
     await new Promise<void>((done) => other.listen(here.slot.port, "127.0.0.9", done));
-    const outcome = await here.driver.start(here.slot, generation(2));
+    const outcome = await here.driver.start(here.slot, stamp(2));
     await new Promise((done) => other.close(done));
     expect(outcome).toEqual(DONE);
   });
@@ -336,7 +376,7 @@ describe("a port", () => {
 test("a directory that cannot be written is refused with what the host said", async () => {
   const here = await begun(commandRun("sleep 1000"));
   await writeFile(join(here.root, "slots"), "in the way");
-  expect(await here.driver.switch(here.slot, V1, generation(1))).toMatchObject({
+  expect(await here.driver.switch(here.slot, V1, stamp(1))).toMatchObject({
     kind: "refused",
     error: { code: "host.rights", details: expect.stringContaining("slots") },
   });

@@ -4,14 +4,14 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import { generation, type ReleaseId } from "../../../src/model/ids.ts";
+import { type ReleaseId } from "../../../src/model/ids.ts";
 import { EXAMINE } from "../../../src/drivers/slots/script/examine.ts";
 import { OBSERVE, TAIL } from "../../../src/drivers/slots/script/observe.ts";
 import { START_COMMAND, START_OWN, START_STATIC } from "../../../src/drivers/slots/script/start.ts";
 import { STOP_COMMAND, STOP_OWN, STOP_STATIC } from "../../../src/drivers/slots/script/stop.ts";
 import { SUPERVISOR } from "../../../src/drivers/slots/script/supervisor.ts";
 import { SWITCH } from "../../../src/drivers/slots/script/switch.ts";
-import { commandRun, place, until, type Place } from "./place.ts";
+import { commandRun, place, stamp, until, type Place } from "./place.ts";
 
 const places: Place[] = [];
 afterEach(async () => {
@@ -21,7 +21,7 @@ afterEach(async () => {
 test("an application outlives the controller that started it, its group and its terminal", async () => {
   const here = await place(commandRun("sleep 1000"));
   places.push(here);
-  await here.driver.switch(here.slot, "v1" as ReleaseId, generation(1));
+  await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
   const controller = spawn(
     process.execPath,
     [

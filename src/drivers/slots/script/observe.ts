@@ -4,7 +4,7 @@ import { PROCESSES } from "./processes.ts";
 
 /**
  * ROOT KIND USER STATUS COUNT, COUNT times PORT DIR MARKER, then NAME=VALUE... Changes nothing. A line for
- * each slot: port, generation, intent, what runs (up, down or deaf), restarts, what it points to.
+ * each slot: port, generation, its writer, intent, what runs (up, down or deaf), restarts, what it points to.
  */
 export const OBSERVE = `set -u
 root=$1 kind=$2 user=$3 status=$4 count=$5
@@ -32,7 +32,9 @@ while [ "$count" -gt 0 ]; do
   count=$((count - 1))
   points
   printf '%s ' "$port"
-  recall generation 0
+  seen=0 by=
+  [ ! -f "$state/generation" ] || read -r seen by <"$state/generation"
+  printf '%s %s ' "$seen" "\${by:--}"
   recall intent none
   process "$@"
   case $? in

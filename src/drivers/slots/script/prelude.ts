@@ -1,15 +1,15 @@
 import { EXIT } from "../exit-codes.ts";
 
 /**
- * The beginning of every script that writes to a slot: ROOT PORT DIR MARKER GENERATION PATIENCE and then
- * its own. The lock keeps two writers apart; the generation, on disk before anything is done, keeps an
- * older one out for ever.
+ * The beginning of every script that writes to a slot: ROOT PORT DIR MARKER GENERATION WRITER
+ * PATIENCE and then its own. The lock keeps two writers apart; the generation, on disk before anything is
+ * done, keeps an older one out for ever, and its writer whoever came to the same number.
  */
 export const PLACE = `# shellcheck disable=SC2034,SC2317 # what scripts share is not all used in each
 set -u
 umask 022
-root=$1 port=$2 dir=$3 marker=$4 generation=$5 patience=$6
-shift 6
+root=$1 port=$2 dir=$3 marker=$4 generation=$5 writer=$6 patience=$7
+shift 7
 state=$root/slots/.$port
 
 die() {
@@ -65,14 +65,17 @@ lock() {
 
 # NAME VALUE...: what else is written down with the generation.
 fence() {
-  stored=0
-  [ ! -f "$state/generation" ] || read -r stored <"$state/generation"
+  stored=0 by=
+  [ ! -f "$state/generation" ] || read -r stored by <"$state/generation"
   case $stored in '' | *[!0-9]*) die ${EXIT.rights} "$state/generation is damaged: $stored" ;; esac
-  if [ "$stored" -gt "$generation" ]; then
+  late=
+  [ "$stored" -le "$generation" ] || late=yes
+  [ "$stored" -ne "$generation" ] || [ -z "$by" ] || [ "$by" = "$writer" ] || late=yes
+  if [ -n "$late" ]; then
     echo "$stored"
     exit ${EXIT.fenced}
   fi
-  if [ "$stored" -ne "$generation" ]; then set -- generation "$generation" "$@"; fi
+  if [ "$stored" -ne "$generation" ]; then set -- generation "$generation $writer" "$@"; fi
   [ $# -eq 0 ] || durable "$@"
 }
 `;
