@@ -14,6 +14,7 @@ import { artifactExaminer } from "./drivers/artifact/examine.ts";
 import { hooks } from "./drivers/hooks/hooks.ts";
 import { runCommand } from "./drivers/local/command.ts";
 import { localHost } from "./drivers/local/host.ts";
+import { nginxAdopter } from "./drivers/nginx/adopt/adopter.ts";
 import { nginxExaminer, survey } from "./drivers/nginx/examine.ts";
 import { placeOf } from "./drivers/nginx/explain.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
@@ -173,6 +174,7 @@ const program = buildProgram({
   by: `${userInfo().username}@${hostname()}`,
   open,
   survey: surveyHere,
+  adopter: (options) => nginxAdopter({ host: localHost("local" as HostName), ...options }),
   demo: runDemo,
 });
 process.exitCode = await program.run(process.argv.slice(2));

@@ -2,6 +2,7 @@ import type { AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
 import type { Application } from "../model/application.ts";
 import type { ReleaseId } from "../model/ids.ts";
+import type { Adopter } from "../ports/adopt.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlPlane } from "../ports/control.ts";
 import type { Examiner } from "../ports/examine.ts";
@@ -59,6 +60,8 @@ export interface CliDeps {
   /** A mistake in the file is `file.invalid` with one diagnostic a line in its details. */
   open(file: string): Promise<Result<Opened, AppError>>;
   survey(): Promise<Survey | null>;
+  /** For this machine's nginx: the program, and its main file (null: as compiled in). */
+  adopter(options: { readonly nginx: string; readonly main: string | null }): Adopter;
   /** The exit code. */
   demo(options: DemoOptions): Promise<number>;
 }

@@ -4,6 +4,7 @@ import type { CommandRow } from "./command.ts";
 import { fail, type Context, type Flags } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
 import { DONE, OPERATOR_NEEDED, USAGE } from "./exit.ts";
+import { adopt } from "./commands/adopt.ts";
 import { demo } from "./commands/demo.ts";
 import { init } from "./commands/init.ts";
 import { abort, pause, promote, resume } from "./commands/orders.ts";
@@ -16,6 +17,7 @@ import { print } from "./render/text.ts";
 
 const COMMANDS: readonly CommandRow[] = [
   init,
+  adopt,
   check,
   plan,
   release,

@@ -9,6 +9,7 @@ import type { Fence, Saved } from "../ports/journal.ts";
 import { command } from "../rollout/command.ts";
 import { alreadyThere } from "../rollout/create.ts";
 import { arithmeticOf } from "../rollout/story.ts";
+import { serveWhatRuns } from "./adopt.ts";
 import { entryOf } from "./entries.ts";
 import { carry, type Held } from "./loop.ts";
 import { createMeter, type Meter } from "./meter.ts";
@@ -29,6 +30,7 @@ export function createControl(application: Application, ports: EnginePorts): Con
   return {
     status: () => readStatus(application, ports),
     plan: (release) => plan(carrier, release),
+    serveWhatRuns: (by) => serveWhatRuns(application, ports, by),
     start: (release, options) => start(carrier, { kind: "release", release, options }),
     rollback: (release, options) => rollback(carrier, release, options),
     takeOver: (by) => takeOver(carrier, by),

@@ -5,6 +5,7 @@ import type { GatewayState, Health, InFlight, Observed, SlotState } from "../mod
 import type { HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Order, Rollout } from "../model/rollout.ts";
+import type { RoutingTable } from "../model/routing.ts";
 import type { Slot } from "../model/application.ts";
 import type { Traffic } from "../model/traffic.ts";
 import type { ConfigPreview } from "./gateway.ts";
@@ -91,6 +92,8 @@ export interface PlannedStep {
 export interface ControlPlane {
   status(): Promise<Result<Status, AppError>>;
   plan(release: ReleaseId): Promise<Result<PlanStory, AppError>>;
+  /** Makes the gateways serve what runs in the slots now; nothing in them is touched. */
+  serveWhatRuns(by: string): Promise<Result<RoutingTable, AppError>>;
   /** Takes the lease and creates the rollout; `run` then carries it. */
   start(release: ReleaseId, options: StartOptions): Promise<Result<Rollout, AppError>>;
   /** A rollout to `release`, or to the one before the stable; straight to 100 %. */

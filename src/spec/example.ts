@@ -6,8 +6,16 @@ export interface Answers {
   readonly url: string;
   readonly root: string;
   readonly ports: readonly number[];
+  /** Existing directories to adopt, by port. */
+  readonly dirs?: ReadonlyMap<number, string>;
   /** null: only files, nothing to start. */
   readonly command: string | null;
+  /** Keys of `run` and their values, where it is not Glidepath that runs the command. */
+  readonly run?: readonly (readonly [key: string, value: string])[];
+  /** Default: server. */
+  readonly mode?: "upstream";
+  readonly connectTimeout?: string;
+  readonly readTimeout?: string;
   /** A path that answers 2xx or 3xx when the application is healthy; empty: the port takes connections. */
   readonly health: string;
   readonly listen: readonly string[];
@@ -59,25 +67,43 @@ const head = ({ app, url }: Answers): Lines => [
   "  keep: 5 # releases kept on each host",
 ];
 
-const pool = ({ address = "local", name, root, ports }: Answers): Lines => [
+const pool = ({ address = "local", name, root, ports, dirs }: Answers): Lines => [
   "hosts:",
   ...(name === undefined
     ? [`  - ${line("address", address)}`]
     : [`  - ${line("name", name)}`, `    ${line("address", address)}`]),
   `    ${line("root", root, "releases/ and slots/ below it are Glidepath's; shared/ is yours")}`,
-  `    slots: [${ports.join(", ")}] # ports; two at least, so that one can serve while the other is updated`,
+  ...slots(ports, dirs).map((text) => `    ${text}`),
   "# shared: [uploads, .env] # linked from root/shared into every release",
 ];
 
-const run = ({ command, user }: Answers): Lines =>
-  command === null
-    ? ["run:", "  static: true # only files: there is nothing to start"]
-    : [
-        "run: # or your own start:, stop: and status:",
-        `  ${line("command", command, "in the slot's directory, PORT set, supervised")}`,
-        user === undefined ? "  # user: by default the user that Glidepath is" : `  ${line("user", user)}`,
-        "  stop: { signal: SIGTERM, timeout: 30s }",
-      ];
+function slots(ports: readonly number[], dirs: Answers["dirs"]): Lines {
+  const note = "two at least, so that one can serve while the other is updated";
+  if (dirs === undefined) return [`slots: [${ports.join(", ")}] # ports; ${note}`];
+  const adopted = ports.map((port) => {
+    const dir = dirs.get(port);
+    return dir === undefined ? `  - ${port}` : `  - { port: ${port}, dir: ${inList(dir)} }`;
+  });
+  return [`slots: # what is in dir now is kept as the release "adopted"; ${note}`, ...adopted];
+}
+
+const ownRun = (keys: NonNullable<Answers["run"]>, user: string | undefined): Lines => [
+  "run: # how it runs now; look at each line",
+  ...keys.map(([key, value]) => `  ${line(key, value)}`),
+  ...(user === undefined ? [] : [`  ${line("user", user)}`]),
+];
+
+const run = ({ command, user, run: own }: Answers): Lines =>
+  own !== undefined
+    ? ownRun(own, user)
+    : command === null
+      ? ["run:", "  static: true # only files: there is nothing to start"]
+      : [
+          "run: # or your own start:, stop: and status:",
+          `  ${line("command", command, "in the slot's directory, PORT set, supervised")}`,
+          user === undefined ? "  # user: by default the user that Glidepath is" : `  ${line("user", user)}`,
+          "  stop: { signal: SIGTERM, timeout: 30s }",
+        ];
 
 const health = (path: string): Lines => [
   "health:",
@@ -94,17 +120,22 @@ const health = (path: string): Lines => [
 ];
 
 function gateway(answers: Answers): Lines {
-  const { listen, serverName = [], config, main, nginx, state, log } = answers;
+  const { listen, serverName = [], config, main, nginx, state, log, mode } = answers;
+  const { connectTimeout = "1s", readTimeout = "60s" } = answers;
   const paths = Object.entries({ config, main, nginx, state, log }).flatMap(([key, value]) =>
     value === undefined ? [] : [`  ${line(key, value, PATH_NOTES[key])}`],
   );
   return [
     "gateway: # nginx, on every host unless hosts: names some",
-    `  listen: [${listen.map(inList).join(", ")}] # a port, or "address:port"`,
-    ...(serverName.length > 0 ? [`  serverName: [${serverName.map(inList).join(", ")}]`] : []),
+    ...(mode === undefined
+      ? [`  listen: [${listen.map(inList).join(", ")}] # a port, or "address:port"`]
+      : [`  ${line("mode", mode, "your own server block and location stay; they include what is written")}`]),
+    ...(serverName.length > 0 && mode === undefined
+      ? [`  serverName: [${serverName.map(inList).join(", ")}]`]
+      : []),
     ...paths,
-    "  connectTimeout: 1s # then another slot is asked",
-    "  readTimeout: 60s # the longest request of the application",
+    `  connectTimeout: ${connectTimeout} # then another slot is asked`,
+    `  readTimeout: ${readTimeout} # the longest request of the application`,
   ];
 }
 

@@ -120,6 +120,7 @@ export function fakeControl(scene: Scene = {}, overrides: Partial<ControlPlane> 
     asked,
     status: async () => ok(status({ rollout: null, holder: null })),
     plan: async () => ok(story()),
+    serveWhatRuns: async () => nothingThere,
     start: async (release, { sha256, by }) => {
       asked.push(`start ${release} ${sha256 ?? "-"} ${by}`);
       return ok(rollout());
@@ -180,6 +181,9 @@ export async function runFake(
         ...opened,
       }),
     survey: async () => null,
+    adopter: () => {
+      throw new Error("this test adopts nothing");
+    },
     demo: async () => 0,
     ...deps,
   });

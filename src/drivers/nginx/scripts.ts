@@ -232,7 +232,7 @@ done
 exit 0
 `;
 
-const INSTALLING = `umask 022
+export const INSTALLING = `umask 022
 ${PATH}home=$1 config=$2 snippet=$3 main=$4 nginx=$5 mark=$6 wanted=$7
 ${RIGHTS}${MASTERS}
 beside() { printf '%s/.%s.glidepath-%s' "$(dirname -- "$1")" "$(basename -- "$1")" "$2"; }

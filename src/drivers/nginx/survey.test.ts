@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { directivesOf, globPattern, surveyOf } from "./survey.ts";
+import { directivesOf, type Directive, globPattern, surveyOf } from "./survey.ts";
 
 const DUMP = `# configuration file /etc/nginx/nginx.conf:
 user www-data;
@@ -68,6 +68,18 @@ test("what is no dump gives nothing", () => {
   expect(surveyOf("nginx: [emerg] unknown directive")).toBeNull();
 });
 
+const bare = ({ name, args, block }: Directive): object => ({ name, args, block: block?.map(bare) ?? null });
+
+test("tells where each directive stands", () => {
+  const text = "a b; # c\nd { e; } f";
+  const [a, d] = directivesOf(text);
+  expect([a, d, d?.block?.[0]].map((one) => text.slice(...(one?.span ?? [0, 0])))).toEqual([
+    "a b;",
+    "d { e; }",
+    "e;",
+  ]);
+});
+
 test.each([
   ["a b;", [{ name: "a", args: ["b"], block: null }]],
   ["a 'x;y' \"{\";", [{ name: "a", args: ["x;y", "{"], block: null }]],
@@ -88,7 +100,7 @@ test.each([
   ],
   ["a { b", [{ name: "a", args: [], block: [] }]],
 ])("tokenizes %j", (text, wanted) => {
-  expect(directivesOf(text)).toEqual(wanted);
+  expect(directivesOf(text).map(bare)).toEqual(wanted);
 });
 
 test("a star matches within one directory", () => {

@@ -4,6 +4,8 @@ export interface Directive {
   readonly args: readonly string[];
   /** null: it ends with a semicolon. */
   readonly block: readonly Directive[] | null;
+  /** From its first character to behind its semicolon or brace, in its file's text. */
+  readonly span: readonly [from: number, to: number];
 }
 
 export interface FoundServer {
@@ -32,7 +34,10 @@ export interface Survey {
   readonly upstreams: readonly FoundUpstream[];
 }
 
-type Token = { readonly kind: "word"; readonly text: string } | { readonly kind: "{" | "}" | ";" };
+type Token = { readonly from: number; readonly to: number } & (
+  | { readonly kind: "word"; readonly text: string }
+  | { readonly kind: "{" | "}" | ";" }
+);
 
 const WORD = String.raw`(?:\$\{[^}]*\}|\\[^]|[^\s{};"'\\#])(?:\$\{[^}]*\}|\\[^]|[^\s{};\\])*`;
 const QUOTED = String.raw`"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'`;
@@ -43,8 +48,9 @@ function tokensOf(text: string): readonly Token[] {
   const found: Token[] = [];
   for (const match of text.matchAll(TOKEN)) {
     const [whole, double, single] = match;
-    if (whole === "{" || whole === "}" || whole === ";") found.push({ kind: whole });
-    else if (!/^\s|^#/.test(whole)) found.push({ kind: "word", text: double ?? single ?? whole });
+    const at = { from: match.index, to: match.index + whole.length };
+    if (whole === "{" || whole === "}" || whole === ";") found.push({ ...at, kind: whole });
+    else if (!/^\s|^#/.test(whole)) found.push({ ...at, kind: "word", text: double ?? single ?? whole });
   }
   return found;
 }
@@ -55,15 +61,18 @@ export function directivesOf(text: string): readonly Directive[] {
   const read = (): readonly Directive[] => {
     const all: Directive[] = [];
     let words: string[] = [];
+    let from = 0;
     for (; at < tokens.length; at += 1) {
       const token = tokens[at] as Token;
       if (token.kind === "}") return all;
+      if (words.length === 0) from = token.from;
       if (token.kind === "word") words.push(token.text);
       else {
         const [name = "", ...args] = words;
         words = [];
         if (token.kind === "{") at += 1;
-        all.push({ name, args, block: token.kind === "{" ? read() : null });
+        const block = token.kind === "{" ? read() : null;
+        all.push({ name, args, block, span: [from, tokens[at]?.to ?? text.length] });
       }
     }
     return all;

@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { rewrite } from "./rewrite.ts";
+import { usesIn } from "./uses.ts";
+
+const SNIPPET = "/var/lib/glidepath/shop/location.conf";
+
+const rewritten = (text: string, files: Readonly<Record<string, string>> = {}) => {
+  const { uses, obstacles } = usesIn("/etc/nginx/conf.d/shop.conf", text, "shop");
+  expect(obstacles).toEqual([]);
+  return rewrite(text, uses, { snippet: SNIPPET, files: new Map(Object.entries(files)), addsHeader: true });
+};
+
+test("only what must change is changed; the rest stays, byte for byte", () => {
+  const before = `# our shop
+upstream shop { server 127.0.0.1:801; server 127.0.0.1:802; }
+server {
+\tlisten 80;   # plain
+\tlocation /static/ { root /srv/static; }
+\tlocation / {
+\t\tproxy_pass http://shop;  # the application
+\t\tproxy_set_header Host $http_host;
+\t\tproxy_set_header X-Team shop;
+\t\tproxy_read_timeout 90s;
+\t\tclient_max_body_size 20m;
+\t}
+}`;
+  expect(rewritten(before)).toEqual({
+    text: `# our shop
+upstream shop { server 127.0.0.1:801; server 127.0.0.1:802; }
+server {
+\tlisten 80;   # plain
+\tlocation /static/ { root /srv/static; }
+\tlocation / {
+\t\tinclude ${SNIPPET};  # the application
+\t\tproxy_set_header X-Team shop;
+\t\tclient_max_body_size 20m;
+\t}
+}`,
+    notes: [],
+  });
+});
+
+test("all locations that lead there are changed, in one-line blocks too", () => {
+  const before =
+    "server { location / { proxy_pass http://shop; } location @app { proxy_pass http://shop; } }";
+  const wanted = `server { location / { include ${SNIPPET}; } location @app { include ${SNIPPET}; } }`;
+  expect(rewritten(before).text).toBe(wanted);
+});
+
+test("what the snippet's own lines would end the inheritance of is repeated", () => {
+  const before = `server {
+  access_log /var/log/nginx/shop.log main;
+  add_header X-Frame-Options "DENY always";
+  location / {
+    proxy_pass http://shop;
+  }
+}`;
+  const { text, notes } = rewritten(before);
+  expect(text).toContain(`    include ${SNIPPET};
+    access_log /var/log/nginx/shop.log main;
+    add_header X-Frame-Options "DENY always";
+  }`);
+  expect(notes).toHaveLength(1);
+});
+
+test("an included file gives way to what of it is not in the snippet", () => {
+  const before = "location / {\n  include proxy_params;\n  include extra;\n  proxy_pass http://shop;\n}\n";
+  const { text } = rewritten(before, {
+    "/etc/nginx/proxy_params":
+      "proxy_set_header Host $http_host;\nproxy_set_header X-Real-IP $remote_addr;\n",
+    "/etc/nginx/extra": 'proxy_set_header Host $host;\nproxy_hide_header "X Powered";\n',
+  });
+  expect(text).toBe(`location / {\n  proxy_hide_header "X Powered";\n  include ${SNIPPET};\n}\n`);
+});
+
+test.each([
+  ["proxy_set_header Host shop.internal;", "proxy_set_header Host shop.internal gives way"],
+  ["proxy_next_upstream off;", "proxy_next_upstream off gives way"],
+  ["root /srv;", "root /srv gives way"],
+])("says so where %s means something else afterwards", (line, said) => {
+  const { notes } = rewritten(`location / {\n  proxy_pass http://shop;\n  ${line}\n}\n`);
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toContain(said);
+});
+
+describe("what cannot be taken over is refused with its line", () => {
+  test.each([
+    ["location / {\n  proxy_pass http://shop/base/;\n}", "shop.conf:2: proxy_pass http://shop/base/: a path"],
+    ["location / {\n  proxy_pass https://shop;\n}", "shop.conf:2: proxy_pass https://shop: the slots"],
+    [
+      "location / {\n  proxy_pass http://shop$request_uri;\n}",
+      "shop.conf:2: proxy_pass http://shop$request_uri",
+    ],
+    ["location / {\n  fastcgi_pass shop;\n}", "shop.conf:2: fastcgi_pass shop: only HTTP"],
+    [
+      "location / {\n  if ($a) { proxy_pass http://shop; }\n}",
+      "shop.conf:2: proxy_pass http://shop stands in if",
+    ],
+    ["location / {\n  alias /srv/;\n  proxy_pass http://shop;\n}", "shop.conf:2: alias: "],
+    ["location / {\n  try_files $uri =404;\n  proxy_pass http://shop;\n}", "shop.conf:2: try_files: "],
+    ["stream {\n server { proxy_pass shop; }\n}", "shop.conf:2: proxy_pass shop in stream"],
+  ])("%s", (text, said) => {
+    const { obstacles } = usesIn("/etc/nginx/conf.d/shop.conf", text, "shop");
+    expect(obstacles).toHaveLength(1);
+    expect(obstacles[0]).toContain(said);
+  });
+
+  test("another upstream whose name begins the same is not meant", () => {
+    const text =
+      "location / { proxy_pass http://shop2; } location /a { proxy_pass http://shop.example.com; }";
+    expect(usesIn("f", text, "shop")).toEqual({ uses: [], obstacles: [] });
+  });
+});
