@@ -52,6 +52,8 @@ async function runningByHand(): Promise<Running> {
     });
     child.unref();
   }
+  // An upstream written by hand takes a slot away for 10 s when it is asked too early.
+  await expect.poll(workspace.inSlots, { timeout: 30_000 }).toEqual(slots.map(() => "v0"));
   const site = join(nginx.confd, "site.conf");
   const text = siteText(port, slots);
   writeFileSync(site, text);
