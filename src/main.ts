@@ -27,6 +27,7 @@ import { systemIds } from "./drivers/system/ids.ts";
 import { createControl } from "./engine/control.ts";
 import type { EnginePorts } from "./engine/ports.ts";
 import { poolOf, type Application } from "./model/application.ts";
+import type { Asked } from "./model/asked.ts";
 import type { HostName } from "./model/ids.ts";
 import { isEnded } from "./model/rollout.ts";
 import type { ControlPlane } from "./ports/control.ts";
@@ -52,13 +53,22 @@ function readFile(file: string): Result<ReadFile, AppError> {
     const hint = "`glidepath init` writes one; --file names another";
     return err(appError("file.missing", `${file} cannot be read`, { details: String(cause), hint }));
   }
-  const parsed = parseApplication(text, { path: file, directory: dirname(path), user: userInfo().username });
+  const context = { path: file, directory: dirname(path), user: userInfo().username, read: textOf };
+  const parsed = parseApplication(text, context);
   const told = (all: readonly Diagnostic[]): readonly string[] =>
     all.map((one) => renderDiagnostic(file, one));
   if (parsed.ok) return ok({ application: parsed.value.application, warnings: told(parsed.value.warnings) });
   const mistakes = told(parsed.error);
   const count = mistakes.length === 1 ? "one mistake" : `${mistakes.length} mistakes`;
   return err(appError("file.invalid", `${file} has ${count}`, { details: mistakes.join("\n") }));
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
 }
 
 function hostsOf(): Hosts {
@@ -120,7 +130,7 @@ async function open(file: string): Promise<Result<Opened, AppError>> {
     control,
     warnings,
     examiners: examinersOf(application, hosts),
-    explain: (user) => explain(application, control, user),
+    explain: (asked) => explain(application, control, asked),
     close: () => Promise.resolve(store.value.close()),
   });
 }
@@ -129,7 +139,7 @@ async function open(file: string): Promise<Result<Opened, AppError>> {
 async function explain(
   application: Application,
   control: ControlPlane,
-  user: string,
+  asked: Asked,
 ): Promise<Result<Explanation, AppError>> {
   const status = await control.status();
   if (!status.ok) return status;
@@ -138,10 +148,12 @@ async function explain(
   if (routing === undefined) {
     return err(appError("gateway.absent", `${application.name}: no gateway routes it yet`));
   }
-  const { role, by } = placeOf(application, routing, user);
+  const place = placeOf(application, routing, asked);
+  if (!place.ok) return place;
+  const { user, role, by, changesAt } = place.value;
   const canary = rollout !== null && !isEnded(rollout) ? rollout.release : stable;
   const release = role === "canary" ? canary : stable;
-  return ok({ user, release, role, share: routing.share, by });
+  return ok({ user, release, role, share: routing.share, by, changesAt });
 }
 
 /** What this machine's nginx serves, in the few words that `init` asks about. */

@@ -4,7 +4,8 @@ export interface OptionRow {
   /** As commander takes it: `--to SHARE`. */
   readonly flags: string;
   readonly help: string;
-  readonly required?: boolean;
+  /** May be given many times: the value is a list. */
+  readonly many?: boolean;
 }
 
 /** One row of the table of commands. */

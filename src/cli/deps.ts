@@ -1,6 +1,7 @@
 import type { AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
 import type { Application } from "../model/application.ts";
+import type { Asked } from "../model/asked.ts";
 import type { ReleaseId } from "../model/ids.ts";
 import type { Adopter } from "../ports/adopt.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -15,8 +16,8 @@ export interface Opened {
   /** What the file says that is not wrong but worth a word; one line each. */
   readonly warnings: readonly string[];
   readonly examiners: readonly Examiner[];
-  /** Which release the user of this key gets now; computed, no request is made. */
-  explain(user: string): Promise<Result<Explanation, AppError>>;
+  /** Which release this request gets now; computed, none is made. */
+  explain(asked: Asked): Promise<Result<Explanation, AppError>>;
   close(): Promise<void>;
 }
 
@@ -27,6 +28,8 @@ export interface Explanation {
   /** Basis points of the canary. */
   readonly share: number;
   readonly by: { readonly rule: string } | { readonly bucket: number; readonly of: number };
+  /** Basis points from which on the canary serves; null: a rule decides, whatever the share. */
+  readonly changesAt: number | null;
 }
 
 /** What `init` found on this machine; the nginx of PATH and its config. */

@@ -13,7 +13,11 @@ describe("wrong usage ends with 2 and says what would be right", () => {
     ["release", "✗ missing required argument 'release'"],
     ["release v1 v2", "✗ too many arguments for 'release'"],
     ["release v1 --jsn", "✗ unknown option '--jsn'\n(Did you mean --json?)"],
-    ["explain", "✗ required option '--user <key>' not specified"],
+    ["explain", "✗ explain whom? Neither a user nor a request is given"],
+    ["explain --header X-User", `✗ --header takes 'NAME: VALUE', found "X-User"`],
+    ["explain --cookie uid --address 10.0.0.1", '✗ --cookie takes NAME=VALUE, found "uid"'],
+    ["explain --arg =1", '✗ --arg takes NAME=VALUE, found "=1"'],
+    ["explain --address 10.0.0", '✗ --address takes an IP address, found "10.0.0"'],
     ["release ../etc", '✗ "../etc" cannot name a release'],
     ["release v2 --sha256 abc", '✗ --sha256 takes 64 hexadecimal digits, not "abc"'],
     ["release v2 --detach", "✗ --detach hands the rollout to a controller service"],
@@ -237,6 +241,31 @@ describe("documents for machines", () => {
     const explain = async () => ok(explanation as never);
     const { out } = await runFake("explain --user 42 --json", fakeIo(), { opened: { explain } });
     expect(JSON.parse(out)).toEqual(explanation);
+  });
+
+  test("explain takes a whole request, each part as often as it comes", async () => {
+    const asked: unknown[] = [];
+    const explain = async (one: unknown) => {
+      asked.push(one);
+      return ok({ user: "", release: null, role: "none", share: 0, by: { rule: "" } } as never);
+    };
+    const line = "explain --header X-A:1 --header x-b:  --cookie a=1=2 --cookie b= --arg q=%20 --address ::1";
+    await runFake(line, fakeIo(), { opened: { explain } });
+    expect(asked).toEqual([
+      {
+        user: null,
+        headers: [
+          { name: "X-A", value: "1" },
+          { name: "x-b", value: "" },
+        ],
+        cookies: [
+          { name: "a", value: "1=2" },
+          { name: "b", value: "" },
+        ],
+        args: [{ name: "q", value: "%20" }],
+        address: "::1",
+      },
+    ]);
   });
 });
 

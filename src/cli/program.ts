@@ -9,7 +9,8 @@ import { demo } from "./commands/demo.ts";
 import { init } from "./commands/init.ts";
 import { abort, pause, promote, resume } from "./commands/orders.ts";
 import { release } from "./commands/release.ts";
-import { check, explain, history, plan } from "./commands/reports.ts";
+import { explain } from "./commands/explain.ts";
+import { check, history, plan } from "./commands/reports.ts";
 import { rollback } from "./commands/rollback.ts";
 import { status } from "./commands/status.ts";
 import { bad, line } from "./render/text.ts";
@@ -56,8 +57,8 @@ function addRow(
 ): void {
   const command = program.command(row.name).summary(row.summary).description(row.summary);
   for (const [name, help] of Object.entries(row.args ?? {})) command.argument(name, help);
-  for (const { flags, help, required } of row.options ?? []) {
-    if (required === true) command.requiredOption(flags, help);
+  for (const { flags, help, many } of row.options ?? []) {
+    if (many === true) command.option(flags, help, (one: string, all: string[]) => [...all, one], []);
     else command.option(flags, help);
   }
   command.action(async () => {

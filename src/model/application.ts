@@ -130,6 +130,14 @@ export interface GatewaySettings {
   readonly split: "users" | "servers";
   readonly key: UserKey;
   readonly rules: readonly Rule[];
+  /** Who may say in a header which client a request comes from; null: the connection alone tells. */
+  readonly realIp: RealIp | null;
+}
+
+export interface RealIp {
+  /** Addresses and ranges of proxies that are trusted. */
+  readonly from: readonly string[];
+  readonly header: string;
 }
 
 /** One nginx that spreads requests over the slots; named by its host. */
@@ -154,6 +162,8 @@ export type UserKey =
 
 export type Rule = {
   readonly to: "canary" | "stable";
+  /** The file in which the values stand, as glidepath.yaml names it. */
+  readonly list?: string;
 } & (
   | { readonly by: "header" | "cookie" | "arg"; readonly name: string; readonly is: readonly string[] }
   | { readonly by: "address"; readonly in: readonly string[] }

@@ -165,6 +165,7 @@ function applicationOf(shape: Shape): Application {
       split: "users",
       key: { by: "auto" },
       rules: [],
+      realIp: null,
     },
     policy: policyOf(shape),
     analysis: null,

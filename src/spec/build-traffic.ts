@@ -4,6 +4,7 @@ import { EVERYTHING } from "../model/share.ts";
 import { finding } from "./diagnostic.ts";
 import type { Finding, Path } from "./diagnostic.ts";
 import { ABSOLUTE_PATH } from "./grammar.ts";
+import { listFileOf, type Lists } from "./lists.ts";
 import { resolvePath } from "./paths.ts";
 import type { FileValue } from "./schema.ts";
 import type { ResolvedStep } from "./steps.ts";
@@ -69,7 +70,7 @@ function sharedFile(gateway: Gateway, rival: Gateway, path: Path): Finding {
   return finding("conflict", path, { message, hint: "name one of them, or give it its own config and log" });
 }
 
-export function gatewaySettings({ gateway, rollout }: FileValue): GatewaySettings {
+export function gatewaySettings({ gateway, rollout }: FileValue, lists: Lists): GatewaySettings {
   return {
     mode: gateway.mode,
     passive: gateway.passive,
@@ -78,7 +79,8 @@ export function gatewaySettings({ gateway, rollout }: FileValue): GatewaySetting
     readTimeout: gateway.readTimeout,
     split: rollout.split,
     key: userKey(rollout.key),
-    rules: rollout.rules.flatMap(rule),
+    rules: rollout.rules.flatMap((one, i) => rule(one, lists.get(i) ?? [])),
+    realIp: gateway.realIp ?? null,
   };
 }
 
@@ -88,20 +90,24 @@ function userKey(text: string): UserKey {
   return { by: by === "address" ? "address" : "auto" };
 }
 
-function rule({
-  to,
-  header,
-  cookie,
-  arg,
-  address,
-  is,
-}: FileValue["rollout"]["rules"][number]): readonly Rule[] {
-  const values = typeof is === "string" ? [is] : (is ?? []);
-  if (header !== undefined) return [{ by: "header", name: header, is: values, to }];
-  if (cookie !== undefined) return [{ by: "cookie", name: cookie, is: values, to }];
-  if (arg !== undefined) return [{ by: "arg", name: arg, is: values, to }];
+type RuleValue = FileValue["rollout"]["rules"][number];
+
+/** `listed`: what the rule's file holds. */
+function rule(value: RuleValue, listed: readonly string[]): readonly Rule[] {
+  const { to, header, cookie, arg, address, is } = value;
+  const file = listFileOf(value);
+  const own = file === null ? { to } : { to, list: file };
+  const values = file === null ? (typeof is === "string" ? [is] : (is ?? [])) : listed;
+  if (header !== undefined) return [{ by: "header", name: header, is: values, ...own }];
+  if (cookie !== undefined) return [{ by: "cookie", name: cookie, is: values, ...own }];
+  if (arg !== undefined) return [{ by: "arg", name: arg, is: values, ...own }];
   if (address === undefined) return [];
-  return [{ by: "address", in: typeof address === "string" ? [address] : address, to }];
+  return [{ by: "address", in: file === null ? rangesOf(address) : listed, ...own }];
+}
+
+function rangesOf(address: NonNullable<RuleValue["address"]>): readonly string[] {
+  if (typeof address === "string") return [address];
+  return "in" in address ? [] : address;
 }
 
 export function policy(

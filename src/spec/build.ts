@@ -5,13 +5,18 @@ import type { AppName, HostName } from "../model/ids.ts";
 import { slotKey } from "../model/ids.ts";
 import { analysis } from "./build-analysis.ts";
 import { gatewaySettings, gateways, policy } from "./build-traffic.ts";
+import type { Lists } from "./lists.ts";
 import { normalPath, resolvePath } from "./paths.ts";
 import { nameFrom } from "./rules/pool.ts";
 import type { FileValue } from "./schema.ts";
 import type { Steps } from "./steps.ts";
 
 /** The file as the model: defaults that depend on other keys, absolute paths. All was checked before. */
-export function buildApplication(file: FileValue, directory: string, { waves, steps }: Steps): Application {
+export function buildApplication(
+  file: FileValue,
+  directory: string,
+  { waves, steps, lists }: Steps & { readonly lists: Lists },
+): Application {
   const hosts = file.hosts.map((host) => buildHost(host, waves));
   const slots = hosts.reduce((sum, host) => sum + host.slots.length, 0);
   return {
@@ -24,7 +29,7 @@ export function buildApplication(file: FileValue, directory: string, { waves, st
     health: health(file.health),
     smoke: file.smoke.map(smokeCheck),
     gateways: gateways(file, hosts, directory),
-    gateway: gatewaySettings(file),
+    gateway: gatewaySettings(file, lists),
     policy: policy(file.rollout, steps, slots),
     analysis: analysis(file),
     hooks: hooks(file.hooks),

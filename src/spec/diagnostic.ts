@@ -13,6 +13,8 @@ export type DiagnosticCode =
   | "value"
   /** Right by itself, wrong together with something else. */
   | "conflict"
+  /** In a file that this one names; the message says where. */
+  | "list"
   | "unsupported"
   /** A warning: the file is taken as it is. */
   | "warning";

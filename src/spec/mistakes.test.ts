@@ -103,7 +103,10 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
     "rollout: { key: 'cookie:' }",
     ['5:12 rollout.key: expected auto, address, cookie:NAME, header:NAME or arg:NAME, found "cookie:"'],
   ],
-  ["rollout: { rules: [{ header: X, to: canary }] }", ["5:20 rollout.rules[0]: is is required with header"]],
+  [
+    "rollout: { rules: [{ header: X, to: canary }] }",
+    ["5:20 rollout.rules[0]: is, or in with a file, is required with header"],
+  ],
   [
     "rollout: { rules: [{ header: X, is: include, to: canary }] }",
     ["5:33 rollout.rules[0].is: …a word that nginx keeps for itself"],

@@ -94,6 +94,7 @@ describe("the least file", () => {
         split: "users",
         key: { by: "auto" },
         rules: [],
+        realIp: null,
       },
       policy: {
         steps: [{ share: 10_000, bake: 0, approve: false }],
@@ -171,6 +172,57 @@ rollout:
       { share: 25, bake: 600_000, approve: true },
       { share: 10_000, bake: 0, approve: false },
     ]);
+  });
+  it("rules take their values from files beside this one, one value a line", () => {
+    const files: Readonly<Record<string, string>> = {
+      "/home/u/shop/testers.txt": "\uFEFFalice # QA\r\n\r\n  # nobody\r\nbob\r\nAlice\r\n",
+      "/etc/offices": "10.1.0.0/16\n2001:db8::1",
+    };
+    const text = withMore(`rollout:
+  rules:
+    - { cookie: uid, in: testers.txt, to: canary }
+    - { address: { in: /etc/offices }, to: stable }
+`);
+    const parsed = parseApplication(text, { ...CONTEXT, read: (path) => files[path] ?? null });
+    expect(parsed).toMatchObject({ ok: true });
+    expect(parsed.ok && parsed.value.application.gateway.rules).toEqual([
+      { by: "cookie", name: "uid", is: ["alice", "bob"], to: "canary", list: "testers.txt" },
+      { by: "address", in: ["10.1.0.0/16", "2001:db8::1"], to: "stable", list: "/etc/offices" },
+    ]);
+  });
+  it("what is wrong in a list is told with the list's line", () => {
+    const text = withMore(`rollout:
+  rules:
+    - { cookie: uid, in: testers.txt, to: canary }
+    - { address: { in: offices.txt }, to: canary }
+    - { arg: q, in: gone.txt, to: canary }
+    - { arg: q, in: empty.txt, to: canary }
+`);
+    const files: Readonly<Record<string, string>> = {
+      "/home/u/shop/testers.txt": "alice\nb ob\ninclude\n",
+      "/home/u/shop/offices.txt": "10.0.0.0/33\n",
+      "/home/u/shop/empty.txt": "# nobody\n",
+    };
+    const parsed = parseApplication(text, { ...CONTEXT, read: (path) => files[path] ?? null });
+    const told = parsed.ok ? [] : parsed.error.map((one) => renderDiagnostic("glidepath.yaml", one));
+    const short = (line: string): string =>
+      line
+        .replace(/^glidepath.yaml:\d+:\d+ /, "")
+        .replace(/expected .*, found/, "… found")
+        .replace(/a prefix .*/, "…");
+    expect(told.map(short)).toEqual([
+      'rollout.rules[0].in: testers.txt:2: … found "b ob"',
+      'rollout.rules[0].in: testers.txt:3: … found "include": a word that nginx keeps for itself',
+      'rollout.rules[1].address.in: offices.txt:1: … found "10.0.0.0/33": not an IP address, or …',
+      "rollout.rules[2].in: gone.txt cannot be read: a list of one value a line",
+      "rollout.rules[3].in: empty.txt holds no value",
+    ]);
+  });
+  it("trusted proxies reach the model, with the usual header", () => {
+    expect(application(withMore("gateway: { realIp: { from: [10.0.0.0/8] } }\n")).gateway.realIp).toEqual({
+      from: ["10.0.0.0/8"],
+      header: "X-Forwarded-For",
+    });
   });
   it("an entry of gateway.hosts overrides the rest, and relative paths start at the file", () => {
     const { gateways } = application(

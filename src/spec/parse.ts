@@ -7,6 +7,7 @@ import { finding, pathText } from "./diagnostic.ts";
 import type { Diagnostic, Finding } from "./diagnostic.ts";
 import { readDocument } from "./document.ts";
 import type { ReadDocument } from "./document.ts";
+import { readLists, type ReadText } from "./lists.ts";
 import { poolFindings } from "./rules/pool.ts";
 import { releaseFindings } from "./rules/release.ts";
 import { trafficFindings, trafficWarnings } from "./rules/traffic.ts";
@@ -24,6 +25,8 @@ export interface FileContext {
   readonly directory: string;
   /** Who runs Glidepath here. */
   readonly user?: string;
+  /** Reads the lists that rules name. */
+  readonly read?: ReadText;
 }
 
 export interface ParsedFile {
@@ -48,7 +51,10 @@ export function parseApplication(
       [...syntaxMistakes(document), ...trusted(document, located(document, found))].toSorted(byPlace),
     );
   if (!parsed.success || found.length > 0) return err(located(document, found));
-  const application = buildApplication(parsed.data, context.directory, stepsIn(file));
+  const { directory, read = () => null } = context;
+  const { lists, findings } = readLists(parsed.data.rollout.rules, { directory, read });
+  if (findings.length > 0) return err(located(document, findings));
+  const application = buildApplication(parsed.data, directory, { ...stepsIn(file), lists });
   const late = gatewayFindings(application.gateways, parsed.data);
   if (late.length > 0) return err(located(document, late));
   return ok({ application, warnings: located(document, warnings(file, context)) });
@@ -105,7 +111,7 @@ function located(document: ReadDocument, findings: readonly Finding[]): readonly
   const all: Diagnostic[] = [];
   for (const { path, ...rest } of findings) {
     const text = pathText(path);
-    const key = rest.code === "missing" ? `${text} ${rest.message}` : text;
+    const key = rest.code === "missing" || rest.code === "list" ? `${text} ${rest.message}` : text;
     if (seen.has(key)) continue;
     seen.add(key);
     all.push({ ...rest, ...document.placeOf(path), path: text });

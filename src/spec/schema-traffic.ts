@@ -59,6 +59,19 @@ export const gateway = mapping(
       .describe(
         "server: the whole server{} block is written. upstream: only what your own location includes.",
       ),
+    realIp: mapping(
+      {
+        from: list(text(grammar.RULE_ADDRESS), "addresses and ranges", { least: 1 }).describe(
+          "The proxies in front of nginx that are trusted.",
+        ),
+        header: text(grammar.HEADER_NAME)
+          .prefault("X-Forwarded-For")
+          .describe("The header in which they say the client's address."),
+      },
+      "a mapping with from",
+    )
+      .optional()
+      .describe("Behind a proxy: whose word counts for the client's address. Default: nobody's."),
     passive: truth()
       .prefault(false)
       .describe("true: nginx's config is left alone, and its own failure detection is relied on."),
@@ -67,7 +80,10 @@ export const gateway = mapping(
 );
 
 const RULE_VALUES = "a value, or a list of values";
-const RULE_RANGES = "an address or range, or a list of them";
+const RULE_RANGES = "an address or range, a list of them, or {in: FILE}";
+
+const listFile = () =>
+  text(grammar.PATH).describe("A file with one value a line; # begins a comment. It is read with this one.");
 
 const rule = mapping(
   {
@@ -75,17 +91,23 @@ const rule = mapping(
     cookie: text(grammar.VARIABLE_NAME).optional().describe("A cookie, compared with is."),
     arg: text(grammar.VARIABLE_NAME).optional().describe("A query argument, compared with is."),
     address: z
-      .union([text(grammar.RULE_ADDRESS), list(text(grammar.RULE_ADDRESS), "ranges", { least: 1 })], {
-        error: wrong(RULE_RANGES),
-      })
+      .union(
+        [
+          text(grammar.RULE_ADDRESS),
+          list(text(grammar.RULE_ADDRESS), "ranges", { least: 1 }),
+          mapping({ in: listFile() }, "a mapping with in"),
+        ],
+        { error: wrong(RULE_RANGES) },
+      )
       .optional()
-      .describe("The client's address, or a range, or a list of these."),
+      .describe("The client's address, or a range, a list of these, or a file of them."),
     is: z
       .union([text(grammar.RULE_VALUE), list(text(grammar.RULE_VALUE), "values", { least: 1 })], {
         error: wrong(RULE_VALUES),
       })
       .optional()
-      .describe("The exact value that matches, or a list of values."),
+      .describe("The value that matches, or a list of values; upper and lower case are one."),
+    in: listFile().optional(),
     to: oneOf(["canary", "stable"]).describe("Where a request that matches goes."),
   },
   "a mapping such as {header: X-Canary, is: always, to: canary}",

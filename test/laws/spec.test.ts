@@ -42,6 +42,7 @@ const BASE = {
     connectTimeout: "1s",
     readTimeout: "60s",
     mode: "server",
+    realIp: { from: ["10.0.0.0/8"], header: "X-Forwarded-For" },
   },
   rollout: {
     split: "users",
@@ -81,6 +82,8 @@ const FILES: readonly Json[] = [
         { cookie: "beta", is: "1", to: "canary" },
         { arg: "beta", is: "1", to: "canary" },
         { address: "10.0.0.1", to: "canary" },
+        { cookie: "uid", in: "testers.txt", to: "canary" },
+        { address: { in: "offices.txt" }, to: "canary" },
       ],
     },
     analysis: "off",
@@ -130,7 +133,8 @@ function replaced(value: Json, [first, ...rest]: Path, text: string): Json {
   return { ...map, [first]: replaced(map[first] as Json, rest, text) };
 }
 
-const parse = (text: string) => parseApplication(text, { path: "glidepath.yaml", directory: "/home/u" });
+const CONTEXT = { path: "glidepath.yaml", directory: "/home/u", read: () => "10.0.0.1" };
+const parse = (text: string) => parseApplication(text, CONTEXT);
 const asText = (file: Json): string => JSON.stringify(file, null, 1);
 const isBad = (code: string): boolean => code !== "unsupported";
 

@@ -6,7 +6,7 @@ import type { Opened } from "../deps.ts";
 import { DONE, REFUSED } from "../exit.ts";
 import type { Finding } from "../../ports/examine.ts";
 import { planLines } from "../render/plan.ts";
-import { checkLines, explainLines, historyLines, recordLines } from "../render/reports.ts";
+import { checkLines, historyLines, recordLines } from "../render/reports.ts";
 import { historyJson, planJson, recordJson } from "../wire.ts";
 
 const fileFinding = (warning: string): Finding => ({
@@ -96,23 +96,4 @@ export const history: CommandRow = {
       id === undefined ? list(context, opened, limit) : inFull(context, opened, id),
     );
   },
-};
-
-export const explain: CommandRow = {
-  name: "explain",
-  summary: "which release a user gets, and by which rule or bucket",
-  options: [
-    { flags: "--user <key>", help: "the value of the user's key, as the gateway sees it", required: true },
-  ],
-  run: (context) =>
-    withOpened(context, async (opened) => {
-      const explained = await opened.explain(String(context.options["user"]));
-      if (!explained.ok) return fail(context, explained.error);
-      answer(
-        context,
-        () => explainLines(explained.value),
-        () => explained.value,
-      );
-      return DONE;
-    }),
 };

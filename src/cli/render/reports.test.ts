@@ -14,9 +14,9 @@ import {
   slotStatus,
   SLOTS,
 } from "../testing/records.ts";
-import { status, story, V1, V2, WEB1 } from "../testing/records.ts";
+import { status, story, WEB1 } from "../testing/records.ts";
 import { planLines } from "./plan.ts";
-import { checkLines, explainLines, historyLines, recordLines } from "./reports.ts";
+import { checkLines, historyLines, recordLines } from "./reports.ts";
 import { statusLines } from "./status.ts";
 import { textOf } from "./text.ts";
 
@@ -189,21 +189,4 @@ describe("history", () => {
       "✓ v2 serves everybody, in place of v1: done in 1m2s",
     ]);
   });
-});
-
-test.each([
-  [
-    { user: "42", release: V2, role: "canary", share: 500, by: { bucket: 123, of: 10_000 } },
-    ["42  gets v2 (canary)", "  bucket 123 of 10000; the canary has those below 500, that is 5 %"],
-  ],
-  [
-    { user: "42", release: V1, role: "stable", share: 0, by: { bucket: 123, of: 10_000 } },
-    ["42  gets v1 (stable)", "  bucket 123 of 10000; no canary has a share now"],
-  ],
-  [
-    { user: "tester", release: V1, role: "stable", share: 500, by: { rule: "header X-Canary is never" } },
-    ["tester  gets v1 (stable)", "  a rule says so: header X-Canary is never"],
-  ],
-] as const)("explain %#", (explanation, expected) => {
-  expect(explainLines(explanation).map(textOf)).toEqual(expected);
 });

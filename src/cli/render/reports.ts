@@ -2,11 +2,10 @@ import { between } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { Finding } from "../../ports/examine.ts";
 import type { HistoryRecord, JournalEntry } from "../../ports/journal.ts";
-import type { Explanation } from "../deps.ts";
 import { endLines } from "./receipt.ts";
-import { bad, canary, clean, dim, EMPTY, good, indent, line, plain, strong, table, warn } from "./text.ts";
+import { bad, clean, dim, EMPTY, good, indent, line, strong, table, warn } from "./text.ts";
 import type { Line, Span } from "./text.ts";
-import { clock, count, counted, share, time } from "./words.ts";
+import { clock, count, counted, time } from "./words.ts";
 
 const MARKS: Readonly<Record<Finding["severity"], Span>> = {
   fine: good("✓ "),
@@ -85,18 +84,4 @@ export function recordLines(
     `  started ${clock(rollout.startedAt)} UTC`,
   );
   return [head, EMPTY, ...table(rows).map((given) => indent(2, given)), EMPTY, ...endLines(rollout, receipt)];
-}
-
-function whyWords({ by, share: points }: Explanation): string {
-  if ("rule" in by) return `a rule says so: ${clean(by.rule)}`;
-  const where = `bucket ${by.bucket} of ${by.of}`;
-  if (points === 0) return `${where}; no canary has a share now`;
-  return `${where}; the canary has those below ${points}, that is ${share(points)}`;
-}
-
-export function explainLines(explanation: Explanation): readonly Line[] {
-  const { user, release, role } = explanation;
-  const shown = role === "canary" ? canary(release ?? "nothing") : plain(release ?? "nothing");
-  const head = line(strong(clean(user)), "  gets ", shown, role === "none" ? "" : ` (${role})`);
-  return [head, line("  ", whyWords(explanation))];
 }

@@ -181,6 +181,7 @@ export const application: Application = {
     split: "users",
     key: { by: "auto" },
     rules: [],
+    realIp: null,
   },
   policy: {
     steps: rollout().plan.steps,

@@ -1,7 +1,17 @@
 import type { Application, Gateway, Slot } from "../../model/application.ts";
 import { poolOf } from "../../model/application.ts";
 import { EVERYBODY, groupsOf, type Group, type Layout } from "./groups.ts";
-import { controlAddress, digest, endpoint, path, prefix, serverName, word } from "./names.ts";
+import {
+  cidr,
+  controlAddress,
+  digest,
+  endpoint,
+  headerName,
+  path,
+  prefix,
+  serverName,
+  word,
+} from "./names.ts";
 import { snippetOf } from "./place.ts";
 import { splitMaps } from "./split.ts";
 
@@ -174,6 +184,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     "limit_conn_dry_run on;",
     "limit_conn_log_level info;",
     `access_log ${path(gateway.log)} ${v} buffer=64k flush=200ms;`,
+    ...(application.gateway.mode === "upstream" ? clientAddress(application) : []),
     ...(key.by === "auto" && split === "users" ? [`add_header Set-Cookie $${v}_cookie;`] : []),
     "proxy_http_version 1.1;",
     `proxy_set_header Host $${v}_host;`,
@@ -193,12 +204,23 @@ function locationBody({ application, gateway, home }: Topology): readonly string
   ];
 }
 
+/** Trusted proxies tell the client's address; the nearest that is not one of them counts. */
+function clientAddress({ gateway: { realIp } }: Application): readonly string[] {
+  if (realIp === null) return [];
+  return [
+    ...realIp.from.map((range) => `set_real_ip_from ${cidr(range)};`),
+    `real_ip_header ${headerName(realIp.header)};`,
+    "real_ip_recursive on;",
+  ];
+}
+
 function server(topology: Topology): readonly string[] {
   const { gateway, application } = topology;
   const names = application.gateway.serverName.map(serverName);
   return block("server", [
     ...gateway.listen.map((listen) => `listen ${word(listen)};`),
     `server_name ${names.length === 0 ? "_" : names.join(" ")};`,
+    ...clientAddress(application),
     ...block("location /", locationBody(topology)),
   ]);
 }

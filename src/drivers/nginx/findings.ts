@@ -19,7 +19,15 @@ export function findingsOf(facts: Facts): readonly Finding[] {
   const looks: readonly Look[] =
     section(facts, "binary") === ""
       ? [binary]
-      : [binary, modules, tools, master, passes, ...(facts.application.gateway.passive ? [upstreams] : OWN)];
+      : [
+          binary,
+          modules,
+          realIp,
+          tools,
+          master,
+          passes,
+          ...(facts.application.gateway.passive ? [upstreams] : OWN),
+        ];
   const subject = `${facts.gateway.name}: nginx`;
   return looks.flatMap((look) =>
     look(facts).map(({ severity, found, todo }) => ({ subject, severity, found, todo })),
@@ -56,6 +64,13 @@ const modules: Look = (facts) => {
   );
   if (missing.length === 0) return [];
   return [fault(`it was built without ${missing.join(", ")}`, "install an nginx with its standard modules")];
+};
+
+/** Not among nginx's own defaults, but in most packages. */
+const realIp: Look = (facts) => {
+  if (facts.application.gateway.realIp === null) return [];
+  if (section(facts, "build").includes("--with-http_realip_module")) return [];
+  return [fault("it was built without http_realip, which gateway.realIp needs", "use a package that has it")];
 };
 
 const tools: Look = (facts) => {

@@ -5,7 +5,7 @@ import {
   cidr,
   controlAddress,
   endpoint,
-  mapKey,
+  mapKeys,
   path,
   prefix,
   requestVariable,
@@ -16,8 +16,8 @@ import {
 const HOSTILE = ["a b", "a;b", "a{b", "a}b", 'a"b', "a'b", "a\\b", "a#b", "a$b", "a\nb", "a\tb", ""];
 
 test.each(HOSTILE)("%j breaks out of nothing", (text) => {
-  for (const writer of [word, serverName, cidr, mapKey, path])
-    expect(() => writer(text)).toThrow("cannot stand");
+  for (const writer of [word, serverName, cidr, path]) expect(() => writer(text)).toThrow("cannot stand");
+  expect(() => mapKeys(["a", text])).toThrow("cannot stand");
   expect(() => path(`/srv/${text || "../x"}`)).toThrow("cannot stand");
   for (const by of ["header", "cookie", "arg"] as const)
     expect(() => requestVariable(by, text)).toThrow("cannot");
@@ -32,15 +32,30 @@ test("a server name is no pattern, an address no name, a port no text", () => {
 });
 
 test.each([
-  ["always", '"always"'],
-  ["a.b", '"a.b"'],
-  ["include", '"~*^include$"'],
-  ["default", '"~*^default$"'],
-  ["volatile", '"~*^volatile$"'],
-  ["hostnames", '"~*^hostnames$"'],
-  ["a.".repeat(30), `"~*^${String.raw`a\.`.repeat(30)}$"`],
-])("a rule's value %s is written %s: words that mean something to a map are patterns", (value, written) => {
-  expect(mapKey(value)).toBe(written);
+  [
+    ["always", "a.b"],
+    ['"always"', '"a.b"'],
+  ],
+  [
+    ["Alice", "bob", "ALICE"],
+    ['"ALICE"', '"bob"'],
+  ],
+  [
+    ["include", "on", "default"],
+    ['"on"', '"~*^(?:include|default)$"'],
+  ],
+  [["a.".repeat(30)], [`"~*^(?:${String.raw`a\.`.repeat(30)})$"`]],
+  [[], []],
+])("a rule's values %j are written %j: what means something to a map is a pattern", (values, written) => {
+  expect(mapKeys(values)).toEqual(written);
+});
+
+test("a thousand long values are a few patterns, none longer than a word that nginx reads", () => {
+  const values = Array.from({ length: 1000 }, (_, i) => `${String(i).padStart(4, "0")}${"x.".repeat(62)}`);
+  const keys = mapKeys(values);
+  expect(keys.length).toBeLessThan(60);
+  expect(Math.max(...keys.map((key) => key.length))).toBeLessThan(4000);
+  expect(keys.join("").match(/\d{4}/g)).toHaveLength(1000);
 });
 
 test("nginx's names of the application are short enough, and told apart", () => {

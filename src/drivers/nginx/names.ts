@@ -26,22 +26,48 @@ function checked(pattern: RegExp, text: string, what: string): string {
 export const word = (text: string): string => checked(WORD, text, "this word");
 export const path = (text: string): string => checked(PATH, text, "this path");
 export const serverName = (text: string): string => checked(SERVER_NAME, text, "this server name");
+export const headerName = (text: string): string => checked(HEADER, text, "this header");
 export const cidr = (text: string): string => checked(CIDR, text, "this address range");
 export const isSafePath = (text: string): boolean => PATH.test(text) && !text.includes("..");
 
-/** A value that a map compares with; quoted. `..` is harmless here. */
-export function mapKey(text: string): string {
-  assert(VALUE.test(text), `this value cannot stand in an nginx config: ${JSON.stringify(text)}`);
-  const special = ["default", "include", "volatile", "hostnames"].includes(text);
-  // nginx's map hash takes keys of up to 46 bytes unless told otherwise; a pattern has no such limit.
-  if (special || text.length > 40) return `"~*^${text.replaceAll(".", "\\.")}$"`;
-  return `"${text}"`;
+const MAP_WORDS: ReadonlySet<string> = new Set(["default", "include", "volatile", "hostnames"]);
+/** nginx's map hash takes keys of up to 46 bytes, and some hundred of them, unless told otherwise. */
+const LONGEST_KEY = 40;
+const MOST_KEYS = 32;
+/** nginx reads words of up to 4096 bytes. */
+const LONGEST_PATTERN = 3500;
+
+const isPlain = (text: string): boolean => !MAP_WORDS.has(text) && text.length <= LONGEST_KEY;
+
+/**
+ * Values that a map compares with, quoted, each once whatever its case. What its hash does not take
+ * without settings that are the user's stands in patterns, many values in one.
+ */
+export function mapKeys(values: readonly string[]): readonly string[] {
+  const all = [...new Map(values.map((value) => [value.toLowerCase(), mapValue(value)])).values()];
+  const plain = all.length > MOST_KEYS ? [] : all.filter(isPlain);
+  const others = all.filter((value) => !plain.includes(value)).map((value) => value.replaceAll(".", "\\."));
+  const patterns: string[] = [];
+  for (const value of others) {
+    const last = patterns.at(-1);
+    const joined = `${last ?? ""}|${value}`;
+    if (last === undefined || joined.length > LONGEST_PATTERN) patterns.push(value);
+    else patterns[patterns.length - 1] = joined;
+  }
+  return [...plain.map((value) => `"${value}"`), ...patterns.map((pattern) => `"~*^(?:${pattern})$"`)];
 }
 
+/** `..` is harmless here. */
+function mapValue(text: string): string {
+  assert(VALUE.test(text), `this value cannot stand in an nginx config: ${JSON.stringify(text)}`);
+  return text;
+}
+
+export type Source = "header" | "cookie" | "arg";
+
 /** nginx's variable for a header, cookie or argument of the request. */
-export function requestVariable(by: "header" | "cookie" | "arg", name: string): string {
-  if (by === "header")
-    return `$http_${checked(HEADER, name, "this header").toLowerCase().replaceAll("-", "_")}`;
+export function requestVariable(by: Source, name: string): string {
+  if (by === "header") return `$http_${headerName(name).toLowerCase().replaceAll("-", "_")}`;
   return `$${by}_${checked(ARGUMENT, name, `this ${by}`)}`;
 }
 

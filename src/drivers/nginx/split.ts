@@ -1,5 +1,5 @@
 import type { Application, Rule, UserKey } from "../../model/application.ts";
-import { cidr, mapKey, prefix, requestVariable } from "./names.ts";
+import { cidr, mapKeys, prefix, requestVariable, type Source } from "./names.ts";
 
 const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
 
@@ -13,20 +13,45 @@ export function splitMaps(application: Application): readonly string[] {
   const { split, key, rules } = application.gateway;
   if (split === "servers") return [`map "" $${v}_key {`, "    default stable;", "}"];
   return [
-    ...userKey(v, key),
+    ...headersIn(application).flatMap((name, i) => headerMap(requestVariable("header", name), `$${v}_h${i}`)),
+    ...userKey(application, key),
     ...hashes(application, v),
-    ...rules.flatMap((rule, i) => ruleMap(v, rule, { from: i, last: i === rules.length - 1 })),
+    ...rules.flatMap((rule, i) => ruleMap(application, rule, i)),
     ...(rules.length === 0 ? [`map "" $${v}_key {`, `    default $${v}_bucket;`, "}"] : []),
   ];
+}
+
+/** The headers that the key and the rules look at. */
+function headersIn({ gateway: { key, rules } }: Application): readonly string[] {
+  const asked = [key, ...rules].flatMap((one) => (one.by === "header" ? [one.name.toLowerCase()] : []));
+  return [...new Set(asked)];
+}
+
+/**
+ * Of a header that comes twice nginx takes the first line up to 1.22, and both, joined by a comma, from
+ * 1.23 on. What stands before the first comma is the same for both.
+ */
+const headerMap = (source: string, target: string): readonly string[] => [
+  `map ${source} ${target} {`,
+  `    default ${source};`,
+  '    "~^([^,]*?) *," $1;',
+  "}",
+];
+
+/** The variable that holds a header, cookie or argument. */
+function valueOf(application: Application, by: Source, name: string): string {
+  if (by !== "header") return requestVariable(by, name);
+  return `$${prefix(application.name)}_h${headersIn(application).indexOf(name.toLowerCase())}`;
 }
 
 /** Who is not known by the key is told apart by address and browser: parallel first requests agree. */
 const STRANGER = "$remote_addr|$http_user_agent";
 
-function userKey(v: string, key: UserKey): readonly string[] {
+function userKey(application: Application, key: UserKey): readonly string[] {
+  const v = prefix(application.name);
   if (key.by === "address") return [`map "" $${v}_user {`, "    default $remote_addr;", "}"];
   if (key.by === "auto") return [`map "" $${v}_user {`, `    default "${STRANGER}";`, "}", ...ownCookie(v)];
-  const source = requestVariable(key.by, key.name);
+  const source = valueOf(application, key.by, key.name);
   return [`map ${source} $${v}_user {`, `    "" "${STRANGER}";`, `    default ${source};`, "}"];
 }
 
@@ -62,31 +87,29 @@ function hashes(application: Application, v: string): readonly string[] {
   return [...level("top"), ...level("sub"), ...bucket];
 }
 
-interface Place {
-  readonly from: number;
-  readonly last: boolean;
-}
-
-function ruleMap(v: string, rule: Rule, { from, last }: Place): readonly string[] {
-  const target = from === 0 ? `$${v}_key` : `$${v}_rule${from}`;
-  const next = last ? `$${v}_bucket` : `$${v}_rule${from + 1}`;
+function ruleMap(application: Application, rule: Rule, at: number): readonly string[] {
+  const v = prefix(application.name);
+  const { rules } = application.gateway;
+  const target = at === 0 ? `$${v}_key` : `$${v}_rule${at}`;
+  const next = at === rules.length - 1 ? `$${v}_bucket` : `$${v}_rule${at + 1}`;
   const otherwise = `    default ${next};`;
   if (rule.by === "address") {
     return [
-      `geo $${v}_net${from} {`,
+      `geo $${v}_net${at} {`,
       '    default "";',
       ...rule.in.map((range) => `    ${cidr(range)} in;`),
       "}",
-      `map $${v}_net${from} ${target} {`,
+      `map $${v}_net${at} ${target} {`,
       otherwise,
       `    in ${rule.to};`,
       "}",
     ];
   }
   return [
-    `map ${requestVariable(rule.by, rule.name)} ${target} {`,
+    `map ${valueOf(application, rule.by, rule.name)} ${target} {`,
+    `    "" ${next};`,
     otherwise,
-    ...rule.is.map((value) => `    ${mapKey(value)} ${rule.to};`),
+    ...mapKeys(rule.is).map((key) => `    ${key} ${rule.to};`),
     "}",
   ];
 }

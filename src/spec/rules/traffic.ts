@@ -4,7 +4,7 @@ import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
 import { parseShare } from "../../model/share.ts";
 import { stepsIn } from "../steps.ts";
-import { choiceFindings } from "./choice.ts";
+import { choiceFindings, kindsIn } from "./choice.ts";
 import type { Choice } from "./choice.ts";
 import { hostsIn, repeated } from "./pool.ts";
 
@@ -45,14 +45,25 @@ function gatewayFindings(file: Tree): readonly Finding[] {
 }
 
 const RULE: Choice = {
-  kinds: { header: ["is"], cookie: ["is"], arg: ["is"], address: [] },
-  needs: { header: ["is"], cookie: ["is"], arg: ["is"] },
+  kinds: { header: ["is", "in"], cookie: ["is", "in"], arg: ["is", "in"], address: [] },
 };
 
 function ruleFindings(file: Tree): readonly Finding[] {
-  return listOf(get(section(file, "rollout"), "rules")).flatMap((rule, i) =>
-    isTree(rule) ? choiceFindings(rule, ["rollout", "rules", i], RULE) : [],
-  );
+  return listOf(get(section(file, "rollout"), "rules")).flatMap((rule, i) => {
+    const path: Path = ["rollout", "rules", i];
+    return isTree(rule) ? choiceFindings(rule, path, RULE).concat(valueFindings(rule, path)) : [];
+  });
+}
+
+/** A value, values, or a file of them: one of these. */
+function valueFindings(rule: Tree, path: Path): readonly Finding[] {
+  const [kind] = kindsIn(rule, RULE);
+  if (kind === undefined || kind === "address") return [];
+  if (has(rule, "is") && has(rule, "in")) {
+    return [finding("conflict", [...path, "in"], "excludes is, which is there too: keep one of is, in")];
+  }
+  if (has(rule, "is") || has(rule, "in")) return [];
+  return [finding("missing", path, `is, or in with a file, is required with ${kind}`)];
 }
 
 /** Of N slots, N − 1 may be out at most. A pool of one is judged by `check`, not here. */

@@ -41,6 +41,7 @@ const settings: GatewaySettings = {
   split: "users",
   key: { by: "auto" },
   rules: [],
+  realIp: null,
 };
 
 interface Case {

@@ -257,6 +257,32 @@ test("mode upstream: the user's own server includes the location", async () => {
   expect((await ask({ port: w.listen })).body).toBe(String(w.slots[1]?.port));
 });
 
+test.each(["server", "upstream"] as const)(
+  "mode %s: only a trusted proxy tells who the client is",
+  async (mode) => {
+    const w = await open({
+      settings: {
+        mode,
+        realIp: { from: ["127.0.0.1"], header: "X-Forwarded-For" },
+        rules: [{ by: "address", in: ["192.0.2.0/24"], to: "canary" }],
+      },
+    });
+    const table = w.table(1, { canary: 1, stable: 1 });
+    expect(await w.port.prepare(w.gateway, table)).toEqual(DONE);
+    expect(await w.port.commit(w.gateway, table)).toEqual(DONE);
+    const snippet = join(w.gateway.state, "shop", "location.conf");
+    const site = `server { listen 127.0.0.1:${w.listen}; location / { include ${snippet}; } }\n`;
+    if (mode === "upstream") writeFileSync(join(w.nginx.confd, "site.conf"), site);
+    const next = w.changed({ readTimeout: 11_000 as never });
+    expect(await next.port.prepare(next.gateway, w.table(2, { canary: 1, stable: 1 }))).toEqual(DONE);
+    const headers = { "x-forwarded-for": "203.0.113.9, 192.0.2.7" };
+    const [canary, stable] = w.slots.map((slot) => String(slot.port));
+    expect((await ask({ port: w.listen, headers })).body).toBe(canary);
+    expect((await ask({ port: w.listen })).body).toBe(stable);
+    expect((await ask({ port: w.listen, headers, from: "127.0.0.2" })).body).toBe(stable);
+  },
+);
+
 test("passive: no config is written, what was ordered is remembered", async () => {
   const w = await open({ settings: { passive: true } });
   const table = w.table(1, { stable: 1 });

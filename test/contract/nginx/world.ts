@@ -106,7 +106,7 @@ export interface WorldOptions {
   readonly http?: string;
 }
 
-const SETTINGS: GatewaySettings = {
+export const SETTINGS: GatewaySettings = {
   mode: "server",
   passive: false,
   serverName: ["shop.example.com"],
@@ -115,6 +115,7 @@ const SETTINGS: GatewaySettings = {
   split: "users",
   key: { by: "header", name: "X-User" },
   rules: [],
+  realIp: null,
 };
 
 export async function world(options: WorldOptions = {}): Promise<World> {
@@ -225,10 +226,12 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
   readonly agent?: Agent;
   readonly method?: string;
+  /** Another address of the loopback network. */
+  readonly from?: string;
 }
 
 /** One request through the gateway; a broken connection is status 0. */
-export function ask({ port, path = "/", headers = {}, agent, method = "GET" }: Ask): Promise<Answer> {
+export function ask({ port, path = "/", headers = {}, agent, method = "GET", from }: Ask): Promise<Answer> {
   return new Promise((resolve) => {
     const options = {
       host: "127.0.0.1",
@@ -236,6 +239,7 @@ export function ask({ port, path = "/", headers = {}, agent, method = "GET" }: A
       path,
       method,
       headers: { host: "shop.example.com", ...headers },
+      ...(from === undefined ? {} : { localAddress: from }),
     };
     const outgoing = request(agent === undefined ? options : { ...options, agent }, (incoming) => {
       let body = "";
