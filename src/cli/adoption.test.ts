@@ -14,11 +14,15 @@ const process = (port: number, more: Partial<FoundProcess> = {}): FoundProcess =
   ...more,
 });
 
-const adoption = (one: FoundProcess | null, two: FoundProcess | null): Adoption => ({
+const adoption = (
+  one: FoundProcess | null,
+  two: FoundProcess | null,
+  params: readonly string[] = [],
+): Adoption => ({
   upstream: "Shop_App",
   slots: [
-    { address: "local", port: 801, process: one },
-    { address: "local", port: 802, process: two },
+    { address: "local", port: 801, params: ["max_fails=1"], process: one },
+    { address: "local", port: 802, params, process: two },
   ],
   nginx: { binary: "/usr/sbin/nginx", main: "/etc/nginx/nginx.conf" },
   confDir: "/etc/nginx/conf.d",
@@ -72,12 +76,25 @@ test("units without the port in their names are chosen by the port", () => {
   });
 });
 
+test("slots of other machines are hosts of their own, and the gateway is here", () => {
+  const given = adoption(process(801), null);
+  const far = given.slots.map((slot, i) => (i === 1 ? { ...slot, address: "10.0.0.12" } : slot));
+  const text = writeFile(answersFor({ ...given, slots: far }, NOTHING));
+  expect(parse(text)).toMatchObject({
+    hosts: [
+      { address: "local", slots: [{ port: 801 }] },
+      { address: "10.0.0.12", slots: [802] },
+    ],
+    gateway: { hosts: ["local"] },
+  });
+  expect(doubtsOf({ ...given, slots: far })[0]).toContain("10.0.0.12 was not seen");
+});
+
 test("what a person must look at is said", () => {
   expect(doubtsOf(adoption(process(801), null))).toEqual([
     "nobody was seen to listen on port 802: say in dir where its copy lives",
     "run.start is what the process list shows: see that it starts the application as you do",
   ]);
-  expect(doubtsOf(adoption(process(801), process(802, { command: ["java"] })))[0]).toContain(
-    "different commands",
-  );
+  expect(doubtsOf(adoption(process(801), process(802, { command: ["java"] })))[0]).toContain("different");
+  expect(doubtsOf(adoption(process(801), process(802), ["backup"]))[0]).toContain("port 802 was backup");
 });

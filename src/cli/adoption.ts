@@ -22,7 +22,8 @@ export function answersFor(adoption: Adoption, told: Told): Answers {
     app,
     url: told.url ?? `https://downloads.example.com/${app}/${app}-{release}.tar.gz`,
     root,
-    ports: adoption.slots.map(({ port }) => port),
+    ports: adoption.slots.filter(isLocal).map(({ port }) => port),
+    others: otherHosts(adoption.slots),
     dirs: new Map(known.map(({ port, process }) => [port, process.directory])),
     command: null,
     run: runOf(known, root),
@@ -42,6 +43,16 @@ export function answersFor(adoption: Adoption, told: Told): Answers {
 
 const inFile = (duration: Duration): string =>
   duration % 1000 === 0 ? `${duration / 1000}s` : `${duration}ms`;
+
+const isLocal = ({ address }: FoundSlot): boolean => address === "local";
+
+function otherHosts(slots: readonly FoundSlot[]): NonNullable<Answers["others"]> {
+  const far = slots.filter((slot) => !isLocal(slot));
+  return [...new Set(far.map(({ address }) => address))].map((address) => ({
+    address,
+    ports: far.filter((slot) => slot.address === address).map(({ port }) => port),
+  }));
+}
 
 interface Known {
   readonly port: number;
@@ -105,10 +116,18 @@ const quoted = (word: string): string =>
 
 /** What a person should look at before anything is taken over; a sentence each. */
 export function doubtsOf(adoption: Adoption): readonly string[] {
-  const silent = adoption.slots.filter(({ address, process }) => address === "local" && process === null);
+  const silent = adoption.slots.filter((slot) => isLocal(slot) && slot.process === null);
   const local = adoption.slots.flatMap(({ process }) => (process === null ? [] : [process]));
   const commands = new Set(adoption.slots.flatMap((slot) => (slot.process === null ? [] : [shape(slot)])));
+  const unequal = adoption.slots.filter(({ params }) => params.some((param) => UNEQUAL.test(param)));
   return [
+    ...otherHosts(adoption.slots).map(
+      ({ address }) => `${address} was not seen: say how it is reached and where its copies live (dir)`,
+    ),
+    ...unequal.map(
+      ({ port, params }) =>
+        `port ${port} was ${params.join(" ")}: slots are alike to Glidepath, it gets as much as others`,
+    ),
     ...silent.map(({ port }) => `nobody was seen to listen on port ${port}: say in dir where its copy lives`),
     ...(commands.size > 1 ? ["the slots run different commands: write one run.start that fits all"] : []),
     ...(local.some(({ unit }) => unit !== null)
@@ -116,6 +135,8 @@ export function doubtsOf(adoption: Adoption): readonly string[] {
       : ["run.start is what the process list shows: see that it starts the application as you do"]),
   ];
 }
+
+const UNEQUAL = /^(backup|down|weight=.*)$/;
 
 const shape = ({ port, process }: FoundSlot): string =>
   process === null ? "" : commandOf({ port, process });

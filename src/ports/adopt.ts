@@ -9,6 +9,8 @@ export interface FoundSlot {
   /** `local`, or the IP address of another machine. */
   readonly address: string;
   readonly port: number;
+  /** What nginx says of it besides: `backup`, `weight=2`. */
+  readonly params: readonly string[];
   /** What listens there; null where nobody does, or it could not be looked at. */
   readonly process: FoundProcess | null;
 }

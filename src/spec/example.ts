@@ -8,6 +8,8 @@ export interface Answers {
   readonly ports: readonly number[];
   /** Existing directories to adopt, by port. */
   readonly dirs?: ReadonlyMap<number, string>;
+  /** Further machines with slots of the same application; nginx is on the first host alone. */
+  readonly others?: readonly { readonly address: string; readonly ports: readonly number[] }[];
   /** null: only files, nothing to start. */
   readonly command: string | null;
   /** Keys of `run` and their values, where it is not Glidepath that runs the command. */
@@ -67,13 +69,18 @@ const head = ({ app, url }: Answers): Lines => [
   "  keep: 5 # releases kept on each host",
 ];
 
-const pool = ({ address = "local", name, root, ports, dirs }: Answers): Lines => [
+const pool = ({ address = "local", name, root, ports, dirs, others = [] }: Answers): Lines => [
   "hosts:",
   ...(name === undefined
     ? [`  - ${line("address", address)}`]
     : [`  - ${line("name", name)}`, `    ${line("address", address)}`]),
   `    ${line("root", root, "releases/ and slots/ below it are Glidepath's; shared/ is yours")}`,
   ...slots(ports, dirs).map((text) => `    ${text}`),
+  ...others.flatMap((other) => [
+    `  - ${line("address", other.address, "or user@address, or a Host of ssh_config")}`,
+    `    ${line("root", root)}`,
+    `    slots: [${other.ports.join(", ")}] # or {port, dir}, to adopt what is there`,
+  ]),
   "# shared: [uploads, .env] # linked from root/shared into every release",
 ];
 
@@ -121,12 +128,13 @@ const health = (path: string): Lines => [
 
 function gateway(answers: Answers): Lines {
   const { listen, serverName = [], config, main, nginx, state, log, mode } = answers;
-  const { connectTimeout = "1s", readTimeout = "60s" } = answers;
+  const { connectTimeout = "1s", readTimeout = "60s", others = [] } = answers;
   const paths = Object.entries({ config, main, nginx, state, log }).flatMap(([key, value]) =>
     value === undefined ? [] : [`  ${line(key, value, PATH_NOTES[key])}`],
   );
   return [
     "gateway: # nginx, on every host unless hosts: names some",
+    ...(others.length === 0 ? [] : ["  hosts: [local]"]),
     ...(mode === undefined
       ? [`  listen: [${listen.map(inList).join(", ")}] # a port, or "address:port"`]
       : [`  ${line("mode", mode, "your own server block and location stay; they include what is written")}`]),

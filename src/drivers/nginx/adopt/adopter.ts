@@ -195,7 +195,10 @@ function endpointOf(text: string): { address: string; port: number } | null {
 // ── who runs there ──────────────────────────────
 
 async function slotsOf(host: HostPort, { servers }: FoundUpstream): Promise<readonly FoundSlot[]> {
-  const wanted = servers.flatMap(({ address }) => endpointOf(address) ?? []);
+  const wanted = servers.flatMap(({ address, params }) => {
+    const endpoint = endpointOf(address);
+    return endpoint === null ? [] : { ...endpoint, params };
+  });
   const args = wanted.map(({ port }) => String(port));
   const reply = await host.run({ script: PROCESSES, args, timeout: seconds(10) });
   const said = reply.kind === "exited" ? reply.stdout : "";
@@ -205,9 +208,9 @@ async function slotsOf(host: HostPort, { servers }: FoundUpstream): Promise<read
     "::1",
     ...(/^here (.*)$/m.exec(said)?.[1] ?? "").split(" "),
   ]);
-  return wanted.map(({ address, port }): FoundSlot => {
-    if (!here.has(address) && !address.startsWith("127.")) return { address, port, process: null };
-    return { address: "local", port, process: processAt(said, port) };
+  return wanted.map(({ address, port, params }): FoundSlot => {
+    if (!here.has(address) && !address.startsWith("127.")) return { address, port, params, process: null };
+    return { address: "local", port, params, process: processAt(said, port) };
   });
 }
 
