@@ -19,9 +19,14 @@ export type HostReply =
   /** The script may or may not have run, or may still run. */
   | { readonly kind: "lost"; readonly why: string };
 
+export interface Endpoint {
+  readonly port: number;
+  readonly address?: string;
+}
+
 export interface HostRequest {
-  /** A TCP port (of `address`, default 127.0.0.1) as seen from the host, or a unix socket on it. */
-  readonly to: { readonly port: number; readonly address?: string } | { readonly socket: string };
+  /** A TCP port (of `address`, default 127.0.0.1) as seen from the host. */
+  readonly to: Endpoint;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeout: Duration;
@@ -31,8 +36,16 @@ export interface HostRequest {
 
 export type HostAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly body: string }
-  /** `why` for people: `connection refused`, `no answer within 2s`. */
-  | { readonly kind: "failed"; readonly why: string };
+  | Failed;
+
+/** `why` for people. */
+export type Failed =
+  /** Who was asked did not answer: `connection refused`, `no answer within 2s`. */
+  | { readonly kind: "failed"; readonly why: string }
+  /** The host itself could not be reached, so nothing is known of who was asked. */
+  | { readonly kind: "lost"; readonly why: string };
+
+export type HostContact = { readonly kind: "connected" } | Failed;
 
 /** A machine: all that drivers do on a host goes through here, so that near and far are the same code. */
 export interface HostPort {
@@ -40,8 +53,8 @@ export interface HostPort {
   run(command: HostCommand): Promise<HostReply>;
   /** One HTTP GET made on the host. */
   get(request: HostRequest): Promise<HostAnswer>;
-  /** Opens and closes a TCP connection on the host; null if it worked, else why not. */
-  connect(port: number, address: string, timeout: Duration): Promise<string | null>;
+  /** Opens and closes a TCP connection on the host. */
+  connect(to: Endpoint, timeout: Duration): Promise<HostContact>;
 }
 
 /** Finds the machine of a name; all names of the file are known. */

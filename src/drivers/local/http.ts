@@ -1,4 +1,6 @@
 import { request, type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import type { HostAnswer, HostRequest } from "../../ports/host.ts";
 import { noAnswer, trouble } from "./trouble.ts";
 
@@ -11,8 +13,11 @@ const cut = (status: number | null): string =>
     ? "connection closed without an answer"
     : `connection closed in the middle of an answer with status ${status}`;
 
-/** One GET over a connection of its own; redirects are an answer like any other. */
-export function get(asked: HostRequest): Promise<HostAnswer> {
+export const get = (asked: HostRequest): Promise<HostAnswer> =>
+  getOver(() => connect({ host: asked.to.address ?? "127.0.0.1", port: asked.to.port }), asked);
+
+/** One GET over a stream of its own; redirects are an answer like any other. */
+export function getOver(dial: () => Duplex, asked: HostRequest): Promise<HostAnswer> {
   return new Promise((resolve) => {
     let sent: ClientRequest | null = null;
     let status: number | null = null;
@@ -23,7 +28,7 @@ export function get(asked: HostRequest): Promise<HostAnswer> {
     };
     const deadline = setTimeout(() => settle(failed(noAnswer(asked.timeout))), asked.timeout);
     try {
-      sent = request(optionsOf(asked), (response) => {
+      sent = request(optionsOf(dial, asked), (response) => {
         status = response.statusCode ?? 0;
         read(response, asked.limit ?? DEFAULT_LIMIT_BYTES, settle);
       });
@@ -53,10 +58,7 @@ function read(response: IncomingMessage, limit: number, settle: (answer: HostAns
   response.on("error", () => {});
 }
 
-function optionsOf(asked: HostRequest): RequestOptions {
-  const to =
-    "socket" in asked.to
-      ? { socketPath: asked.to.socket }
-      : { host: asked.to.address ?? "127.0.0.1", port: asked.to.port };
-  return { ...to, method: "GET", path: asked.path, headers: { ...asked.headers }, agent: false };
+function optionsOf(dial: () => Duplex, { to, path, headers }: HostRequest): RequestOptions {
+  const { port, address = "127.0.0.1" } = to;
+  return { host: address, port, method: "GET", path, headers: { ...headers }, createConnection: dial };
 }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { open } from "node:fs/promises";
 import { formatDuration } from "../../base/time.ts";
 import type { HostCommand, HostReply } from "../../ports/host.ts";
+import type { Program } from "../../ports/program.ts";
 import { bounded, type Bounded } from "./bounded.ts";
 import { loginEnvironment } from "./environment.ts";
 
@@ -16,14 +17,21 @@ const lost = (why: string): HostReply => ({ kind: "lost", why });
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Runs the script with sh, in a process group of its own that does not die with us: the same as over SSH. */
-export async function runScript(command: HostCommand): Promise<HostReply> {
-  if (command.signal?.aborted === true) return lost("interrupted before it began");
-  const { input } = command;
+export const runScript = ({ script, args = [], ...command }: HostCommand): Promise<HostReply> =>
+  runProgram({
+    ...command,
+    argv: ["/bin/sh", "-c", script, "glidepath", ...args],
+    environment: loginEnvironment(process.env),
+  });
+
+export async function runProgram(program: Program): Promise<HostReply> {
+  if (program.signal?.aborted === true) return lost("interrupted before it began");
+  const { input } = program;
   try {
-    if (input === undefined || input instanceof Uint8Array) return await launch(command, "pipe", input);
+    if (input === undefined || input instanceof Uint8Array) return await launch(program, "pipe", input);
     const file = await open(input.file);
     try {
-      return await launch(command, file.fd, undefined);
+      return await launch(program, file.fd, undefined);
     } finally {
       await file.close();
     }
@@ -32,31 +40,28 @@ export async function runScript(command: HostCommand): Promise<HostReply> {
   }
 }
 
-function launch(
-  command: HostCommand,
-  stdin: "pipe" | number,
-  bytes: Uint8Array | undefined,
-): Promise<HostReply> {
-  const child = spawn("/bin/sh", ["-c", command.script, "glidepath", ...(command.args ?? [])], {
+function launch(program: Program, stdin: "pipe" | number, bytes: Uint8Array | undefined): Promise<HostReply> {
+  const [binary, ...args] = program.argv;
+  const child = spawn(binary, args, {
     cwd: "/",
     detached: true,
-    env: loginEnvironment(process.env),
+    env: program.environment,
     stdio: [stdin, "pipe", "pipe"],
   });
-  // A script that does not read its input closes the pipe; that is not a failure.
+  // A program that does not read its input closes the pipe; that is not a failure.
   child.stdin?.on("error", () => {});
   child.stdin?.end(bytes);
-  return reply(child, command);
+  return reply(child, program);
 }
 
-function reply(child: ChildProcess, command: HostCommand): Promise<HostReply> {
+function reply(child: ChildProcess, program: Program): Promise<HostReply> {
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   return new Promise((resolve) => {
     const settle = (answer: HostReply): void => {
       clearTimeout(deadline);
       clearTimeout(linger);
-      command.signal?.removeEventListener("abort", abort);
+      program.signal?.removeEventListener("abort", abort);
       child.stdout?.destroy();
       child.stderr?.destroy();
       resolve(answer);
@@ -74,15 +79,33 @@ function reply(child: ChildProcess, command: HostCommand): Promise<HostReply> {
       );
     let linger: NodeJS.Timeout | undefined;
     const deadline = setTimeout(
-      () => giveUp(`not finished within ${formatDuration(command.timeout)}`),
-      command.timeout,
+      () => giveUp(`not finished within ${formatDuration(program.timeout)}`),
+      program.timeout,
     );
-    command.signal?.addEventListener("abort", abort, { once: true });
+    program.signal?.addEventListener("abort", abort, { once: true });
     child.on("error", (error) => settle(lost(error.message)));
     child.on("exit", (code, signal) => {
+      clearTimeout(linger);
       linger = setTimeout(() => exited(code, signal), LINGER_MS);
     });
     child.on("close", exited);
+    onceSeen(child.stdout, program.ending, () => {
+      linger ??= setTimeout(() => {
+        killGroup(child.pid);
+        exited(0, null);
+      }, LINGER_MS);
+    });
+  });
+}
+
+/** Calls once the text has come, in whatever pieces. */
+function onceSeen(stream: NodeJS.ReadableStream | null, text: string | undefined, call: () => void): void {
+  if (text === undefined) return;
+  let tail = "";
+  stream?.on("data", (chunk: Buffer) => {
+    const window = tail + chunk.toString("latin1");
+    if (window.includes(text)) call();
+    tail = window.slice(-text.length);
   });
 }
 

@@ -49,7 +49,7 @@ export async function askBusy({ host, app, config }: Control, groups: readonly s
       path: `/busy/${group}`,
       timeout: PATIENCE,
     });
-    if (answer.kind === "failed" || (answer.status !== 204 && answer.status !== 409)) return "unknown";
+    if (answer.kind !== "answered" || (answer.status !== 204 && answer.status !== 409)) return "unknown";
     if (answer.status === 409) return "busy";
   }
   return "idle";

@@ -15,8 +15,13 @@ export interface HttpQuestion {
   readonly timeout: Duration;
 }
 
+/** The host could not be asked: nothing is known of the slot. */
+export interface Lost {
+  readonly lost: string;
+}
+
 /** Asks the slot itself, from its host, past every gateway. */
-export async function ask(host: HostPort, slot: Slot, question: HttpQuestion): Promise<Health> {
+export async function ask(host: HostPort, slot: Slot, question: HttpQuestion): Promise<Health | Lost> {
   const asked = `GET ${question.path} on ${place(slot.address, slot.port)}`;
   const answer = await host.get({
     to: { port: slot.port, address: slot.address },
@@ -25,6 +30,7 @@ export async function ask(host: HostPort, slot: Slot, question: HttpQuestion): P
     limit: MAX_BODY_BYTES,
     headers: { "User-Agent": "glidepath", ...(question.host === null ? {} : { Host: question.host }) },
   });
+  if (answer.kind === "lost") return { lost: `${slot.host}: ${answer.why}` };
   if (answer.kind === "failed") return { healthy: false, answer: `${asked}: ${answer.why}` };
   const right =
     question.status === null

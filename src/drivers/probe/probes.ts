@@ -5,7 +5,7 @@ import type { Application, SmokeCheck, Slot } from "../../model/application.ts";
 import { expandPlaceholders } from "../../model/command.ts";
 import type { ReleaseId } from "../../model/ids.ts";
 import type { Health } from "../../model/observation.ts";
-import { DONE, refused, type Outcome } from "../../model/outcome.ts";
+import { DONE, refused, unknown, type Outcome } from "../../model/outcome.ts";
 import { expand } from "../../model/placeholders.ts";
 import type { RunCommand } from "../../ports/command.ts";
 import type { Hosts } from "../../ports/host.ts";
@@ -43,12 +43,16 @@ async function health(
   const { probe, timeout } = application.health;
   const host = hosts(slot.host);
   switch (probe.kind) {
-    case "http":
-      return ask(host, slot, { ...probe, host: hostHeader(application), timeout });
+    case "http": {
+      const seen = await ask(host, slot, { ...probe, host: hostHeader(application), timeout });
+      return "lost" in seen ? null : seen;
+    }
     case "tcp": {
-      const why = await host.connect(slot.port, slot.address, timeout);
+      const contact = await host.connect({ port: slot.port, address: slot.address }, timeout);
       const asked = `connection to ${place(slot.address, slot.port)}`;
-      return { healthy: why === null, answer: why === null ? `${asked} accepted` : `${asked}: ${why}` };
+      if (contact.kind === "lost") return null;
+      if (contact.kind === "connected") return { healthy: true, answer: `${asked} accepted` };
+      return { healthy: false, answer: `${asked}: ${contact.why}` };
     }
     case "exec":
       return healthExec({ application, hosts }, slot, { command: probe.command, release, timeout });
@@ -81,7 +85,9 @@ async function smokeHttp(
   check: HttpCheck,
 ): Promise<Outcome> {
   const question = { ...check, host: hostHeader(application) };
-  const { healthy, answer } = await ask(hosts(slot.host), slot, question);
+  const seen = await ask(hosts(slot.host), slot, question);
+  if ("lost" in seen) return unknown(appError("host.unreachable", seen.lost));
+  const { healthy, answer } = seen;
   if (healthy) return { kind: "done", note: answer };
   const wanted = check.contains === null ? "" : ` with "${check.contains}"`;
   const status = check.status ?? "2xx or 3xx";

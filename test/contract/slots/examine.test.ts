@@ -34,9 +34,8 @@ test("check sees who has the port, what is in the directory, and whether root ca
   await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
   await here.driver.start(here.slot, stamp(2));
   const ours = `fine: port ${here.slot.port} is the application's`;
-  const connected = (): Promise<string | null> =>
-    localHost(here.slot.host).connect(here.slot.port, "127.0.0.1", seconds(2));
-  await until(async () => (await connected()) === null);
+  const port = localHost(here.slot.host);
+  await until(async () => (await port.connect(here.slot, seconds(2))).kind === "connected");
   expect(about(await examined(here), subject)).toBe(ours);
 
   await here.driver.stop(here.slot, stamp(3));
