@@ -15,12 +15,16 @@ import { hooks } from "./drivers/hooks/hooks.ts";
 import { runCommand } from "./drivers/local/command.ts";
 import { localHost } from "./drivers/local/host.ts";
 import { nginxAdopter } from "./drivers/nginx/adopt/adopter.ts";
+import { getOver } from "./drivers/local/http.ts";
+import { runProgram } from "./drivers/local/process.ts";
 import { nginxExaminer, survey } from "./drivers/nginx/examine.ts";
 import { placeOf } from "./drivers/nginx/explain.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
 import { probes } from "./drivers/probe/probes.ts";
 import { slotExaminer } from "./drivers/slots/examine.ts";
 import { slots } from "./drivers/slots/slots.ts";
+import { hostNameOf } from "./drivers/ssh/describe.ts";
+import { sshHosts } from "./drivers/ssh/host.ts";
 import { openStore, type Store } from "./drivers/store/store.ts";
 import { systemClock } from "./drivers/system/clock.ts";
 import { systemIds } from "./drivers/system/ids.ts";
@@ -53,7 +57,8 @@ function readFile(file: string): Result<ReadFile, AppError> {
     const hint = "`glidepath init` writes one; --file names another";
     return err(appError("file.missing", `${file} cannot be read`, { details: String(cause), hint }));
   }
-  const context = { path: file, directory: dirname(path), user: userInfo().username, read: textOf };
+  const user = userInfo().username;
+  const context = { path: file, directory: dirname(path), user, read: textOf, hostNameOf };
   const parsed = parseApplication(text, context);
   const told = (all: readonly Diagnostic[]): readonly string[] =>
     all.map((one) => renderDiagnostic(file, one));
@@ -71,10 +76,12 @@ function textOf(path: string): string | null {
   }
 }
 
-function hostsOf(): Hosts {
+function hostsOf({ hosts, sshConfig }: Application): Hosts {
   const known = new Map<HostName, HostPort>();
+  const far = sshHosts({ runProgram, getOver, config: sshConfig });
   return (name) => {
-    const host = known.get(name) ?? localHost(name);
+    const address = hosts.find((host) => host.name === name)?.address ?? "local";
+    const host = known.get(name) ?? (address === "local" ? localHost(name) : far(name, address));
     known.set(name, host);
     return host;
   };
@@ -123,7 +130,7 @@ async function open(file: string): Promise<Result<Opened, AppError>> {
   const { application, warnings } = read.value;
   const store = await openStore(application.state, { clock: systemClock });
   if (!store.ok) return store;
-  const hosts = hostsOf();
+  const hosts = hostsOf(application);
   const control = createControl(application, portsOf(application, hosts, store.value));
   return ok({
     application,

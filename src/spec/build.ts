@@ -67,7 +67,8 @@ function buildHost(value: FileValue["hosts"][number], waves: Steps["waves"]): Ho
       host: name,
       port,
       dir: dir === undefined ? `${root}/slots/${port}` : normalPath(dir),
-      address: value.address === "local" ? "127.0.0.1" : nameFrom(value.address),
+      // Filled in by withServing, which knows the gateways.
+      address: "",
     };
   });
   return { name, address: value.address, root, slots };

@@ -43,6 +43,11 @@ export const ADDRESS: Grammar = {
   pattern: whole(`(?:${USER}@)?(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)`),
   refuse: (text) => noDotDot(text) ?? (isAddressLike(text) ? null : "not an IP address"),
 };
+export const IP: Grammar = {
+  expected: "an IP address such as 10.0.0.11 or 2001:db8::11",
+  pattern: /^[0-9A-Fa-f:.]{2,45}$/,
+  refuse: (text) => (isIp(text) ? null : "not an IP address"),
+};
 /** Below a host's root directory, or of a gateway: it may stand in an nginx config. */
 export const ABSOLUTE_PATH: Grammar = {
   expected: "an absolute path of letters, digits and . _ - + @ =",
@@ -202,6 +207,8 @@ export function isIpv6(text: string): boolean {
   const count = plain.length + (embedded ? 2 : 0);
   return halves.length === 2 ? count <= 7 : count === 8;
 }
+
+export const isIp = (text: string): boolean => isIpv4(text) || isIpv6(text);
 
 function isRange(text: string): boolean {
   const [address = "", prefix] = text.split("/");

@@ -12,6 +12,8 @@ import { poolFindings } from "./rules/pool.ts";
 import { releaseFindings } from "./rules/release.ts";
 import { trafficFindings, trafficWarnings } from "./rules/traffic.ts";
 import { fileSchema } from "./schema.ts";
+import { withServing } from "./serving.ts";
+import type { HostNameOf } from "./serving.ts";
 import { stepsIn } from "./steps.ts";
 import { shapeFindings } from "./shape.ts";
 import { get, has, section, treeOf } from "./tree.ts";
@@ -27,6 +29,7 @@ export interface FileContext {
   readonly user?: string;
   /** Reads the lists that rules name. */
   readonly read?: ReadText;
+  readonly hostNameOf?: HostNameOf;
 }
 
 export interface ParsedFile {
@@ -51,11 +54,12 @@ export function parseApplication(
       [...syntaxMistakes(document), ...trusted(document, located(document, found))].toSorted(byPlace),
     );
   if (!parsed.success || found.length > 0) return err(located(document, found));
-  const { directory, read = () => null } = context;
+  const { directory, read = () => null, hostNameOf = () => null } = context;
   const { lists, findings } = readLists(parsed.data.rollout.rules, { directory, read });
   if (findings.length > 0) return err(located(document, findings));
-  const application = buildApplication(parsed.data, directory, { ...stepsIn(file), lists });
-  const late = gatewayFindings(application.gateways, parsed.data);
+  const built = buildApplication(parsed.data, directory, { ...stepsIn(file), lists });
+  const { application, findings: unserved } = withServing(built, parsed.data, hostNameOf);
+  const late = [...gatewayFindings(application.gateways, parsed.data), ...unserved];
   if (late.length > 0) return err(located(document, late));
   return ok({ application, warnings: located(document, warnings(file, context)) });
 }

@@ -62,6 +62,12 @@ const host = mapping(
       .optional()
       .describe("The host's name in everything that Glidepath says. Default: the address without user@."),
     address: text(grammar.ADDRESS).describe("local, user@address, or a Host of ssh_config."),
+    serves: text(grammar.IP)
+      .optional()
+      .describe(
+        "The IP address at which gateways reach the slots. Default: 127.0.0.1 where every gateway is on " +
+          "this machine, else the address, or its HostName in ssh_config, where that is an IP address.",
+      ),
     root: text(grammar.ABSOLUTE_PATH).describe(
       "Glidepath owns releases/ and slots/ below it; shared/ is yours.",
     ),

@@ -1,6 +1,6 @@
 import { finding } from "./diagnostic.ts";
 import type { Finding, Path } from "./diagnostic.ts";
-import { get, has, isTree, listOf, section, textOf } from "./tree.ts";
+import { get, has, section, textOf } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 
 interface Unsupported {
@@ -22,15 +22,6 @@ const UNSUPPORTED: readonly Unsupported[] = [
     what: "a PostgreSQL state",
     instead: "use a directory, such as .glidepath",
     asked: (file) => (/^postgres(?:ql)?:/.test(textOf(get(file, "state")) ?? "") ? [["state"]] : []),
-  },
-  {
-    what: "a remote host",
-    instead: "run Glidepath on that host, with address: local",
-    asked: (file) =>
-      listOf(get(file, "hosts")).flatMap((host, i) => {
-        const address = isTree(host) ? textOf(get(host, "address")) : null;
-        return address === null || address === "local" ? [] : [["hosts", i, "address"]];
-      }),
   },
 ];
 

@@ -19,6 +19,7 @@ const BASE = {
     {
       name: "web1",
       address: "local",
+      serves: "10.0.0.1",
       root: "/srv/shop",
       slots: [{ port: 1, dir: "/home/app1" }, 2],
       labels: { zone: "a" },

@@ -1,6 +1,6 @@
 // A real sshd of the current user on a free loopback port, with keys of its own.
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -132,7 +132,7 @@ async function running(
   const launch = async (): Promise<ChildProcess> => {
     const child = spawn(SSHD, ["-D", "-f", join(directory, "sshd_config"), "-E", log], { stdio: "ignore" });
     await until(
-      async () => (existsSync(log) ? await readFile(log, "utf8") : ""),
+      () => (existsSync(log) ? readFileSync(log, "utf8") : ""),
       (text) => text.includes(`Server listening on 127.0.0.1 port ${port}.`) || child.exitCode !== null,
     );
     return child;
@@ -170,7 +170,7 @@ export function serving(listener: number): readonly number[] {
   const below = (parent: number): readonly number[] =>
     all
       .filter(([, ppid, name]) => Number(ppid) === parent && name === "sshd")
-      .flatMap(([pid]) => [...below(Number(pid)), Number(pid)]);
+      .flatMap(([pid]) => below(Number(pid)).concat(Number(pid)));
   return below(listener);
 }
 

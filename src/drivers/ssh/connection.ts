@@ -4,7 +4,7 @@ import { seconds } from "../../base/time.ts";
 import type { HostReply } from "../../ports/host.ts";
 import type { RunProgram } from "../../ports/program.ts";
 import { askArgv, connectArgv, describeArgv, type Line } from "./config.ts";
-import type { Limit } from "./limit.ts";
+import { limit, type Limit } from "./limit.ts";
 import { digest, makePlace } from "./place.ts";
 import { endOf, remoteLine } from "./shell.ts";
 import { troubleOf, type Trouble } from "./trouble.ts";
@@ -47,13 +47,15 @@ type State =
 export function connection(ssh: Ssh, address: string): Connection {
   let state: State = { kind: "unknown" };
   let pause = FIRST_PAUSE_MS;
-  let busy: Promise<unknown> | null = null;
+  const turn = limit(1);
   /** One thing at a time is done to a connection. */
   const alone = async (work: () => Promise<void>): Promise<void> => {
-    while (busy !== null) await busy;
-    const mine = work().finally(() => (busy = null));
-    busy = mine;
-    await mine;
+    const leave = await turn.enter();
+    try {
+      await work();
+    } finally {
+      leave();
+    }
   };
   const reach = async (): Promise<void> => {
     if (state.kind === "open" || (state.kind === "failed" && performance.now() < state.until)) return;

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
+import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { formatDuration, seconds, type Duration } from "../../base/time.ts";
 import type { HostName } from "../../model/ids.ts";
 import type { Endpoint, HostAnswer, HostCommand, HostContact, HostPort } from "../../ports/host.ts";
 import type { HostReply, HostRequest } from "../../ports/host.ts";
-import type { GetOver } from "../../ports/program.ts";
+import type { GetOver, RunProgram } from "../../ports/program.ts";
 import { sessionArgv, streamArgv, type Line } from "./config.ts";
 import { connection, type Connection, type Ssh } from "./connection.ts";
 import { limit, type Limit } from "./limit.ts";
@@ -12,12 +13,15 @@ import { endOf, LONGEST_LINE, remoteLine } from "./shell.ts";
 import { openStream, type Stream } from "./stream.ts";
 import { neverBegan, troubleOf } from "./trouble.ts";
 
-export interface SshHostOptions {
-  readonly ssh: Ssh;
+export interface SshHostsOptions {
+  readonly runProgram: RunProgram;
   readonly getOver: GetOver;
-  readonly name: HostName;
-  readonly address: string;
+  /** The ssh_config that the file names; absolute. */
+  readonly config: string | null;
 }
+
+/** Hosts that are connected to at the same moment: each costs both sides some work with keys. */
+const MOST_CONNECTING = 16;
 
 /** sshd allows ten sessions on a connection by default. */
 export const MOST_SESSIONS = 8;
@@ -36,16 +40,19 @@ interface Far {
   forwards: boolean;
 }
 
-/** A machine that is reached by the system's OpenSSH. */
-export function sshHost({ ssh, getOver, name, address }: SshHostOptions): HostPort {
-  const far: Far = {
-    ssh,
-    getOver,
-    address,
-    connection: connection(ssh, address),
-    sessions: limit(MOST_SESSIONS),
-    forwards: false,
+/** Machines that are reached by the system's OpenSSH. */
+export function sshHosts({ runProgram, getOver, config }: SshHostsOptions) {
+  // A connection outlives us, and must not look like a process of the slot that we may be started from.
+  const { GLIDEPATH_SLOT: _, ...environment } = process.env;
+  const ssh = { runProgram, environment, config, connecting: limit(MOST_CONNECTING) };
+  return (name: HostName, address: string): HostPort => {
+    const sessions = limit(MOST_SESSIONS);
+    const way = connection(ssh, address);
+    return hostOver(name, { ssh, getOver, address, connection: way, sessions, forwards: false });
   };
+}
+
+function hostOver(name: HostName, far: Far): HostPort {
   return {
     name,
     run: (command) => inTurn(far, () => run(far, command)),

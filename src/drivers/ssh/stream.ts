@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import process from "node:process";
 import { Duplex } from "node:stream";
 import type { Ssh } from "./connection.ts";
@@ -23,12 +23,12 @@ export function openStream(
 ): Stream {
   const child = spawn(binary, args, { detached: true, env: environment, stdio: "pipe" });
   let words = "";
-  let isOpen = (_: boolean): void => {};
-  const opened = new Promise<boolean>((resolve) => (isOpen = resolve));
+  const { promise: opened, resolve: isOpen } = Promise.withResolvers<boolean>();
   child.stderr.on("data", (chunk: Buffer) => {
     words = (words + chunk.toString()).slice(-MAX_WORDS);
     if (words.includes(OPENED)) isOpen(true);
   });
+  child.stdout.once("data", () => isOpen(true));
   const said = new Promise<string>((resolve) => {
     child.on("error", (error) => {
       isOpen(false);
@@ -39,12 +39,27 @@ export function openStream(
       resolve(words);
     });
   });
-  const duplex = Duplex.from({ readable: child.stdout, writable: child.stdin });
-  // Whoever uses the stream hears of it as well.
-  duplex.on("error", () => {});
+  const duplex = duplexOf(child);
   const close = (): void => {
     duplex.destroy();
     if (child.pid !== undefined && child.exitCode === null) process.kill(child.pid, "SIGKILL");
   };
   return { duplex, opened, said, close };
+}
+
+/** Not Duplex.from: it turns the other end's close into an abort of our own. */
+function duplexOf({ stdin, stdout }: ChildProcessWithoutNullStreams): Duplex {
+  const duplex = new Duplex({
+    read: () => void stdout.resume(),
+    write: (chunk: Uint8Array, _encoding, done) => void stdin.write(chunk, done),
+    final: (done) => void stdin.end(done),
+  });
+  stdout.on("data", (chunk: Buffer) => {
+    if (!duplex.push(chunk)) stdout.pause();
+  });
+  stdout.on("end", () => duplex.push(null));
+  stdin.on("error", (error) => duplex.destroy(error));
+  // Whoever uses the stream hears of it as well.
+  duplex.on("error", () => {});
+  return duplex;
 }

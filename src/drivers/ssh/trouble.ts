@@ -13,7 +13,7 @@ const ROWS: readonly Row[] = [
   [
     /REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed/i,
     "its host key is not the one that is known",
-    "if the machine was made anew: `ssh-keygen -R ADDRESS`, then `ssh ADDRESS` once; else somebody is in between",
+    "if it was made anew: `ssh-keygen -R ADDRESS`, then `ssh ADDRESS` once; else somebody is in between",
   ],
   [
     /Host key verification failed|No .* host key is known/i,

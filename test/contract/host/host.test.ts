@@ -64,11 +64,7 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-describe.each(KINDS)("a host, $kind:", ({ kind, can, make }) => {
-  if (!can) {
-    test.skip("cannot run here", () => {});
-    return;
-  }
+describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make }) => {
   let host: HostPort;
   let close: () => unknown = () => {};
   beforeAll(async () => {
@@ -145,7 +141,7 @@ describe.each(KINDS)("a host, $kind:", ({ kind, can, make }) => {
       const control = new AbortController();
       const running = host.run({ script: "sleep 60", timeout: seconds(100), signal: control.signal });
       control.abort();
-      expect(await running).toEqual({ kind: "lost", why: "interrupted" });
+      expect(await running).toMatchObject({ kind: "lost", why: expect.stringContaining("interrupted") });
     });
 
     test("something left behind that holds the output open does not hold us", async () => {

@@ -34,8 +34,9 @@ test("check sees who has the port, what is in the directory, and whether root ca
   await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
   await here.driver.start(here.slot, stamp(2));
   const ours = `fine: port ${here.slot.port} is the application's`;
-  const port = localHost(here.slot.host);
-  await until(async () => (await port.connect(here.slot, seconds(2))).kind === "connected");
+  const machine = localHost(here.slot.host);
+  const to = { port: here.slot.port };
+  await until(async () => (await machine.connect(to, seconds(2))).kind === "connected");
   expect(about(await examined(here), subject)).toBe(ours);
 
   await here.driver.stop(here.slot, stamp(3));
