@@ -181,6 +181,9 @@ async function surveyHere(): Promise<Survey | null> {
   };
 }
 
+// It is about this process alone, and not about what runs on its behalf.
+delete process.env["NODE_COMPILE_CACHE"];
+
 const version = (): string => {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   return String((JSON.parse(text) as { version: unknown }).version);

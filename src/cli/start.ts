@@ -10,7 +10,7 @@ type Begin = (control: ControlPlane, options: StartOptions) => Promise<Result<Ro
 
 /** Why no rollout can start now; null if none is under way. What cannot be read is for `start` to report. */
 async function underWay(control: ControlPlane): Promise<AppError | null> {
-  const status = await control.status();
+  const status = await control.status({ look: false });
   if (!status.ok) return null;
   const { rollout, holder } = status.value;
   if (rollout === null || isEnded(rollout)) return null;

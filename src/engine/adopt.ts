@@ -31,7 +31,7 @@ export async function serveWhatRuns(
 async function serve(application: Application, ports: EnginePorts): Promise<Result<RoutingTable, AppError>> {
   const saved = await ports.journal.load(application.name);
   if (!saved.ok) return saved;
-  const seen = await lookOnce(application, ports, saved.value.stable);
+  const seen = await lookOnce(application, ports, { stable: saved.value.stable, count: false });
   const obstacle = obstacleTo(application, seen);
   if (obstacle !== null) return err(obstacle);
   const stable = poolOf(application.hosts).map(({ key }) => key);

@@ -28,7 +28,7 @@ interface Carrier {
 export function createControl(application: Application, ports: EnginePorts): ControlPlane {
   const carrier: Carrier = { application, ports, held: null };
   return {
-    status: () => readStatus(application, ports),
+    status: (options) => readStatus(application, ports, options?.look ?? true),
     plan: (release) => plan(carrier, release),
     serveWhatRuns: (by) => serveWhatRuns(application, ports, by),
     start: (release, options) => start(carrier, { kind: "release", release, options }),
@@ -166,7 +166,7 @@ async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, A
     data: null,
   });
   const newest = newestGeneration(
-    await lookOnce(application, ports, loaded.value.stable),
+    await lookOnce(application, ports, { stable: loaded.value.stable, count: false }),
     rollout.generation,
   );
   const { revision, stable } = loaded.value;

@@ -7,6 +7,7 @@ import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Artifact } from "../ports/artifact.ts";
 import type { Action } from "../rollout/actions.ts";
+import { limit } from "./limit.ts";
 import type { EnginePorts } from "./ports.ts";
 
 export interface DispatchContext {
@@ -26,14 +27,25 @@ export type Dispatch = (action: Action, rollout: Rollout) => Promise<Outcome>;
  */
 export function createDispatcher(context: DispatchContext): Dispatch {
   const fetched: { artifact: Artifact | null } = { artifact: null };
+  const lanes = { host: limit(MOST_WRITES), gateway: limit(MOST_WRITES) };
   return async (action, rollout) => {
+    const work = (): Promise<Outcome> => perform(action, { ...context, rollout, fetched });
+    const lane = laneOf(action);
     try {
-      return await perform(action, { ...context, rollout, fetched });
+      return await (lane === null ? work() : lanes[lane](work));
     } catch (cause) {
       const error = appError("host.command", `${action.key}: ${String(cause)}`);
       return cause instanceof InvariantError ? refused(error) : unknown(error);
     }
   };
+}
+
+/** Writes at once: each may be a process here. What is slow on hosts never holds up a switch. */
+const MOST_WRITES = 64;
+
+function laneOf({ kind }: Action): "host" | "gateway" | null {
+  if (kind === "prepare" || kind === "commit") return "gateway";
+  return kind === "stage" || kind === "stop" || kind === "switch" || kind === "start" ? "host" : null;
 }
 
 interface Performing extends DispatchContext {

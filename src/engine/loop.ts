@@ -10,7 +10,6 @@ import type { Fence } from "../ports/journal.ts";
 import type { Action } from "../rollout/actions.ts";
 import { command } from "../rollout/command.ts";
 import { decide } from "../rollout/decide.ts";
-import { interestOf } from "../rollout/interest.ts";
 import type { Settled } from "../rollout/seen.ts";
 import { createDispatcher, slotOf, type Dispatch } from "./dispatcher.ts";
 import { entryOf } from "./entries.ts";
@@ -126,11 +125,10 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   if (failure !== null) return err(failure);
   if (ENDED.includes(decided.phase.name)) return ok(decided);
   start(parts, decision.actions, now);
-  observer.look(decided, now, decided !== before || outcomes.length > 0);
-  const again = after(now, interestOf(decided).again);
+  const lookAt = observer.look(decided, now, decided !== before || outcomes.length > 0);
   state.wakeAt = earliest(
     earliest(decision.wakeAt, ledgerWake(state.ledger)),
-    earliest(again, state.ordersAt),
+    earliest(lookAt, state.ordersAt),
   );
   return null;
 }
@@ -201,24 +199,26 @@ async function persist({ held, context, state }: Parts, rollout: Rollout): Promi
 }
 
 function start(parts: Parts, actions: readonly Action[], now: Instant): void {
-  const { state, dispatch } = parts;
+  const { state, dispatch, observer } = parts;
   const admitted = admit(state.ledger, actions, now);
   state.ledger = admitted.ledger;
   const { rollout } = state;
   for (const action of admitted.dispatch) {
+    observer.writing(action, now);
     dispatch(action, rollout).then(
-      (outcome) => settleOne(parts, { action, outcome }),
+      (outcome) => settleOne(parts, { action, outcome }, now),
       (cause: unknown) => {
         const error = appError("host.command", `${action.key}: ${String(cause)}`);
-        settleOne(parts, { action, outcome: unknown(error) });
+        settleOne(parts, { action, outcome: unknown(error) }, now);
       },
     );
   }
 }
 
-function settleOne(parts: Parts, settled: Settled): void {
-  const { state, news, context } = parts;
+function settleOne(parts: Parts, settled: Settled, since: Instant): void {
+  const { state, news, context, observer } = parts;
   const { action, outcome } = settled;
+  observer.written(settled, since);
   state.ledger = settle(state.ledger, action.key, { outcome, now: context.ports.clock.now() });
   state.outcomes.push(settled);
   report(parts, settled);

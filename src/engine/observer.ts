@@ -1,11 +1,14 @@
-import { instant, millis, type Duration, type Instant } from "../base/time.ts";
+import { after, earliest, millis, type Duration, type Instant } from "../base/time.ts";
 import type { Application, Gateway, Slot } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
 import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { GatewayState, Health, Observation, Observed, SlotState } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
-import { interestOf } from "../rollout/interest.ts";
+import type { Action } from "../rollout/actions.ts";
+import { interestOf, type Interest } from "../rollout/interest.ts";
+import type { Settled } from "../rollout/seen.ts";
 import { gatewayOf, slotOf } from "./dispatcher.ts";
+import { limit, type Limit } from "./limit.ts";
 import type { EnginePorts } from "./ports.ts";
 
 /**
@@ -13,8 +16,15 @@ import type { EnginePorts } from "./ports.ts";
  * holds up neither the others nor an operator's order; each carries the time at which it *began*.
  */
 export interface Observer {
-  /** Begins the looks that the next decision needs; at once where something has moved since the last ones. */
-  look(rollout: Rollout, now: Instant, moved: boolean): void;
+  /**
+   * Begins the looks that the next decision needs; at once where something has moved since the last ones.
+   * Tells when the next one is due.
+   */
+  look(rollout: Rollout, now: Instant, moved: boolean): Instant | null;
+  /** What is being written to is not looked at before that is over, or has taken long. */
+  writing(action: Action, now: Instant): void;
+  /** A write is over. What it saw itself, at its end, is as good as a look. */
+  written(settled: Settled, since: Instant): void;
   latest(now: Instant): Observation;
 }
 
@@ -24,16 +34,25 @@ interface Looks {
   readonly gateways: Record<HostName, Observed<GatewayState>>;
 }
 
+export const NOTHING_SEEN: Observation = { slots: {}, health: {}, gateways: {} };
+
 interface Context {
   readonly application: Application;
   readonly ports: EnginePorts;
   readonly tell: () => void;
   readonly looks: Looks;
+  readonly limited: Limit;
   /** What is being looked at, and when each thing may be looked at again. */
   readonly busy: Set<string>;
   readonly due: Map<string, Instant>;
-  readonly asked: Map<string, number>;
+  /** What is being written to, and until when that is waited for. */
+  readonly held: Map<string, Instant>;
 }
+
+/** Looks at once, over all hosts: each may be a process here. */
+const MOST_LOOKS = 64;
+/** A write may never tell how it ended: from then on it is looked at what became of it. */
+const PATIENCE = millis(1000);
 
 export function createObserver(application: Application, ports: EnginePorts, tell: () => void): Observer {
   const looks: Looks = { slots: {}, health: {}, gateways: {} };
@@ -42,17 +61,45 @@ export function createObserver(application: Application, ports: EnginePorts, tel
     ports,
     tell,
     looks,
+    limited: limit(MOST_LOOKS),
     busy: new Set(),
     due: new Map(),
-    asked: new Map(),
+    held: new Map(),
   };
   return {
     look: (rollout, now, moved) => {
       if (moved) forgetDue(context);
-      lookAll(context, rollout, now);
+      return lookAll(context, rollout, now);
     },
+    writing: (action, now) => {
+      const name = writtenTo(action);
+      if (name !== null) context.held.set(name, after(now, PATIENCE));
+    },
+    written: (settled, since) => written(context, settled, since),
     latest: (now) => ({ ...looks, health: freshHealth(context, now) }),
   };
+}
+
+const writtenTo = (action: Action): string | null => {
+  switch (action.kind) {
+    case "stop":
+    case "switch":
+    case "start":
+      return action.slot;
+    case "commit":
+      return action.gateway;
+    default:
+      return null;
+  }
+};
+
+function written({ held, looks }: Context, { action, outcome }: Settled, since: Instant): void {
+  const name = writtenTo(action);
+  if (name !== null) held.delete(name);
+  if (outcome.kind !== "done" || outcome.slot === undefined || !("slot" in action)) return;
+  const before = looks.slots[action.slot];
+  if (before !== undefined && before.at > since) return;
+  looks.slots[action.slot] = { known: true, at: since, value: outcome.slot };
 }
 
 /** Health has a rhythm of its own. */
@@ -60,29 +107,56 @@ function forgetDue({ due }: Context): void {
   for (const name of due.keys()) if (!name.startsWith("health ")) due.delete(name);
 }
 
-function lookAll(context: Context, rollout: Rollout, now: Instant): void {
-  const { application } = context;
+function lookAll(context: Context, rollout: Rollout, now: Instant): Instant | null {
   const interest = interestOf(rollout);
+  let next: Instant | null = null;
+  const wait = (at: Instant | null): void => {
+    next = earliest(next, at);
+  };
   const every = interest.again;
-  for (const host of rollout.plan.hosts) {
-    const slots = interest.slots.filter((slot) => rollout.plan.hostOf[slot] === host);
-    if (slots.length === 0) continue;
-    const ask = () =>
-      lookSlots(
-        context,
-        host,
-        slots.map((slot) => slotOf(application, slot)),
-      );
-    begin(context, `slots ${host}`, { now, every, ask });
+  for (const [host, slots] of slotsByHost(context, rollout, { interest, now, wait })) {
+    wait(begin(context, `slots ${host}`, { now, every, ask: () => lookSlots(context, host, slots) }));
   }
-  if (interest.gateways) {
-    const measure = interest.inFlight.map((slot) => slotOf(application, slot));
-    for (const name of rollout.plan.gateways) {
-      const ask = () => lookGateway(context, gatewayOf(application, name), measure);
-      begin(context, `gateway ${name}`, { now, every, ask });
+  if (interest.gateways) wait(lookGateways(context, rollout, { interest, now }));
+  for (const slot of interest.health) wait(lookHealth(context, rollout, { slot, now }));
+  return next;
+}
+
+interface Looking {
+  readonly interest: Interest;
+  readonly now: Instant;
+}
+
+/** One look at a host for all its slots, but for those that are being written to. */
+function slotsByHost(
+  { application, held }: Context,
+  { plan }: Rollout,
+  { interest, now, wait }: Looking & { wait: (at: Instant) => void },
+): ReadonlyMap<HostName, readonly Slot[]> {
+  const hosts = new Map<HostName, Slot[]>();
+  for (const key of interest.slots) {
+    const until = held.get(key);
+    const host = plan.hostOf[key];
+    if (until !== undefined && now < until) wait(until);
+    else if (host !== undefined) {
+      const slots = hosts.get(host) ?? [];
+      slots.push(slotOf(application, key));
+      hosts.set(host, slots);
     }
   }
-  for (const slot of interest.health) lookHealth(context, rollout, { slot, now });
+  return hosts;
+}
+
+function lookGateways(context: Context, { plan }: Rollout, { interest, now }: Looking): Instant | null {
+  const { application, held } = context;
+  if (now < interest.gatewaysFrom) return interest.gatewaysFrom;
+  const measure = interest.inFlight.map((slot) => slotOf(application, slot));
+  return plan.gateways.reduce<Instant | null>((next, name) => {
+    const until = held.get(name);
+    if (until !== undefined && now < until) return earliest(next, until);
+    const ask = () => lookGateway(context, gatewayOf(application, name), measure);
+    return earliest(next, begin(context, `gateway ${name}`, { now, every: interest.again, ask }));
+  }, null);
 }
 
 interface Begin {
@@ -92,16 +166,23 @@ interface Begin {
   readonly ask: () => Promise<boolean>;
 }
 
-/** One look at a thing at a time, and not before it is due. A port that throws has told nothing. */
-function begin(context: Context, name: string, { now, every, ask }: Begin): void {
-  if (context.busy.has(name) || now < (context.due.get(name) ?? 0)) return;
-  context.busy.add(name);
-  context.due.set(name, instant(now + every));
+/**
+ * One look at a thing at a time, and not before it is due; tells when it is. A port that throws has told
+ * nothing.
+ */
+function begin(context: Context, name: string, { now, every, ask }: Begin): Instant | null {
+  const { busy, due, limited, tell } = context;
+  if (busy.has(name)) return null;
+  const at = due.get(name);
+  if (at !== undefined && now < at) return at;
+  busy.add(name);
+  due.set(name, after(now, every));
   const over = (isNews: boolean): void => {
-    context.busy.delete(name);
-    if (isNews) context.tell();
+    busy.delete(name);
+    if (isNews) tell();
   };
-  ask().then(over, () => over(true));
+  limited(ask).then(over, () => over(true));
+  return after(now, every);
 }
 
 async function lookSlots({ ports, looks }: Context, host: HostName, slots: readonly Slot[]): Promise<true> {
@@ -118,39 +199,48 @@ async function lookGateway(
   return true;
 }
 
-/** A starting application is asked often at first, then as often as the file says. */
-const FIRST = millis(50);
+/** A starting application is asked often at first: it is found healthy soon after it is. */
+const FIRST = millis(25);
+const PART = 8;
+/** A large pool is asked more slowly than the file says: so many slots a second. */
+const ASKED_PER_SECOND = 1000;
+
+const healthRhythm = ({ health }: Application, pool: number): Duration =>
+  millis(Math.max(health.every, (pool * 1000) / ASKED_PER_SECOND));
 
 function lookHealth(
   context: Context,
   rollout: Rollout,
   { slot, now }: { slot: SlotKey; now: Instant },
-): void {
-  const { application, ports, looks, asked } = context;
+): Instant | null {
+  const { application, ports, looks } = context;
   const course = rollout.slots[slot];
-  if (course === undefined) return;
+  if (course === undefined) return null;
   const isStarting = course.at === "checking";
   const since = isStarting ? course.since : 0;
-  const name = `health ${slot} ${since}`;
-  const times = asked.get(name) ?? 0;
-  const every = isStarting
-    ? Math.min(application.health.every, FIRST * 1.5 ** times)
-    : application.health.every;
+  const calm = healthRhythm(application, rollout.plan.slots.length);
+  const every = isStarting ? millis(Math.min(calm, Math.max(FIRST, (now - since) / PART))) : calm;
   const release = course.at === "settled" ? course.release : course.target;
-  if (release === null) return;
+  if (release === null) return null;
   const ask = async (): Promise<boolean> => {
-    asked.set(name, times + 1);
+    const at = ports.clock.now();
     const before = looks.health[slot];
     const value = await ports.probes.health(slotOf(application, slot), release);
-    looks.health[slot] = observedHealth(counted(value, before), now);
+    looks.health[slot] = observedHealth(counted(value, before), at);
     return isStarting || before?.known !== true || value?.healthy !== true || !before.value.healthy;
   };
-  begin(context, name, { now, every: millis(every), ask });
+  const next = begin(context, `health ${slot} ${since}`, { now, every, ask });
+  return next === null || isStarting ? next : later(next, after(now, TOGETHER));
 }
+
+/** Slots that serve are asked together, not each at a turn of its own. */
+const TOGETHER = millis(100);
+const later = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
 /** Whoever slept, or was kept waiting, must not act on what was true long ago. */
 function freshHealth({ application, looks }: Context, now: Instant): Looks["health"] {
-  const { every, timeout } = application.health;
+  const every = healthRhythm(application, Object.keys(looks.health).length);
+  const { timeout } = application.health;
   const fresh: Looks["health"] = {};
   for (const [slot, look] of Object.entries(looks.health) as [SlotKey, Observed<Health>][]) {
     if (now - look.at <= 3 * every + timeout) fresh[slot] = look;
@@ -167,28 +257,38 @@ const counted = (value: Health | null, before: Observed<Health> | undefined): He
 const observedHealth = (value: Health | null, at: Instant): Observed<Health> =>
   value === null ? { known: false, at, why: "its host does not answer" } : { known: true, at, value };
 
+interface Once {
+  /** What the slots are thought to run. */
+  readonly stable: ReleaseId | null;
+  /** Requests in flight are counted. */
+  readonly count: boolean;
+}
+
 /** One look at everything, for `status` and for the start of a rollout. */
 export async function lookOnce(
   application: Application,
   ports: EnginePorts,
-  release: ReleaseId | null,
+  { stable, count }: Once,
 ): Promise<Observation> {
+  const limited = limit(MOST_LOOKS);
   const looks: Looks = { slots: {}, health: {}, gateways: {} };
   const pool = poolOf(application.hosts);
   const now = ports.clock.now();
   const hosts = application.hosts.map(async (host) => {
-    for (const [slot, state] of await ports.slots.observe(host.name, host.slots)) looks.slots[slot] = state;
+    const seen = await limited(() => ports.slots.observe(host.name, host.slots));
+    for (const [slot, state] of seen) looks.slots[slot] = state;
   });
+  const measure = count ? pool : [];
   const gateways = application.gateways.map(async (gateway) => {
-    looks.gateways[gateway.name] = await ports.gateways.observe(gateway, pool);
+    looks.gateways[gateway.name] = await limited(() => ports.gateways.observe(gateway, measure));
   });
   await Promise.all([...hosts, ...gateways]);
   await Promise.all(
     pool.map(async (slot) => {
       const state = looks.slots[slot.key];
-      const running = state?.known === true ? state.value.release : release;
+      const running = state?.known === true ? state.value.release : stable;
       if (running === null) return;
-      looks.health[slot.key] = observedHealth(await ports.probes.health(slot, running), now);
+      looks.health[slot.key] = observedHealth(await limited(() => ports.probes.health(slot, running)), now);
     }),
   );
   return looks;

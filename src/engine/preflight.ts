@@ -2,7 +2,7 @@ import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Application, RunSpec } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
-import { generation, type Generation, type ReleaseId, type RolloutId, type SlotKey } from "../model/ids.ts";
+import type { Generation, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Observation } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Saved } from "../ports/journal.ts";
@@ -22,7 +22,7 @@ export async function beginning(
   ports: EnginePorts,
   { kind, release, saved }: Wanted,
 ): Promise<Result<{ rollout: Rollout; stable: ReleaseId | null }, AppError>> {
-  const seen = await lookOnce(application, ports, saved.stable);
+  const seen = await lookOnce(application, ports, { stable: saved.stable, count: false });
   const obstacle = obstacleTo(application, seen);
   if (obstacle !== null) return err(obstacle);
   const stable = stableOf(application, seen, saved.stable);
@@ -76,7 +76,10 @@ const isDown = (application: Application, seen: Observation): boolean =>
  */
 export function newestGeneration(seen: Observation, known: Generation): Generation {
   const all = [...Object.values(seen.slots), ...Object.values(seen.gateways)];
-  return generation(Math.max(known, ...all.map((each) => (each.known ? each.value.generation : 0))));
+  return all.reduce((most, each) => {
+    const written = each.known ? each.value.generation : most;
+    return written > most ? written : most;
+  }, known);
 }
 
 /** Everybody must answer before a release begins; what dies later is another matter. */

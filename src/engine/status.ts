@@ -8,18 +8,19 @@ import type { Rollout } from "../model/rollout.ts";
 import { isEnded } from "../model/rollout.ts";
 import type { GatewayStatus, SlotStatus, Status } from "../ports/control.ts";
 import { because } from "../rollout/because.ts";
-import { lookOnce } from "./observer.ts";
+import { lookOnce, NOTHING_SEEN } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 
 /** Everything as it is now: what the store says, and what is really there. */
 export async function readStatus(
   application: Application,
   ports: EnginePorts,
+  isLooking: boolean,
 ): Promise<Result<Status, AppError>> {
   const loaded = await ports.journal.load(application.name);
   if (!loaded.ok) return loaded;
   const { stable, rollout } = loaded.value;
-  const seen = await lookOnce(application, ports, stable);
+  const seen = isLooking ? await lookOnce(application, ports, { stable, count: true }) : NOTHING_SEEN;
   const at = ports.clock.now();
   return ok({
     at,

@@ -1,11 +1,17 @@
 import type { AppError } from "../base/errors.ts";
+import type { SlotState } from "./observation.ts";
 
 /**
  * How an action ended. `refused` is definite: it did not happen and will not. `unknown` means that it may
  * have happened, or may still happen: only a later observation tells.
  */
 export type Outcome =
-  | { readonly kind: "done"; readonly note?: string }
+  | {
+      readonly kind: "done";
+      readonly note?: string;
+      /** How the slot stood when the write was over, where whoever wrote looked as well. */
+      readonly slot?: SlotState;
+    }
   | { readonly kind: "refused"; readonly error: AppError }
   | { readonly kind: "unknown"; readonly error: AppError };
 

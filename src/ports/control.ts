@@ -90,7 +90,8 @@ export interface PlannedStep {
 
 /** Everything that a person can ask of an application's releases. */
 export interface ControlPlane {
-  status(): Promise<Result<Status, AppError>>;
+  /** `look: false`: what the store says, without asking hosts and gateways. */
+  status(options?: { readonly look: boolean }): Promise<Result<Status, AppError>>;
   plan(release: ReleaseId): Promise<Result<PlanStory, AppError>>;
   /** Makes the gateways serve what runs in the slots now; nothing in them is touched. */
   serveWhatRuns(by: string): Promise<Result<RoutingTable, AppError>>;

@@ -2,6 +2,7 @@ import { unreachable } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { after, between, formatDuration, instant, millis, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
+import type { GatewayState } from "../model/observation.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { stuck } from "./endings.ts";
@@ -66,13 +67,13 @@ function leaving(rollout: Rollout, slot: SlotKey, { now }: Sight): Rollout {
     at: "draining",
     since: now,
     zeros: 0,
-    sampledAt: instant(now - 1),
+    sampledAt: instant(0),
   });
 }
 
 /**
  * Requests in flight over all gateways, and when the oldest of these looks was; null if one could not be
- * asked.
+ * asked, or saw the slot still in rotation: then nothing that it counted says anything about a drain.
  */
 export function inFlightOf(
   rollout: Rollout,
@@ -84,16 +85,19 @@ export function inFlightOf(
   for (const gateway of rollout.plan.gateways) {
     const state = gatewaySeen(seen, gateway);
     const traffic = state?.value.inFlight[slot];
-    if (state === null || traffic === undefined) return null;
+    if (state === null || traffic === undefined || isRouted(state.value, slot)) return null;
     requests += traffic.requests;
     at = at === null || state.at < at ? state.at : at;
   }
   return { requests, at: at ?? (0 as Instant) };
 }
 
+const isRouted = ({ routing }: GatewayState, slot: SlotKey): boolean =>
+  routing !== null && inRotation(routing, slot);
+
 const SAMPLES = 2;
 /** A gateway may have chosen a slot and not yet asked it: two looks in one moment are one look. */
-const APART = millis(50);
+export const APART = millis(50);
 
 function draining(
   rollout: Rollout,

@@ -1,6 +1,7 @@
-import { millis, type Duration } from "../base/time.ts";
+import { after, instant, millis, type Duration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { APART } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
 
 /** What the next decision needs to see, so that nothing else is asked for. */
@@ -10,34 +11,51 @@ export interface Interest {
   /** Slots whose requests in flight are to be counted. */
   readonly inFlight: readonly SlotKey[];
   readonly gateways: boolean;
-  /** When to look again though nothing is heard. */
+  /** No look at a gateway is of use before: the second sample of a drain must be apart from the first. */
+  readonly gatewaysFrom: Instant;
+  /** How long after a look the next one is due though nothing was heard. */
   readonly again: Duration;
 }
 
-/** Between the two samples of a drain. */
-const SOON = millis(50);
-const BUSY = millis(100);
-const CALM = millis(500);
+const AGAIN = millis(100);
 
 export function interestOf(rollout: Rollout): Interest {
-  const { plan, phase } = rollout;
-  const at = (stages: readonly string[]): readonly SlotKey[] =>
-    plan.slots.filter((slot) => stages.includes(courseOf(rollout, slot).at));
-  const slots = at(["stopping", "switching", "starting"]);
-  const inFlight = at(plan.passive ? ["joining"] : ["draining"]);
-  const checking = at(["checking"]);
-  const busy = slots.length + inFlight.length + checking.length > 0 || rollout.change !== null;
-  return {
-    slots,
-    health: phase.name === "staging" ? checking : [...at(["settled", "smoking", "joining"]), ...checking],
-    inFlight,
-    gateways: rollout.change?.stage === "committing" || inFlight.length > 0,
-    again: isAlmostDrained(rollout) ? SOON : busy ? BUSY : CALM,
-  };
-}
-
-const isAlmostDrained = (rollout: Rollout): boolean =>
-  rollout.plan.slots.some((slot) => {
+  const { plan, phase, change } = rollout;
+  const isCommitting = change?.stage === "committing";
+  const slots: SlotKey[] = [];
+  const health: SlotKey[] = [];
+  const inFlight: SlotKey[] = [];
+  let from = Infinity;
+  for (const slot of plan.slots) {
     const course = courseOf(rollout, slot);
-    return course.at === "draining" && course.zeros > 0;
-  });
+    switch (course.at) {
+      case "stopping":
+      case "switching":
+      case "starting":
+        slots.push(slot);
+        break;
+      case "checking":
+        health.push(slot);
+        break;
+      case "settled":
+      case "smoking":
+      case "joining":
+        if (phase.name !== "staging") health.push(slot);
+        if (plan.passive && course.at === "joining") inFlight.push(slot);
+        break;
+      case "leaving":
+        // The look that shows that it is out of rotation is the first sample of its drain.
+        if (isCommitting && !plan.passive) inFlight.push(slot);
+        break;
+      case "draining":
+        if (plan.passive) break;
+        inFlight.push(slot);
+        from = Math.min(from, course.zeros > 0 ? after(course.sampledAt, APART) : 0);
+        break;
+      default:
+    }
+  }
+  const gatewaysFrom = instant(isCommitting || from === Infinity ? 0 : from);
+  const gateways = isCommitting || inFlight.length > 0;
+  return { slots, health, inFlight, gateways, gatewaysFrom, again: AGAIN };
+}

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { millis, parseDuration } from "../base/time.ts";
 import type { Duration } from "../base/time.ts";
 import { PLACEHOLDERS, placeholdersIn } from "../model/placeholders.ts";

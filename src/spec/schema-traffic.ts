@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { millis } from "../base/time.ts";
 import { decimal, duration, list, mapping, oneOf, port, share, text, truth, whole, wrong } from "./fields.ts";
 import * as grammar from "./grammar.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { analysis } from "./schema-analysis.ts";
 import { gateway, rollout } from "./schema-traffic.ts";
 import {

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { finding, show } from "./diagnostic.ts";
 import type { Finding, Path } from "./diagnostic.ts";
 import { keysAt } from "./keys.ts";

@@ -9,7 +9,7 @@ import {
   type Stamp,
 } from "../../model/ids.ts";
 import type { SlotState } from "../../model/observation.ts";
-import { DONE, refused, unknown, type Outcome } from "../../model/outcome.ts";
+import { refused, unknown, type Outcome } from "../../model/outcome.ts";
 import type { HostReply } from "../../ports/host.ts";
 import { exitName, type ExitName } from "./exit-codes.ts";
 
@@ -19,7 +19,7 @@ export interface Asked {
   /** `stop`, `switch to v2`, `start`. */
   readonly verb: string;
   readonly root: string;
-  readonly user: string | null;
+  readonly run: RunSpec;
 }
 
 interface Row {
@@ -81,7 +81,7 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
   },
   user: {
     code: "host.rights",
-    say: (asked) => `${at(asked)}: cannot run as user ${asked.user ?? ""}`,
+    say: (asked) => `${at(asked)}: cannot run as user ${asked.run.user ?? ""}`,
     hint: "create the user on the host, or let Glidepath be that user or root there",
   },
   occupied: {
@@ -103,7 +103,7 @@ export function outcomeOf(asked: Asked, reply: HostReply): Outcome {
       ),
     );
   }
-  if (reply.code === 0) return DONE;
+  if (reply.code === 0) return { kind: "done", ...sawItself(asked, reply.stdout) };
   const name = exitName(reply.code);
   if (name === null) {
     const message = `${at(asked)}: ${asked.verb} ended in the middle, with exit code ${reply.code}`;
@@ -112,6 +112,13 @@ export function outcomeOf(asked: Asked, reply: HostReply): Outcome {
   const { code, say, hint } = ROWS[name];
   const error = appError(code, say(asked, reply.stdout.trim()), { details: reply.stderr.trim(), hint });
   return UNSURE.has(name) ? unknown(error) : refused(error);
+}
+
+/** A script can tell of processes that Glidepath supervises; of others their own status command tells. */
+function sawItself({ run, slot }: Asked, stdout: string): { readonly slot?: SlotState } {
+  if (run.kind !== "command" || stdout === "") return {};
+  const line = parseLine(stdout.trimEnd(), run.kind);
+  return "state" in line && line.port === slot.port ? { slot: line.state } : {};
 }
 
 /** One line of the look at a host, or why it says nothing. */

@@ -1,5 +1,5 @@
 import { instant } from "../../base/time.ts";
-import type { Application, Slot } from "../../model/application.ts";
+import type { Application, RunSpec, Slot } from "../../model/application.ts";
 import type { HostName, ReleaseId, SlotKey, Stamp } from "../../model/ids.ts";
 import type { Observed, SlotState } from "../../model/observation.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -18,9 +18,9 @@ export interface SlotsOptions {
 /** Slots that Glidepath runs itself, by the user's own commands, or that are only files. */
 export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPort {
   const rootOf = (host: HostName): string => hostOf(application, host).root;
-  const act = async ({ slot, at, verb }: Act, call: HostCommand): Promise<Outcome> => {
+  const act = async ({ slot, at, verb, run = application.run }: Act, call: HostCommand): Promise<Outcome> => {
     const reply = await hosts(slot.host).run(call);
-    return outcomeOf({ slot, verb, at, root: rootOf(slot.host), user: application.run.user }, reply);
+    return outcomeOf({ slot, verb, at, root: rootOf(slot.host), run }, reply);
   };
   return {
     observe: (host, asked) => observe(application, hosts, { host, asked }),
@@ -28,7 +28,10 @@ export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPo
     switch: (slot, release, at) =>
       act({ slot, at, verb: verbOf(release) }, switchCall({ application, slot, at }, release)),
     start: (slot, at, run = application.run) =>
-      act({ slot, at, verb: "start" }, startCall({ application: { ...application, run }, slot, at }, pace)),
+      act(
+        { slot, at, verb: "start", run },
+        startCall({ application: { ...application, run }, slot, at }, pace),
+      ),
     async logTail(slot, lines) {
       const reply = await hosts(slot.host).run(tailCall(rootOf(slot.host), slot, lines));
       return reply.kind === "exited" ? reply.stdout : "";
@@ -40,6 +43,7 @@ interface Act {
   readonly slot: Slot;
   readonly at: Stamp;
   readonly verb: string;
+  readonly run?: RunSpec;
 }
 
 const verbOf = (release: ReleaseId | null): string =>

@@ -44,25 +44,25 @@ describe("a directory that was there before Glidepath", () => {
   test("is a release called adopted; the first switch keeps it, and the way back restores it", async () => {
     const here = await adopted();
     expect((await here.seen()).release).toBe(ADOPTED);
-    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toMatchObject(DONE);
     expect((await here.seen()).release).toBe("v1");
     expect(await readFile(join(here.slot.dir, "name"), "utf8")).toBe("v1");
     const kept = join(here.root, "releases", `adopted@${here.slot.port}`);
     expect(await readFile(join(kept, "precious"), "utf8")).toBe("data");
-    expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toMatchObject(DONE);
     expect(await here.seen()).toMatchObject({ release: ADOPTED, generation: 2 });
     expect(await precious(here)).toBe("data");
-    expect(await here.driver.start(here.slot, stamp(3))).toEqual(DONE);
-    expect(await here.driver.stop(here.slot, stamp(4))).toEqual(DONE);
-    expect(await here.driver.switch(here.slot, V2, stamp(5))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(3))).toMatchObject(DONE);
+    expect(await here.driver.stop(here.slot, stamp(4))).toMatchObject(DONE);
+    expect(await here.driver.switch(here.slot, V2, stamp(5))).toMatchObject(DONE);
     expect(await readFile(join(kept, "precious"), "utf8")).toBe("data");
   });
 
   test("stays where it is when adopted is what is wanted, and runs there", async () => {
     const here = await adopted();
-    expect(await here.driver.switch(here.slot, ADOPTED, stamp(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, ADOPTED, stamp(1))).toMatchObject(DONE);
     expect((await lstat(here.slot.dir)).isDirectory()).toBe(true);
-    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject(DONE);
     expect(await here.seen()).toMatchObject({ release: ADOPTED, process: "running" });
   });
 
@@ -70,8 +70,8 @@ describe("a directory that was there before Glidepath", () => {
     const here = await adopted();
     await rename(here.slot.dir, join(here.root, "releases", `adopted@${here.slot.port}`));
     expect((await here.seen()).release).toBeNull();
-    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
-    expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toMatchObject(DONE);
+    expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toMatchObject(DONE);
     expect(await precious(here)).toBe("data");
   });
 
@@ -81,7 +81,7 @@ describe("a directory that was there before Glidepath", () => {
     await rm(here.slot.dir);
     await mkdir(here.slot.dir);
     await writeFile(join(here.slot.dir, "precious"), "other data");
-    expect(await here.driver.switch(here.slot, V2, stamp(2))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V2, stamp(2))).toMatchObject(DONE);
     const kept = join(here.root, "releases", `adopted@${here.slot.port}`);
     expect(await readFile(join(kept, "precious"), "utf8")).toBe("other data");
     expect(await readFile(join(`${kept}.1`, "precious"), "utf8")).toBe("data");
@@ -94,10 +94,10 @@ describe("a directory that was there before Glidepath", () => {
       const here = await begun(commandRun("sleep 1000"), () => join(other, "app1"));
       await mkdir(here.slot.dir);
       await writeFile(join(here.slot.dir, "precious"), "data");
-      expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
+      expect(await here.driver.switch(here.slot, V1, stamp(1))).toMatchObject(DONE);
       expect(await readFile(join(here.slot.dir, "name"), "utf8")).toBe("v1");
       expect(await readFile(join(`${here.slot.dir}.before-glidepath`, "precious"), "utf8")).toBe("data");
-      expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toEqual(DONE);
+      expect(await here.driver.switch(here.slot, ADOPTED, stamp(2))).toMatchObject(DONE);
       expect(await precious(here)).toBe("data");
       await rm(other, { recursive: true });
     },
@@ -120,7 +120,7 @@ describe("a directory that was there before Glidepath", () => {
     await rm(here.slot.dir, { recursive: true });
     await mkdir(here.slot.dir);
     expect((await here.seen()).release).toBeNull();
-    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toMatchObject(DONE);
     expect(await readlink(here.slot.dir)).toBe(join(here.root, "releases", "v1"));
     await rm(here.slot.dir);
     await writeFile(here.slot.dir, "a file");
@@ -152,14 +152,14 @@ describe("own commands", () => {
   async function own(run: Partial<OwnCommandsRun> = {}): Promise<Place> {
     const here = await begun({ ...OWN, ...run });
     await writeFile(join(here.root, "releases/v1/ctl"), CTL, { mode: 0o755 });
-    expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
+    expect(await here.driver.switch(here.slot, V1, stamp(1))).toMatchObject(DONE);
     expect((await here.seen()).process).toBe("stopped");
     return here;
   }
 
   test("start, tell and stop the application", async () => {
     const here = await own();
-    for (const _ of [1, 2]) expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.start(here.slot, stamp(2))).toMatchObject(DONE);
     expect(await here.seen()).toEqual({
       generation: 2,
       writer: "r1",
@@ -168,7 +168,7 @@ describe("own commands", () => {
       restarts: 0,
     });
     expect(await here.log()).toBe(`started for v1 on ${here.slot.port}\n`);
-    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect((await here.seen()).process).toBe("stopped");
     expect(await here.processes()).toEqual([]);
     expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({
@@ -178,9 +178,9 @@ describe("own commands", () => {
 
   test("a start that stays in the foreground does not hold us", async () => {
     const here = await own({ start: "./ctl foreground" });
-    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject(DONE);
     expect((await here.seen()).process).toBe("running");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     await until(async () => (await here.processes()).length === 0);
     expect((await here.seen()).process).toBe("stopped");
   });
@@ -196,7 +196,7 @@ describe("own commands", () => {
   test("a stop that does nothing is followed by a kill", async () => {
     const here = await own({ stopCommand: "true", stop: { signal: "SIGTERM", timeout: millis(400) } });
     await here.driver.start(here.slot, stamp(2));
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect(await here.processes()).toEqual([]);
   });
 
@@ -221,10 +221,10 @@ describe("only files", () => {
     expect((await here.seen()).process).toBe("stopped");
     await here.driver.switch(here.slot, V1, stamp(1));
     expect((await here.seen()).process).toBe("stopped");
-    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject(DONE);
     expect(await here.seen()).toMatchObject({ process: "running", release: "v1" });
     expect(await readFile(join(here.root, "reloads"), "utf8")).toBe("it's v1\n");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect((await here.seen()).process).toBe("stopped");
   });
 

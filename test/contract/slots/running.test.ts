@@ -26,8 +26,8 @@ async function begun(...args: Parameters<typeof place>): Promise<Place> {
 /** On v1 and started, at generation 2. */
 async function running(command: string, more = {}, processes = 1): Promise<Place> {
   const here = await begun(commandRun(command, more));
-  expect(await here.driver.switch(here.slot, V1, stamp(1))).toEqual(DONE);
-  expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+  expect(await here.driver.switch(here.slot, V1, stamp(1))).toMatchObject(DONE);
+  expect(await here.driver.start(here.slot, stamp(2))).toMatchObject(DONE);
   // While a process becomes another program, its environment cannot be read.
   await until(async () => (await here.processes()).length >= processes);
   return here;
@@ -41,8 +41,8 @@ describe("a slot's life", () => {
     const here = await begun(commandRun("sleep 1000"));
     const { driver, slot } = here;
     expect(await here.seen()).toEqual({ generation: 0, release: null, process: "stopped", restarts: 0 });
-    expect(await driver.stop(slot, stamp(1))).toEqual(DONE);
-    expect(await driver.switch(slot, V1, stamp(2))).toEqual(DONE);
+    expect(await driver.stop(slot, stamp(1))).toMatchObject(DONE);
+    expect(await driver.switch(slot, V1, stamp(2))).toMatchObject(DONE);
     expect(await here.seen()).toEqual({
       generation: 2,
       writer: "r1",
@@ -50,7 +50,7 @@ describe("a slot's life", () => {
       process: "stopped",
       restarts: 0,
     });
-    expect(await driver.start(slot, stamp(3))).toEqual(DONE);
+    expect(await driver.start(slot, stamp(3))).toMatchObject(DONE);
     expect(await here.seen()).toEqual({
       generation: 3,
       writer: "r1",
@@ -62,10 +62,10 @@ describe("a slot's life", () => {
       kind: "refused",
       error: { code: "slot.stop" },
     });
-    expect(await driver.stop(slot, stamp(5))).toEqual(DONE);
+    expect(await driver.stop(slot, stamp(5))).toMatchObject(DONE);
     expect(await here.processes()).toEqual([]);
-    expect(await driver.switch(slot, V2, stamp(6))).toEqual(DONE);
-    expect(await driver.start(slot, stamp(7))).toEqual(DONE);
+    expect(await driver.switch(slot, V2, stamp(6))).toMatchObject(DONE);
+    expect(await driver.start(slot, stamp(7))).toMatchObject(DONE);
     expect(await here.seen()).toEqual({
       generation: 7,
       writer: "r1",
@@ -73,8 +73,8 @@ describe("a slot's life", () => {
       process: "running",
       restarts: 0,
     });
-    expect(await driver.stop(slot, stamp(8))).toEqual(DONE);
-    expect(await driver.switch(slot, null, stamp(9))).toEqual(DONE);
+    expect(await driver.stop(slot, stamp(8))).toMatchObject(DONE);
+    expect(await driver.switch(slot, null, stamp(9))).toMatchObject(DONE);
     expect(await here.seen()).toEqual({
       generation: 9,
       writer: "r1",
@@ -96,18 +96,31 @@ describe("a slot's life", () => {
       expect(outcome).toMatchObject({ kind: "refused", error: { code: "slot.fenced" } });
     }
     expect(await here.seen()).toMatchObject({ generation: 2, writer: "r1", process: "running" });
-    expect(await driver.stop(slot, stamp(3, "r2"))).toEqual(DONE);
+    expect(await driver.stop(slot, stamp(3, "r2"))).toMatchObject(DONE);
     expect(await here.seen()).toMatchObject({ generation: 3, writer: "r2", process: "stopped" });
+  });
+
+  test("a write says how the slot stands after it, as a look then finds it", async () => {
+    const { driver, slot, ...here } = await running("sleep 1000");
+    const writes = [
+      () => driver.stop(slot, stamp(3)),
+      () => driver.switch(slot, V2, stamp(4)),
+      () => driver.start(slot, stamp(5)),
+    ];
+    for (const write of writes) {
+      const outcome = await write();
+      expect(outcome).toEqual({ ...DONE, slot: await here.seen() });
+    }
   });
 
   test("every verb can be repeated", async () => {
     const here = await running("sleep 1000");
     const [first] = await here.processes();
-    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject(DONE);
     expect(await here.processes()).toEqual([first]);
-    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
-    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, V2, stamp(4))).toEqual(DONE);
-    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, null, stamp(5))).toEqual(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, V2, stamp(4))).toMatchObject(DONE);
+    for (const _ of [1, 2]) expect(await here.driver.switch(here.slot, null, stamp(5))).toMatchObject(DONE);
   });
 
   test("an older generation is refused by every verb, and changes nothing", async () => {
@@ -201,7 +214,7 @@ describe("the application", () => {
     expect(log).toContain("ended with 3; it is started again after 0.2 s");
     expect(log).toContain("ended with 3; it is started again after 0.4 s");
     expect((await here.seen()).process).toBe("running");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect((await here.seen()).process).toBe("stopped");
   });
 
@@ -235,7 +248,7 @@ describe("a stop", () => {
     const script = `trap "echo bye; exit 0" INT; echo ready; while :; do sleep 0.05; done`;
     const here = await running(`sh -c '${script}'`, { stop: { signal: "SIGINT", timeout: millis(60_000) } });
     await says(here, "ready");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect(await here.log()).toContain("bye");
     expect(await here.processes()).toEqual([]);
   });
@@ -253,7 +266,7 @@ describe("a stop", () => {
     await here.driver.switch(here.slot, V1, stamp(1));
     await here.driver.start(here.slot, stamp(2));
     await says(here, "ready");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect(await here.log()).toContain("bye");
   });
 
@@ -262,7 +275,7 @@ describe("a stop", () => {
       stop: { signal: "SIGTERM", timeout: millis(300) },
     });
     await says(here, "ready");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect(await here.processes()).toEqual([]);
     expect((await here.seen()).process).toBe("stopped");
   });
@@ -273,7 +286,7 @@ describe("a stop", () => {
       stop: { signal: "SIGTERM", timeout: millis(300) },
     });
     await until(async () => (await here.processes()).length >= 4);
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect(await here.processes()).toEqual([]);
   });
 
@@ -283,7 +296,7 @@ describe("a stop", () => {
     const child = Number(/child (\d+)/.exec(await here.log())?.[1]);
     await until(async () => !(await here.processes()).includes(child));
     expect(await readFile(`/proc/${child}/stat`, "utf8")).toContain("(sleep)");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect(
       (await readFile(`/proc/${child}/stat`, "utf8").catch(() => "gone")).replace(/.*\) (\w) .*/s, "$1"),
     ).toMatch(/^(gone|Z)/);
@@ -320,7 +333,7 @@ describe("a dead supervisor", () => {
     await until(async () => !Number.isFinite(await supervisor(here)));
     expect(await here.processes()).toEqual(before);
     expect((await here.seen()).process).toBe("running");
-    expect(await here.driver.stop(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.stop(here.slot, stamp(3))).toMatchObject(DONE);
     expect((await here.seen()).process).toBe("stopped");
     expect(await here.processes()).toEqual([]);
   });
@@ -330,7 +343,7 @@ describe("a dead supervisor", () => {
     const before = await here.processes();
     kill(await supervisor(here));
     await until(async () => !Number.isFinite(await supervisor(here)));
-    expect(await here.driver.start(here.slot, stamp(3))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(3))).toMatchObject(DONE);
     await until(async () => (await here.processes()).length >= 1);
     const after = await here.processes();
     expect(after).toHaveLength(1);
@@ -359,7 +372,7 @@ describe("a port", () => {
       error: { code: "slot.port-taken", message: expect.stringContaining(`process ${process.pid}: `) },
     });
     expect(await here.processes()).toEqual([]);
-    expect(await here.driver.start(here.slot, stamp(2))).toEqual(DONE);
+    expect(await here.driver.start(here.slot, stamp(2))).toMatchObject(DONE);
   });
 
   test("at another address is nobody's business here", async () => {
@@ -369,7 +382,7 @@ describe("a port", () => {
     await new Promise<void>((done) => other.listen(here.slot.port, "127.0.0.9", done));
     const outcome = await here.driver.start(here.slot, stamp(2));
     await new Promise((done) => other.close(done));
-    expect(outcome).toEqual(DONE);
+    expect(outcome).toMatchObject(DONE);
   });
 });
 

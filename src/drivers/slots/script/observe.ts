@@ -1,5 +1,5 @@
 import { USERS_COMMANDS } from "./commands.ts";
-import { POINTS } from "./prelude.ts";
+import { POINTS, TELL } from "./prelude.ts";
 import { PROCESSES } from "./processes.ts";
 
 /**
@@ -9,13 +9,7 @@ import { PROCESSES } from "./processes.ts";
 export const OBSERVE = `set -u
 root=$1 kind=$2 user=$3 status=$4 count=$5
 shift 5
-${POINTS}${PROCESSES}${USERS_COMMANDS}
-recall() {
-  value=$2
-  [ ! -f "$state/$1" ] || read -r value <"$state/$1"
-  printf '%s ' "$value"
-}
-
+${POINTS}${TELL}${PROCESSES}${USERS_COMMANDS}
 # Files run nowhere.
 process() {
   [ "$kind" != static ] || return 1
@@ -30,20 +24,13 @@ while [ "$count" -gt 0 ]; do
   port=$1 dir=$2 marker=$3 state=$root/slots/.$1
   shift 3
   count=$((count - 1))
-  points
-  printf '%s ' "$port"
-  seen=0 by=
-  [ ! -f "$state/generation" ] || read -r seen by <"$state/generation"
-  printf '%s %s ' "$seen" "\${by:--}"
-  recall intent none
+  know
   process "$@"
   case $? in
-    0) printf 'up ' ;;
-    124 | 137) printf 'deaf ' ;;
-    *) printf 'down ' ;;
+    0) tell up ;;
+    124 | 137) tell deaf ;;
+    *) tell down ;;
   esac
-  recall restarts 0
-  printf '%s\\n' "$found"
 done
 `;
 

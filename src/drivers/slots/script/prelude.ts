@@ -41,6 +41,26 @@ points() {
 }
 `;
 
+/**
+ * `know`, then `tell up|down|deaf`: one line that says how the slot stands. A look prints it, and a write at
+ * its end. What was written down is read before the processes are looked at. Needs POINTS.
+ */
+export const TELL = `
+recall() {
+  value=$2
+  [ ! -f "$state/$1" ] || read -r value <"$state/$1"
+}
+know() {
+  points
+  seen=0 by=
+  [ ! -f "$state/generation" ] || read -r seen by <"$state/generation"
+  recall intent none
+  intent=$value
+  recall restarts 0
+}
+tell() { printf '%s %s %s %s %s %s %s\\n' "$port" "$seen" "\${by:--}" "$intent" "$1" "$value" "$found"; }
+`;
+
 export const FENCE = `
 # NAME VALUE...: files of the slot's state. Each is whole and on disk, or as before.
 durable() {

@@ -1,7 +1,7 @@
 import { EXIT } from "../exit-codes.ts";
 import { USERS_COMMANDS } from "./commands.ts";
 import { LISTENERS, STRANGER } from "./listeners.ts";
-import { FENCE, PLACE, POINTS } from "./prelude.ts";
+import { FENCE, PLACE, POINTS, TELL } from "./prelude.ts";
 import { CLOCK, PROCESSES, STOPPING } from "./processes.ts";
 
 const BEGIN = `
@@ -19,13 +19,13 @@ open_log() {
 }
 `;
 
-const PREPARE = `${LOG}${LISTENERS}${STRANGER}`;
+const COMMANDS = `${USERS_COMMANDS}${LOG}${LISTENERS}${STRANGER}`;
 
 /**
  * SIGNAL CENTISECONDS one|all USER ADDRESS COMMAND SUPERVISOR FIRST MOST STEADY BYTES EVERY NAME=VALUE...
  * It does not tell whether the application does well, only that it was begun.
  */
-export const START_COMMAND = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${PREPARE}
+export const START_COMMAND = `${PLACE}${POINTS}${TELL}${FENCE}${PROCESSES}${STOPPING}${COMMANDS}
 signal=$1 centiseconds=$2 whom=$3 user=$4 address=$5 command=$6 supervisor=$7
 shift 7
 first_pause=$1 most_pause=$2 steady=$3 bytes=$4 every=$5
@@ -61,6 +61,8 @@ while [ ! -s "$state/app.pid" ]; do
   fi
   sleep 0.01
 done
+know
+if running; then tell up; else tell down; fi
 `;
 
 /**

@@ -1,6 +1,6 @@
 import { EXIT } from "../exit-codes.ts";
 import { USERS_COMMANDS } from "./commands.ts";
-import { FENCE, PLACE, POINTS } from "./prelude.ts";
+import { FENCE, PLACE, POINTS, TELL } from "./prelude.ts";
 import { PROCESSES, STOPPING } from "./processes.ts";
 
 const BEGIN = `
@@ -9,9 +9,11 @@ fence intent down
 `;
 
 /** SIGNAL CENTISECONDS one|all */
-export const STOP_COMMAND = `${PLACE}${FENCE}${PROCESSES}${STOPPING}${BEGIN}
+export const STOP_COMMAND = `${PLACE}${POINTS}${TELL}${FENCE}${PROCESSES}${STOPPING}${BEGIN}
 end_processes "$1" "$2" "$3"
 [ ! -e "$state/app.pid" ] || rm -f "$state/app.pid"
+know
+tell down
 `;
 
 /** CENTISECONDS USER STOP STATUS NAME=VALUE... */

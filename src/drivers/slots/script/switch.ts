@@ -1,5 +1,5 @@
 import { EXIT } from "../exit-codes.ts";
-import { FENCE, PLACE, POINTS } from "./prelude.ts";
+import { FENCE, PLACE, POINTS, TELL } from "./prelude.ts";
 import { PROCESSES } from "./processes.ts";
 
 const ADOPT = `
@@ -28,7 +28,7 @@ adopt() {
  * RELEASE, "adopted", or empty for nothing. Repeating it, or going on after a cut at any line, ends the
  * same.
  */
-export const SWITCH = `${PLACE}${POINTS}${FENCE}${PROCESSES}${ADOPT}
+export const SWITCH = `${PLACE}${POINTS}${TELL}${FENCE}${PROCESSES}${ADOPT}
 release=$1
 kept=$root/releases/adopted@$port
 lock
@@ -54,4 +54,6 @@ above=\${dir%/*}
 [ ! -L "$dir.glidepath-new" ] || rm -f "$dir.glidepath-new" || exit ${EXIT.rights}
 ln -s "$target" "$dir.glidepath-new" && mv -T "$dir.glidepath-new" "$dir" && sync "$above" ||
   exit ${EXIT.rights}
+know
+tell down
 `;
