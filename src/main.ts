@@ -93,7 +93,7 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
     gateways: nginxGateway({ application, hosts }),
     artifacts: artifacts({ application, hosts, cache: cacheOf(application) }),
     probes: probes({ application, hosts, runCommand }),
-    hooks: hooks({ application, runCommand }),
+    hooks: hooks({ application }),
     telemetry: accessLog(hosts),
     journal: store.journal,
     lease: store.lease,

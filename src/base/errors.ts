@@ -47,6 +47,7 @@ export const ERRORS = {
   "gateway.fenced": { exit: 4 },
   "gateway.rights": { exit: 3 },
   "hook.failed": { exit: 1 },
+  "hook.unknown": { exit: 4 },
   deadline: { exit: 1 },
   interrupted: { exit: 5 },
 } as const satisfies Record<string, { readonly exit: number }>;

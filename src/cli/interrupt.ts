@@ -13,6 +13,9 @@ export interface InterruptParts {
   readonly leave: () => void;
 }
 
+/** Paused, and no hook runs of which nobody would hear. */
+const isAtRest = ({ paused, hook }: Rollout): boolean => paused !== null && hook?.state !== "running";
+
 /** What a signal does to a rollout that this process carries. */
 export interface Interrupt {
   signal(): void;
@@ -42,7 +45,7 @@ export function interruptOf({ context, control, viewer, leave }: InterruptParts)
   const pause = async (): Promise<void> => {
     state = "pausing";
     viewer.question("pausing, then leaving; Ctrl-C leaves at once");
-    if (last !== null && last.paused !== null) return leaveNow();
+    if (last !== null && isAtRest(last)) return leaveNow();
     const taken = await control.order({ kind: "pause" }, deps.by);
     if (taken.ok) return;
     fail(context, taken.error);
@@ -72,7 +75,7 @@ export function interruptOf({ context, control, viewer, leave }: InterruptParts)
     },
     saw: (rollout) => {
       last = rollout;
-      if (state === "pausing" && rollout.paused !== null) leaveNow();
+      if (state === "pausing" && isAtRest(rollout)) leaveNow();
     },
     end: () => over.abort(),
   };

@@ -60,7 +60,8 @@ async function takeOver(context: Context, opened: Opened, order: Order): Promise
   tell(context, [
     line(warn("! "), `nobody carried the rollout of ${release}: this process does from now on`),
   ]);
-  const needed = order.kind !== "resume" || paused !== null || phase.name === "stuck";
+  const word = order.kind === "resume" ? order.hook : undefined;
+  const needed = order.kind !== "resume" || word !== undefined || paused !== null || phase.name === "stuck";
   const given = needed ? await control.order(order, context.deps.by) : taken;
   if (!given.ok) return fail(context, given.error);
   return followRollout(context, opened, { way: "carry" });

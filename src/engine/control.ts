@@ -7,6 +7,7 @@ import { ENDED, isEnded, type Order, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, PlanStory, RolloutEvent, StartOptions } from "../ports/control.ts";
 import type { Fence, Saved } from "../ports/journal.ts";
 import { command } from "../rollout/command.ts";
+import { seekHook } from "../rollout/hooks.ts";
 import { alreadyThere } from "../rollout/create.ts";
 import { arithmeticOf } from "../rollout/story.ts";
 import { serveWhatRuns } from "./adopt.ts";
@@ -170,7 +171,8 @@ async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, A
     rollout.generation,
   );
   const { revision, stable } = loaded.value;
-  const raised = rollout.phase.name === "stuck" ? { ...rollout, generation: newest } : rollout;
+  const sought = seekHook(rollout);
+  const raised = rollout.phase.name === "stuck" ? { ...sought, generation: newest } : sought;
   carrier.held = {
     rollout: { ...raised, progressAt: at },
     revision,

@@ -61,7 +61,9 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
     case "stage":
       return stage(action.host, performing);
     case "hook":
-      return ports.hooks.run(action.hook, {
+      return ports.hooks.run({
+        app: application.name,
+        run: action.hook,
         rollout: rollout.id,
         release: rollout.release,
         from: rollout.from,

@@ -1,5 +1,7 @@
-import { between, type Duration, type Instant } from "../base/time.ts";
-import { ENDED, type Rollout } from "../model/rollout.ts";
+import { between, formatDuration, type Duration, type Instant } from "../base/time.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { formatShare } from "../model/share.ts";
+import { ENDED, type HookRun, type Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
 
 /**
@@ -26,6 +28,16 @@ const courseDataOf = (rollout: Rollout): Course => ({
   change: rollout.change?.stage ?? null,
   slots: Object.fromEntries(Object.entries(rollout.slots).map(([slot, course]) => [slot, course.at])),
 });
+
+/** How a hook ended, with everything that it said. */
+export function hookEntry(hook: HookRun, outcome: Outcome, at: Instant): Entry {
+  const about = hook.slot ?? (hook.share === undefined ? null : formatShare(hook.share));
+  const took = formatDuration(between(hook.since, at));
+  const end = outcome.kind === "done" ? `done in ${took}` : outcome.error.message;
+  const because = `hook ${hook.name}${about === null ? "" : ` (${about})`}: ${end}`;
+  const output = (outcome.kind === "done" ? outcome.note : outcome.error.details) ?? "";
+  return { at, kind: "outcome", because, data: { hook, outcome: outcome.kind, output } };
+}
 
 const isCourse = (data: unknown): data is Course =>
   typeof data === "object" && data !== null && "phase" in data && "change" in data;

@@ -12,7 +12,7 @@ import { command } from "../rollout/command.ts";
 import { decide } from "../rollout/decide.ts";
 import type { Settled } from "../rollout/seen.ts";
 import { createDispatcher, slotOf, type Dispatch } from "./dispatcher.ts";
-import { entryOf } from "./entries.ts";
+import { entryOf, hookEntry } from "./entries.ts";
 import { admit, EMPTY, ledgerWake, settle, type Ledger } from "./ledger.ts";
 import { createNews, type News } from "./news.ts";
 import { createObserver, type Observer } from "./observer.ts";
@@ -117,6 +117,7 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   const ordered = await takeOrders(parts);
   const outcomes = state.outcomes;
   state.outcomes = [];
+  await noteHooks(parts, outcomes);
   const now = clock.now();
   const before = state.rollout;
   const decision = decide(ordered, { ...observer.latest(now), outcomes }, now);
@@ -159,6 +160,15 @@ async function takeOrders({ context, state }: Parts): Promise<Rollout> {
     rollout = { ...(answer.ok ? answer.value : rollout), orderTaken: sequence };
   }
   return rollout;
+}
+
+/** What a hook said is kept, whatever became of it. */
+async function noteHooks({ context, state }: Parts, outcomes: readonly Settled[]): Promise<void> {
+  const { journal, clock } = context.ports;
+  for (const { action, outcome } of outcomes) {
+    if (action.kind !== "hook") continue;
+    await journal.note(state.rollout.id, hookEntry(action.hook, outcome, clock.now()));
+  }
 }
 
 const TAIL_LINES = 20;

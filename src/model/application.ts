@@ -189,11 +189,19 @@ export interface Policy {
   readonly progressDeadline: Duration;
 }
 
-export interface Hooks {
-  readonly beforeRelease: string | null;
-  readonly afterRelease: string | null;
-  readonly onAbort: string | null;
-}
+/** In the order in which a rollout comes to them. */
+export const HOOKS = [
+  "beforeRelease",
+  "beforeSlot",
+  "afterSlot",
+  "beforeShift",
+  "afterShift",
+  "afterRelease",
+  "onAbort",
+] as const;
+export type HookName = (typeof HOOKS)[number];
+/** The user's own commands on the controller. */
+export type Hooks = Readonly<Partial<Record<HookName, string>>>;
 
 /**
  * All slots in the order in which they are updated: those that steps name, in the order of the steps; and

@@ -2,7 +2,8 @@ import type { AppError } from "../base/errors.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing } from "./routing.ts";
-import type { GatewaySettings, RunSpec, Step } from "./application.ts";
+import type { BasisPoints } from "./share.ts";
+import type { GatewaySettings, HookName, RunSpec, Step } from "./application.ts";
 
 /**
  * The process that replaces the stable release by another: the whole of what is decided, and all that is
@@ -33,6 +34,10 @@ export interface Rollout {
   /** In the plan's order. */
   readonly slots: Readonly<Record<SlotKey, SlotCourse>>;
   readonly step: number;
+  /** The hook that is not over yet. */
+  readonly hook: HookRun | null;
+  /** Hooks that are over, by name and what they were about: none is begun twice. */
+  readonly hooked: Readonly<Record<string, HookEnd>>;
   readonly paused: Pause | null;
   /** Why it goes back; null while it goes forward. */
   readonly aborted: Abort | null;
@@ -67,8 +72,29 @@ export interface RolloutPlan {
   /** How many smoke checks a slot must pass. */
   readonly smokeChecks: number;
   readonly passive: boolean;
-  readonly hooks: { readonly before: boolean; readonly after: boolean; readonly onAbort: boolean };
+  /** Those that the file has. */
+  readonly hooks: readonly HookName[];
 }
+
+/** One run of a hook; it is written down before it begins. */
+export interface HookRun extends HookSubject {
+  /**
+   * running: it was begun by the process that carries the rollout. sought: that process is gone, and the next
+   * one looks what became of it. unknown: nobody can tell whether it did its work.
+   */
+  readonly state: "running" | "sought" | "unknown";
+  readonly since: Instant;
+  /** Times that it was begun; more than once only by an operator's word. */
+  readonly attempt: number;
+}
+
+/** A hook and what it is about. */
+export interface HookSubject {
+  readonly name: HookName;
+  readonly slot?: SlotKey;
+  readonly share?: BasisPoints;
+}
+export type HookEnd = "done" | "failed" | "unknown";
 
 export interface Pause {
   readonly by: string;
@@ -89,7 +115,6 @@ export type Phase =
       readonly name: "staging";
       readonly fetched: boolean;
       readonly staged: readonly HostName[];
-      readonly hooked: boolean;
     }
   /** Slots are brought to the release until the step's share can be carried. */
   | { readonly name: "updating" }
@@ -100,9 +125,9 @@ export type Phase =
   /** Holds the share until somebody approves. */
   | { readonly name: "approval"; readonly since: Instant }
   /** At 100 %: the remaining slots are updated and the canary becomes stable. */
-  | { readonly name: "finishing"; readonly hooked: boolean }
+  | { readonly name: "finishing" }
   /** Users first, then the slots, until everything is as before. */
-  | { readonly name: "aborting"; readonly hooked: boolean }
+  | { readonly name: "aborting" }
   | { readonly name: "completed" }
   | { readonly name: "rolled-back" }
   | { readonly name: "superseded" }
@@ -160,5 +185,6 @@ export const isStuck = (rollout: Rollout): boolean => rollout.phase.name === "st
 export type Order =
   | { readonly kind: "promote"; readonly to: "next" | "full" | { readonly share: number } }
   | { readonly kind: "pause" }
-  | { readonly kind: "resume" }
+  /** `hook`: what an operator says of a hook whose end nobody knows. */
+  | { readonly kind: "resume"; readonly hook?: "done" | "again" }
   | { readonly kind: "abort"; readonly reason: string };

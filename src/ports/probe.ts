@@ -1,6 +1,7 @@
 import type { Slot } from "../model/application.ts";
-import type { ReleaseId, RolloutId } from "../model/ids.ts";
+import type { AppName, ReleaseId, RolloutId } from "../model/ids.ts";
 import type { Health } from "../model/observation.ts";
+import type { HookRun } from "../model/rollout.ts";
 import type { Outcome } from "../model/outcome.ts";
 
 export interface ProbePort {
@@ -16,14 +17,19 @@ export interface ProbePort {
 }
 
 export interface HookContext {
+  readonly app: AppName;
   readonly rollout: RolloutId;
   readonly release: ReleaseId;
   readonly from: ReleaseId | null;
+  readonly run: HookRun;
   /** Why it goes back; only for onAbort. */
   readonly reason: string | null;
 }
 
-/** The file's hooks, run on the controller in the file's directory. Their output is the outcome's note. */
+/**
+ * The file's hooks, run on the controller in the file's directory. Their output is the outcome's note. One
+ * that is `sought` is never begun: what became of it is found, or unknown.
+ */
 export interface HookPort {
-  run(hook: "beforeRelease" | "afterRelease" | "onAbort", context: HookContext): Promise<Outcome>;
+  run(context: HookContext): Promise<Outcome>;
 }

@@ -1,13 +1,13 @@
 import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
-import type { Rollout, RoutingChange, SlotCourse } from "../model/rollout.ts";
+import type { HookRun, Rollout, RoutingChange, SlotCourse } from "../model/rollout.ts";
 import type { RoutingTable } from "../model/routing.ts";
-import { isAllAt } from "./wanted.ts";
+import { hookKey } from "./hooks.ts";
 
 /** What is to be done, as data. The same intent always has the same key. */
 export type Action = { readonly key: string } & (
   | { readonly kind: "fetch" }
   | { readonly kind: "stage"; readonly host: HostName }
-  | { readonly kind: "hook"; readonly hook: "beforeRelease" | "afterRelease" | "onAbort" }
+  | { readonly kind: "hook"; readonly hook: HookRun }
   | { readonly kind: "stop"; readonly slot: SlotKey; readonly generation: Generation }
   | {
       readonly kind: "switch";
@@ -27,7 +27,12 @@ export type ActionKind = Action["kind"];
  * same actions with the same keys, and the ledger knows which of them are under way.
  */
 export function actionsOf(rollout: Rollout): readonly Action[] {
-  return [...phaseActions(rollout), ...changeActions(rollout), ...slotActions(rollout)];
+  return [
+    ...phaseActions(rollout),
+    ...hookActions(rollout),
+    ...changeActions(rollout),
+    ...slotActions(rollout),
+  ];
 }
 
 function phaseActions(rollout: Rollout): readonly Action[] {
@@ -35,23 +40,16 @@ function phaseActions(rollout: Rollout): readonly Action[] {
   if (phase.name === "staging") {
     if (!phase.fetched) return [{ kind: "fetch", key: "fetch" }];
     const missing = plan.hosts.filter((host) => !phase.staged.includes(host));
-    if (missing.length > 0) return missing.map((host) => ({ kind: "stage", key: `stage/${host}`, host }));
-    return plan.hooks.before && !phase.hooked ? [hookAction("beforeRelease")] : [];
-  }
-  if (phase.name === "finishing" && plan.hooks.after && !phase.hooked) {
-    return isAllAt(rollout, rollout.release) ? [hookAction("afterRelease")] : [];
-  }
-  if (phase.name === "aborting" && plan.hooks.onAbort && !phase.hooked) {
-    return isAllAt(rollout, rollout.from) ? [hookAction("onAbort")] : [];
+    return missing.map((host) => ({ kind: "stage", key: `stage/${host}`, host }));
   }
   return [];
 }
 
-const hookAction = (hook: "beforeRelease" | "afterRelease" | "onAbort"): Action => ({
-  kind: "hook",
-  key: `hook/${hook}`,
-  hook,
-});
+/** One that a process before this one began is only looked for. */
+function hookActions({ hook }: Rollout): readonly Action[] {
+  if (hook === null || hook.state === "unknown") return [];
+  return [{ kind: "hook", key: `hook/${hookKey(hook)}/${hook.attempt}/${hook.state}`, hook }];
+}
 
 function changeActions({ id, change, plan }: Rollout): readonly Action[] {
   if (change === null) return [];

@@ -10,6 +10,7 @@ import { drainLeft, inFlightOf } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen } from "./sight.ts";
+import { hookWords } from "./hooks.ts";
 import { stepOf } from "./steps.ts";
 import { slotsForStep } from "./phases/updating.ts";
 
@@ -20,7 +21,8 @@ export function because(rollout: Rollout, seen: Seen, now: Instant): string {
 }
 
 function forward(rollout: Rollout, seen: Seen, now: Instant): string {
-  const { phase, plan } = rollout;
+  const { phase, plan, hook } = rollout;
+  if (hook !== null && phase.name !== "stuck") return hookWords(hook);
   switch (phase.name) {
     case "staging":
       return staging(rollout);
@@ -50,8 +52,7 @@ function staging({ phase, plan, release }: Rollout): string {
   if (phase.name !== "staging") return "";
   if (!phase.fetched) return `fetching ${release}`;
   const missing = plan.hosts.filter((host) => !phase.staged.includes(host));
-  if (missing.length > 0) return `unpacking ${release} on ${missing.join(", ")}`;
-  return plan.hooks.before && !phase.hooked ? "running the hook beforeRelease" : "staged";
+  return missing.length > 0 ? `unpacking ${release} on ${missing.join(", ")}` : "staged";
 }
 
 function moving(rollout: Rollout, seen: Seen, now: Instant): string {
@@ -147,10 +148,10 @@ function draining(
 
 function back(rollout: Rollout, seen: Seen, now: Instant): string {
   const why = rollout.aborted?.error.message ?? "";
-  const { phase, from } = rollout;
+  const { phase, from, hook } = rollout;
   if (phase.name === "stuck") return `${phase.error.message}; it was going back because ${why}`;
   if (phase.name === "rolled-back") return `${from ?? "nothing"} serves as before; ${why}`;
-  const doings = moving(rollout, seen, now);
+  const doings = [moving(rollout, seen, now), ...(hook === null ? [] : [hookWords(hook)])].join("; ");
   const doing = doings === "" || doings === "aborting" ? "" : `: ${doings}`;
   return `going back${doing}; because ${why}`;
 }

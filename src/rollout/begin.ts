@@ -3,6 +3,7 @@ import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { isNewcomer } from "./courses.ts";
 import { courseOf, isFirst, leave, stop } from "./evolve.ts";
+import { beginHook, isPast } from "./hooks.ts";
 import { serving } from "./wanted.ts";
 import type { Seen } from "./seen.ts";
 import { isHealthy, isSick, isUnwell } from "./sight.ts";
@@ -23,6 +24,8 @@ export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollo
     // Slots join in order: one that overtook a held one would wait for it with its place out of rotation
     // taken.
     if (!mayLeave(next, slot, seen)) break;
+    const before = { name: "beforeSlot", slot } as const;
+    if (!isPast(next, before)) return beginHook(next, before, now);
     next = begin(next, slot, now);
   }
   return next;

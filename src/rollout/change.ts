@@ -3,8 +3,10 @@ import { appError } from "../base/errors.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, RoutingChange } from "../model/rollout.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
-import { isGoingBack, nextGeneration } from "./evolve.ts";
+import { isFirst, isGoingBack, nextGeneration } from "./evolve.ts";
 import { stuck } from "./endings.ts";
+import { beginHook, isPast } from "./hooks.ts";
+import { stepOf } from "./steps.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen, isHealthy, isOverwritten, isSick } from "./sight.ts";
 
@@ -27,6 +29,14 @@ export function request(rollout: Rollout, routing: Routing, now: Instant): Rollo
     prepared: [],
   };
   return { ...next.rollout, change: asked };
+}
+
+/** Asks for a routing; before it gives the release more traffic, `beforeShift` runs, once a step. */
+export function widen(rollout: Rollout, routing: Routing, now: Instant): Rollout {
+  const before = { name: "beforeShift", share: stepOf(rollout).share } as const;
+  const isWider = !isFirst(rollout) && routing.share > rollout.routing.share;
+  if (!isWider || isPast(rollout, before)) return request(rollout, routing, now);
+  return rollout.change === null ? beginHook(rollout, before, now) : rollout;
 }
 
 /**

@@ -10,6 +10,7 @@ import { inRotation } from "../model/routing.ts";
 import { basisPoints, EVERYTHING, formatShare, type BasisPoints } from "../model/share.ts";
 import { byOperator, goBack, isServingFirst } from "./endings.ts";
 import { courseOf, enter, stop, withCourse } from "./evolve.ts";
+import { dropHook, endHook, hookWords, runHookAgain } from "./hooks.ts";
 import { passBake, passGate } from "./steps.ts";
 
 export interface Given {
@@ -34,7 +35,7 @@ function obey(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
       if (rollout.aborted !== null) return refuse(rollout, "it is going back; that cannot be paused");
       return ok(rollout.paused === null ? { ...rollout, paused: { by, at: now } } : rollout);
     case "resume":
-      return ok(rollout.paused === null ? rollout : { ...rollout, paused: null, progressAt: now });
+      return resume(rollout, order.hook ?? null, now);
     case "abort":
       if (isServingFirst(rollout))
         return refuse(rollout, "it is the first release and serves: nothing ran before it");
@@ -45,6 +46,16 @@ function obey(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
     default:
       return unreachable(order);
   }
+}
+
+function resume(rollout: Rollout, word: "done" | "again" | null, now: Instant): Answer {
+  const unpaused = rollout.paused === null ? rollout : { ...rollout, paused: null, progressAt: now };
+  const { hook } = rollout;
+  if (hook === null || hook.state !== "unknown") {
+    return word === null ? ok(unpaused) : refuse(rollout, "no hook waits for a word");
+  }
+  if (word === null) return unpaused === rollout ? refuse(rollout, hookWords(hook)) : ok(unpaused);
+  return ok(word === "done" ? endHook(unpaused, "done") : runHookAgain(unpaused, now));
 }
 
 const refuse = (rollout: Rollout, why: string): Answer =>
@@ -106,7 +117,7 @@ function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
   const { plan } = rollout;
   if (isServingFirst(rollout)) {
     const anew: Rollout = {
-      ...rollout,
+      ...dropHook(rollout),
       aborted: null,
       progressAt: now,
       endedAt: null,
@@ -122,14 +133,14 @@ function fromStuck(rollout: Rollout, order: Order, now: Instant): Answer {
   }
   const aborted = rollout.aborted ?? byOperator("it was stuck", now);
   const anew: Rollout = {
-    ...rollout,
+    ...dropHook(rollout),
     aborted,
     progressAt: now,
     endedAt: null,
     unsettled: true,
     change: null,
   };
-  const aborting = enter(anew, { name: "aborting", hooked: false });
+  const aborting = enter(anew, { name: "aborting" });
   // Out of rotation for sure, also before what was left undone is done anew.
   const isOut = (slot: SlotKey): boolean => !rollout.unsettled && !inRotation(rollout.routing, slot);
   return ok(

@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
-import { poolOf, type Application, type RunSpec, type Step } from "../model/application.ts";
+import { HOOKS, poolOf, type Application, type RunSpec, type Step } from "../model/application.ts";
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
@@ -39,12 +39,14 @@ export function createRollout(application: Application, beginning: Beginning): R
     plan: planOf(application, from === null || kind === "rollback" ? STRAIGHT : application.policy.steps),
     runs: runsOf(application, beginning),
     generation,
-    phase: { name: "staging", fetched: false, staged: [], hooked: false },
+    phase: { name: "staging", fetched: false, staged: [] },
     routing: { canary: [], stable: from === null ? [] : slots, share: NOTHING },
     unsettled: false,
     change: null,
     slots: Object.fromEntries(slots.map((slot) => [slot, settled])),
     step: 0,
+    hook: null,
+    hooked: {},
     paused: null,
     aborted: null,
     startedAt: now,
@@ -96,11 +98,7 @@ function planOf(application: Application, steps: readonly Step[]): RolloutPlan {
     healthyWithin: application.health.within,
     smokeChecks: application.smoke.length,
     passive: application.gateway.passive,
-    hooks: {
-      before: hooks.beforeRelease !== null,
-      after: hooks.afterRelease !== null,
-      onAbort: hooks.onAbort !== null,
-    },
+    hooks: HOOKS.filter((name) => hooks[name] !== undefined),
   };
 }
 

@@ -70,6 +70,8 @@ function settle(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   let current = rollout;
   for (let moves = 0; moves < MAX_MOVES; moves += 1) {
     const advanced = failForward(restSlots(advanceChange(current, seen), seen, now), now);
+    // Forward, nothing goes on beside a hook; nobody who is led back waits for one.
+    if (advanced.hook !== null && advanced.aborted === null) return advanced;
     const next = PHASES[advanced.phase.name](advanced, seen, now);
     if (next === current) return current;
     current = next;
@@ -107,6 +109,8 @@ function watchDeadline(rollout: Rollout, now: Instant): Rollout {
   const { plan, phase, progressAt } = rollout;
   const isOverdue = phase.name === "baking" && now >= after(phase.until, plan.progressDeadline);
   if ((WAITS.has(phase.name) && !isOverdue) || rollout.paused !== null) return rollout;
+  // A hook has a limit of its own.
+  if (rollout.hook !== null) return rollout;
   if (now < after(progressAt, plan.progressDeadline)) return rollout;
   const error = appError(
     "deadline",
@@ -133,12 +137,12 @@ function wakeAt(rollout: Rollout, now: Instant): Instant | null {
     .reduce<Instant | null>(earliest, null);
 }
 
-function deadlinesOf({ phase, paused, plan, progressAt, slots }: Rollout): readonly Instant[] {
+function deadlinesOf({ phase, paused, plan, progressAt, slots, hook }: Rollout): readonly Instant[] {
   if (ENDED.includes(phase.name)) return [];
   const overdue = after(phase.name === "baking" ? phase.until : progressAt, plan.progressDeadline);
   const courses = plan.slots.map((slot) => slots[slot]);
   return [
-    ...(paused !== null || phase.name === "approval" ? [] : [overdue]),
+    ...(paused !== null || hook !== null || phase.name === "approval" ? [] : [overdue]),
     ...(paused === null && phase.name === "baking" ? [phase.until] : []),
     ...courses.flatMap((course) => {
       if (course?.at === "draining") return [after(course.since, plan.drain)];

@@ -3,6 +3,7 @@ import type { Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Abort, Rollout } from "../model/rollout.ts";
 import { rotationSize } from "../model/routing.ts";
+import { dropUnknown, hasBegunHooks } from "./hooks.ts";
 import { courseOf, enter, isFirst, stop, withCourse } from "./evolve.ts";
 
 /** Only an operator can go on from here. */
@@ -15,13 +16,13 @@ export function stuck(rollout: Rollout, error: AppError): Rollout {
 export function goBack(rollout: Rollout, abort: Abort): Rollout {
   if (rollout.aborted !== null) return rollout;
   if (isServingFirst(rollout)) return stuck(rollout, abort.error);
-  const turned = { ...rollout, aborted: abort, paused: null };
-  if (rollout.phase.name === "staging" && !rollout.phase.hooked) {
+  const turned = { ...dropUnknown(rollout), aborted: abort, paused: null };
+  if (rollout.phase.name === "staging" && !hasBegunHooks(rollout)) {
     return enter({ ...turned, endedAt: abort.at }, { name: "rolled-back" });
   }
   // What was only written leads nobody anywhere yet, and shall not any more.
   const change = turned.change?.stage === "preparing" ? null : turned.change;
-  const aborting = enter({ ...turned, change }, { name: "aborting", hooked: false });
+  const aborting = enter({ ...turned, change }, { name: "aborting" });
   return rollout.plan.slots.reduce((r, slot) => turnRound(r, slot, abort.at), aborting);
 }
 

@@ -1,11 +1,13 @@
 import type { AppError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
+import type { Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Action } from "./actions.ts";
 import { failed } from "./courses.ts";
 import { abortBy, courseOf, withCourse } from "./evolve.ts";
 import { goBack, stuck } from "./endings.ts";
 import { actionsOf } from "./actions.ts";
+import { endHook, holdsUp } from "./hooks.ts";
 import type { Settled } from "./seen.ts";
 
 /**
@@ -15,7 +17,9 @@ import type { Settled } from "./seen.ts";
 export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Instant): Rollout {
   return outcomes.reduce((r, { action, outcome }) => {
     const asked = actionsOf(r).some(({ key }) => key === action.key);
-    if (!asked || outcome.kind === "unknown") return r;
+    if (!asked) return r;
+    if (action.kind === "hook") return absorbHook(r, outcome, now);
+    if (outcome.kind === "unknown") return r;
     return outcome.kind === "done" ? done(r, action) : refuse(r, action, { error: outcome.error, now });
   }, rollout);
 }
@@ -28,8 +32,6 @@ function done(rollout: Rollout, action: Action): Rollout {
     case "stage":
       if (phase.name !== "staging") return rollout;
       return { ...rollout, phase: { ...phase, staged: [...phase.staged, action.host] } };
-    case "hook":
-      return hooked(rollout);
     case "smoke": {
       const course = courseOf(rollout, action.slot);
       if (course.at !== "smoking") return rollout;
@@ -43,10 +45,17 @@ function done(rollout: Rollout, action: Action): Rollout {
   }
 }
 
-function hooked(rollout: Rollout): Rollout {
-  const { phase } = rollout;
-  if (phase.name !== "staging" && phase.name !== "finishing" && phase.name !== "aborting") return rollout;
-  return { ...rollout, phase: { ...phase, hooked: true } };
+/** Only what runs before something can stop it; what failed afterwards is in the journal. */
+function absorbHook(rollout: Rollout, outcome: Outcome, now: Instant): Rollout {
+  const { hook, aborted } = rollout;
+  if (hook === null) return rollout;
+  const isHolding = holdsUp(hook.name) && aborted === null;
+  if (outcome.kind === "done") return endHook(rollout, "done");
+  if (outcome.kind === "unknown") {
+    return isHolding ? { ...rollout, hook: { ...hook, state: "unknown" } } : endHook(rollout, "unknown");
+  }
+  const ended = endHook(rollout, "failed");
+  return isHolding ? goBack(ended, abortBy("hook", outcome.error, now)) : ended;
 }
 
 interface Refusal {
@@ -54,13 +63,15 @@ interface Refusal {
   readonly now: Instant;
 }
 
-function refuse(rollout: Rollout, action: Action, { error, now }: Refusal): Rollout {
+function refuse(
+  rollout: Rollout,
+  action: Exclude<Action, { kind: "hook" }>,
+  { error, now }: Refusal,
+): Rollout {
   switch (action.kind) {
     case "fetch":
     case "stage":
       return goBack(rollout, abortBy("artifact", error, now));
-    case "hook":
-      return hookRefused(rollout, action.hook, { error, now });
     case "prepare":
     case "commit":
       return changeRefused(rollout, { error, now });
@@ -69,14 +80,6 @@ function refuse(rollout: Rollout, action: Action, { error, now }: Refusal): Roll
         ? stuck(rollout, error)
         : failed(rollout, action.slot, { now, error });
   }
-}
-
-/**
- * Only what runs before a release can stop it; what failed afterwards is in the journal and in the report.
- */
-function hookRefused(rollout: Rollout, hook: string, { error, now }: Refusal): Rollout {
-  if (hook === "beforeRelease") return goBack(rollout, abortBy("hook", error, now));
-  return hooked(rollout);
 }
 
 function changeRefused(rollout: Rollout, { error, now }: Refusal): Rollout {

@@ -1,9 +1,10 @@
 import { present } from "../base/assert.ts";
-import { after, type Instant } from "../base/time.ts";
+import { after as later, type Instant } from "../base/time.ts";
 import type { Step } from "../model/application.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { EVERYTHING } from "../model/share.ts";
-import { enter } from "./evolve.ts";
+import { enter, isFirst } from "./evolve.ts";
+import { beginHook, isPast } from "./hooks.ts";
 
 export const stepOf = (rollout: Rollout): Step =>
   present(rollout.plan.steps[rollout.step], "the current step");
@@ -11,7 +12,9 @@ export const stepOf = (rollout: Rollout): Step =>
 /** The share of the step holds: bake, then the gate, then on. */
 export function holdStep(rollout: Rollout, now: Instant): Rollout {
   const step = stepOf(rollout);
-  if (step.bake > 0) return enter(rollout, { name: "baking", until: after(now, step.bake) });
+  const after = { name: "afterShift", share: step.share } as const;
+  if (!isFirst(rollout) && !isPast(rollout, after)) return beginHook(rollout, after, now);
+  if (step.bake > 0) return enter(rollout, { name: "baking", until: later(now, step.bake) });
   return passBake(rollout, now);
 }
 
@@ -21,6 +24,6 @@ export function passBake(rollout: Rollout, now: Instant): Rollout {
 }
 
 export function passGate(rollout: Rollout): Rollout {
-  if (stepOf(rollout).share === EVERYTHING) return enter(rollout, { name: "finishing", hooked: false });
+  if (stepOf(rollout).share === EVERYTHING) return enter(rollout, { name: "finishing" });
   return enter({ ...rollout, step: rollout.step + 1 }, { name: "updating" });
 }

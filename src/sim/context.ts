@@ -1,5 +1,6 @@
 import type { Random } from "../base/random.ts";
 import type { Generation } from "../model/ids.ts";
+import type { Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { CALM, type Faults } from "./faults.ts";
 import type { Fleet } from "./fleet.ts";
@@ -51,6 +52,8 @@ export interface Context {
   rollout: Rollout | null;
   /** Requests that a stop cut after their drain deadline. */
   cut: number;
+  /** What became of every hook that was begun, as far as it was kept. */
+  readonly hookRuns: Map<string, Outcome>;
 }
 
 export const faultsNow = (context: Context): Faults =>

@@ -2,7 +2,7 @@ import { present } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
 import { err, ok } from "../base/result.ts";
 import { instant } from "../base/time.ts";
-import { DONE, refused } from "../model/outcome.ts";
+import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
 import { NO_TRAFFIC, type Traffic } from "../model/traffic.ts";
 import type { Artifact, ArtifactPort } from "../ports/artifact.ts";
 import type { Clock, Ids } from "../ports/clock.ts";
@@ -112,18 +112,32 @@ export function probePort(line: Line): ProbePort {
   };
 }
 
+/** A hook goes on when its controller is killed; what became of it is then found, or not. */
 export function hookPort(line: Line): HookPort {
   const { context } = line;
-  const { dice } = context;
+  const { dice, hookRuns } = context;
   return {
-    run: (hook) =>
-      answer(line, dice.delay.int(20, 200), () => {
-        const fails = dice.events.chance(faultsNow(context).hookFails);
-        tell(context, () => `. hook ${hook}: ${fails ? "fails" : "done"}`);
-        return fails ? refused(appError("hook.failed", `${hook} exited with 1`)) : DONE;
-      }),
+    run: ({ rollout, run }) => {
+      const key = `${rollout} ${run.name} ${run.slot ?? run.share ?? ""} ${run.attempt}`;
+      if (run.state === "sought") return answer(line, 5, () => hookRuns.get(key) ?? LOST);
+      if (hookRuns.has(key)) {
+        context.harms.push({ at: context.timeline.now(), law: 8, what: `hook ${key} is begun twice` });
+      }
+      hookRuns.set(key, LOST);
+      const fails = dice.events.chance(faultsNow(context).hookFails);
+      const outcome = fails ? refused(appError("hook.failed", `${run.name} exited with 1`)) : DONE;
+      const isKept = dice.events.chance(0.5);
+      const takes = dice.delay.int(20, 200);
+      context.timeline.in(takes, () => {
+        tell(context, () => `. hook ${key}: ${outcome.kind}`);
+        if (isKept) hookRuns.set(key, outcome);
+      });
+      return answer(line, takes + 1, () => outcome);
+    },
   };
 }
+
+const LOST: Outcome = unknown(appError("hook.failed", "nobody knows what became of it"));
 
 /** Each gateway logs ten requests a second, all of them good. */
 const SECOND: Traffic = { ...NO_TRAFFIC, requests: 10, latency: { 150: 10 } };

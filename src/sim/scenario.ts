@@ -1,5 +1,6 @@
 import { seededRandom, type Random } from "../base/random.ts";
 import { millis, seconds } from "../base/time.ts";
+import { HOOKS } from "../model/application.ts";
 import type { Application, Gateway, Host, Policy, Slot, SmokeCheck, Step } from "../model/application.ts";
 import { slotKey, type AppName, type HostName, type ReleaseId } from "../model/ids.ts";
 import { basisPoints } from "../model/share.ts";
@@ -169,11 +170,7 @@ function applicationOf(shape: Shape): Application {
     },
     policy: policyOf(shape),
     analysis: null,
-    hooks: {
-      beforeRelease: shape.hooks ? "./migrate.sh" : null,
-      afterRelease: shape.hooks ? "./tell.sh" : null,
-      onAbort: shape.hooks ? "./undo.sh" : null,
-    },
+    hooks: shape.hooks ? Object.fromEntries(HOOKS.map((name) => [name, `./${name}.sh`])) : {},
     state: "/nowhere",
     directory: "/nowhere",
   };

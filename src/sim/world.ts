@@ -105,6 +105,7 @@ export function createWorld(seed: number, options: WorldOptions = {}): World {
     carrier: () => store.holding?.life ?? null,
     rollout: null,
     cut: 0,
+    hookRuns: new Map(),
   };
   const store = createStore(context);
   arrangeMisfortune(context, seed);

@@ -111,8 +111,5 @@ function smokeCheck({ http, run, status, contains, timeout }: FileValue["smoke"]
   return { kind: "http", path: http, ...expected, timeout: timeout ?? seconds(10) };
 }
 
-const hooks = (value: FileValue["hooks"]): Hooks => ({
-  beforeRelease: value.beforeRelease ?? null,
-  afterRelease: value.afterRelease ?? null,
-  onAbort: value.onAbort ?? null,
-});
+const hooks = (value: FileValue["hooks"]): Hooks =>
+  Object.fromEntries(Object.entries(value).filter(([, command]) => command !== undefined));

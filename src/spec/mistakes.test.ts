@@ -22,10 +22,7 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
     "gateway: { server_name: [a] }",
     ['5:12 gateway.server_name: unknown key "server_name" (did you mean serverName?)'],
   ],
-  [
-    "hooks: { before: x }",
-    ['5:10 hooks.before: unknown key "before" (known here: beforeRelease, afterRelease, onAbort)'],
-  ],
+  ["ssh: { file: x }", ['5:8 ssh.file: unknown key "file" (known here: config)']],
   ["app: other", ["5:1 app: written twice: first at 1:1 (keep one of them)"]],
   [
     "health: { tcp: yes }",

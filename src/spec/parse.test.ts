@@ -116,7 +116,7 @@ describe("the least file", () => {
         maxFailedRequests: 200,
         metrics: [],
       },
-      hooks: { beforeRelease: null, afterRelease: null, onAbort: null },
+      hooks: {},
       state: "/home/u/shop/.glidepath",
       directory: "/home/u/shop",
       warnings: [],

@@ -164,9 +164,15 @@ const smoke = mapping(
 const hook = () => command(["release"]).optional();
 const hooks = mapping(
   {
-    beforeRelease: hook().describe("Before any slot is touched; a failure ends the rollout."),
-    afterRelease: hook().describe("After the rollout is complete."),
-    onAbort: hook().describe("When the rollout goes back."),
+    beforeRelease: hook().describe("Unpacked everywhere, nothing touched yet. A failure ends the rollout."),
+    beforeSlot: hook().describe("Before a slot leaves rotation to be updated. A failure goes back."),
+    afterSlot: hook().describe("When an updated slot is in rotation. A failure is told."),
+    beforeShift: hook().describe("Before a step moves traffic to the release. A failure goes back."),
+    afterShift: hook().describe("When a step's share is there, before its bake. A failure is told."),
+    afterRelease: hook().describe("When all runs the release. A failure is told."),
+    onAbort: hook().describe(
+      "When it has gone back, if a hook ran or a slot was touched. A failure is told.",
+    ),
   },
   "a mapping of commands",
 );
@@ -197,7 +203,7 @@ export const fileSchema = mapping(
     analysis: analysis
       .prefault({})
       .describe("How the new release is judged from its traffic; off: not at all."),
-    hooks: hooks.prefault({}).describe("Commands on the controller, once a rollout, with GLIDEPATH_* set."),
+    hooks: hooks.prefault({}).describe("Commands on the controller, each run once, with GLIDEPATH_* set."),
     state: text(grammar.STATE)
       .prefault(".glidepath")
       .describe("Where rollouts are remembered: a directory (relative: beside the file)."),

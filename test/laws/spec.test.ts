@@ -65,7 +65,15 @@ const BASE = {
     warmup: "10s",
     metrics: [{ name: "orders", prometheus: "http://prometheus:9090", query: "up" }],
   },
-  hooks: { beforeRelease: "a", afterRelease: "b", onAbort: "c" },
+  hooks: {
+    beforeRelease: "a",
+    beforeSlot: "b",
+    afterSlot: "c",
+    beforeShift: "d",
+    afterShift: "e",
+    afterRelease: "f",
+    onAbort: "g",
+  },
   state: ".glidepath",
 } satisfies Json;
 

@@ -8,6 +8,7 @@ import { isEnded, type Order, type Rollout } from "../../src/model/rollout.ts";
 import type { Routing } from "../../src/model/routing.ts";
 import type { Action } from "../../src/rollout/actions.ts";
 import { command } from "../../src/rollout/command.ts";
+import { seekHook } from "../../src/rollout/hooks.ts";
 import { decide, type Decision } from "../../src/rollout/decide.ts";
 import type { Seen, Settled } from "../../src/rollout/seen.ts";
 
@@ -64,7 +65,8 @@ const ORDERS: readonly Order[] = [
 
 /**
  * Carries a rollout through a world whose luck is on the tape: looks that fail or show the past, outcomes
- * that are unknown whether or not they happened, refusals, orders. Where the tape ends all goes well.
+ * that are unknown whether or not they happened, refusals, orders, controllers that die. Where the tape
+ * ends all goes well.
  */
 export function walk(start: Rollout, tape: Tape): readonly Turn[] {
   const truth = truthOf(start);
@@ -76,6 +78,10 @@ export function walk(start: Rollout, tape: Tape): readonly Turn[] {
   while (turns.length < MOST_TURNS && !isEnded(rollout)) {
     now = instant(now + STEP);
     rollout = obey(rollout, tape, now);
+    if (tape.next(200) === 1) {
+      rollout = seekHook(rollout);
+      outcomes = [];
+    }
     const present: Seen = { ...look(truth, { rollout, now, tape }), outcomes };
     const seen = tape.next(8) === 1 && past !== null ? { ...past, outcomes } : present;
     past = present;
@@ -92,6 +98,7 @@ function obey(rollout: Rollout, tape: Tape, now: Instant): Rollout {
   const luck = tape.next(400);
   let order = luck === 0 ? null : (ORDERS[luck - 1] ?? null);
   if (luck === 0 && rollout.paused !== null) order = { kind: "resume" };
+  if (luck === 0 && rollout.hook?.state === "unknown") order = { kind: "resume", hook: "again" };
   if (luck === 0 && rollout.phase.name === "approval") order = { kind: "promote", to: "next" };
   if (order === null) return rollout;
   const answer = command(rollout, { order, by: "bob" }, now);

@@ -204,7 +204,9 @@ class Story {
       if (holding !== null && holding.expires <= timeline.now()) this.#launch();
       const isCalm = timeline.now() > faultsUntil || this.#options.quiet === true;
       if (isCalm && rollout !== null && !isEnded(rollout)) {
-        if (rollout.paused !== null) this.#order({ kind: "resume" });
+        if (rollout.hook?.state === "unknown") {
+          this.#order({ kind: "resume", hook: this.#random.chance(0.5) ? "done" : "again" });
+        } else if (rollout.paused !== null) this.#order({ kind: "resume" });
         else if (rollout.phase.name === "approval") this.#order({ kind: "promote", to: "next" });
       }
       this.#help();

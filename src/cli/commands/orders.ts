@@ -20,6 +20,17 @@ function promotion({ options }: Context): Result<Order, AppError> {
   );
 }
 
+function resumption({ options }: Context): Result<Order, AppError> {
+  const word = options["hook"];
+  if (word === undefined) return ok({ kind: "resume" });
+  if (word === "done" || word === "again") return ok({ kind: "resume", hook: word });
+  return err(
+    appError("usage", `--hook takes done or again, not ${JSON.stringify(word)}`, {
+      hint: "done: it did its work. again: it is run once more",
+    }),
+  );
+}
+
 export const promote: CommandRow = {
   name: "promote",
   summary: "pass the gate or the rest of the bake, to the next step",
@@ -44,8 +55,14 @@ export const pause: CommandRow = {
 export const resume: CommandRow = {
   name: "resume",
   summary: "go on with a paused rollout, or take over one whose process is gone",
-  options: [WAIT_OPTION],
-  run: (context) => orderRollout(context, { kind: "resume" }),
+  options: [
+    { flags: "--hook <word>", help: "of a hook whose end nobody knows: done, or again to run it once more" },
+    WAIT_OPTION,
+  ],
+  run: (context) => {
+    const order = resumption(context);
+    return order.ok ? orderRollout(context, order.value) : Promise.resolve(fail(context, order.error));
+  },
 };
 
 export const abort: CommandRow = {

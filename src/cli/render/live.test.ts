@@ -56,7 +56,7 @@ describe("the live view", () => {
   });
 
   test("shows the download while it is fetched", () => {
-    const phase = { name: "staging", fetched: false, staged: [], hooked: true } as const;
+    const phase = { name: "staging", fetched: false, staged: [] } as const;
     const download = { received: 30_000_000, total: 120_000_000 };
     expect(view({ rollout: rollout({ phase }), download })[1]).toBe(
       "  fetch  ███████░░░░░░░░░░░░░░░░░░░░░░░  25 % of 120 MB",

@@ -4,9 +4,12 @@ import type { SlotKey } from "../../model/ids.ts";
 import { request } from "../change.ts";
 import { stuck } from "../endings.ts";
 import { courseOf, enter, leave, stop, withCourse } from "../evolve.ts";
+import { beginHook, isPast } from "../hooks.ts";
 import type { Seen } from "../seen.ts";
 import { isHealthy, isSick, isUnwell } from "../sight.ts";
 import { canServeCanary, isAllAt, serving, wantedBack } from "../wanted.ts";
+
+const ON_ABORT = { name: "onAbort" } as const;
 
 /**
  * Users first, in as few switches as the stable slots can carry; then the slots, until everything is as
@@ -16,9 +19,9 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { phase, plan, from } = rollout;
   if (phase.name !== "aborting") return rollout;
   if (isAllAt(rollout, from)) {
-    return plan.hooks.onAbort && !phase.hooked
-      ? rollout
-      : enter({ ...rollout, endedAt: now }, { name: "rolled-back" });
+    if (rollout.hook !== null) return rollout;
+    if (!isPast(rollout, ON_ABORT)) return beginHook(rollout, ON_ABORT, now);
+    return enter({ ...rollout, endedAt: now }, { name: "rolled-back" });
   }
   if (isUnsure(rollout, seen)) return rollout;
   const wanted = wantedBack(rollout, seen);

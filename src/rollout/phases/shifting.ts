@@ -2,8 +2,8 @@ import type { Instant } from "../../base/time.ts";
 import { EVERYTHING } from "../../model/share.ts";
 import { sameRouting } from "../../model/routing.ts";
 import type { Rollout } from "../../model/rollout.ts";
-import { request } from "../change.ts";
 import { sickCanary } from "../begin.ts";
+import { widen } from "../change.ts";
 import { isFirst } from "../evolve.ts";
 import type { Seen } from "../seen.ts";
 import { holdStep, stepOf } from "../steps.ts";
@@ -13,11 +13,12 @@ import { wantedForward } from "../wanted.ts";
 export function shifting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { share, bake, approve } = stepOf(rollout);
   // At 100 % without a hold the remaining slots leave in the very switch that shifts: see finishing.
-  if (isFirst(rollout) || (share === EVERYTHING && bake === 0 && !approve)) return holdStep(rollout, now);
+  const holds = bake > 0 || approve || rollout.plan.hooks.includes("afterShift");
+  if (isFirst(rollout) || (share === EVERYTHING && !holds)) return holdStep(rollout, now);
   const wanted = { ...wantedForward(rollout, share), share };
   if (rollout.change === null && !rollout.unsettled && sameRouting(rollout.routing, wanted)) {
     return holdStep(rollout, now);
   }
   if (sickCanary(rollout, seen).length > 0) return rollout;
-  return rollout.paused === null ? request(rollout, wanted, now) : rollout;
+  return rollout.paused === null ? widen(rollout, wanted, now) : rollout;
 }

@@ -208,7 +208,7 @@ export function applicationOf(
       progressDeadline: seconds(600),
     },
     analysis: null,
-    hooks: { beforeRelease: null, afterRelease: null, onAbort: null },
+    hooks: {},
     state: "/srv/shop/.glidepath",
     directory: "/srv/shop",
   };

@@ -5,14 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { millis, seconds } from "../../../src/base/time.ts";
-import { hooks } from "../../../src/drivers/hooks/hooks.ts";
 import { runCommand } from "../../../src/drivers/local/command.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { probes } from "../../../src/drivers/probe/probes.ts";
-import type { Application, Hooks, Probe, Slot, SmokeCheck } from "../../../src/model/application.ts";
-import { slotKey, type HostName, type ReleaseId, type RolloutId } from "../../../src/model/ids.ts";
+import type { Application, Probe, Slot, SmokeCheck } from "../../../src/model/application.ts";
+import { slotKey, type HostName, type ReleaseId } from "../../../src/model/ids.ts";
 import type { Outcome } from "../../../src/model/outcome.ts";
-import type { HookPort, ProbePort } from "../../../src/ports/probe.ts";
+import type { ProbePort } from "../../../src/ports/probe.ts";
 
 const WEB1 = "web1" as HostName;
 const V2 = "v2" as ReleaseId;
@@ -42,7 +41,6 @@ afterAll(async () => {
 interface Given {
   readonly probe?: Probe;
   readonly smoke?: readonly SmokeCheck[];
-  readonly hooks?: Partial<Hooks>;
   readonly timeout?: number;
 }
 
@@ -54,13 +52,10 @@ const application = (given: Given): Application =>
     health: { probe: given.probe ?? HTTP, timeout: millis(given.timeout ?? 5000) },
     smoke: given.smoke ?? [],
     gateway: { serverName: ["*.shop.test", "shop.test"] },
-    hooks: { beforeRelease: null, afterRelease: null, onAbort: null, ...given.hooks },
   }) as unknown as Application;
 
 const probing = (given: Given): ProbePort =>
   probes({ application: application(given), hosts: () => localHost(WEB1), runCommand });
-const hooking = (given: Partial<Hooks>): HookPort =>
-  hooks({ application: application({ hooks: given }), runCommand });
 const at = (): string => `127.0.0.1:${slot.port}`;
 
 describe("health over HTTP", () => {
@@ -202,33 +197,5 @@ printf '%s\\n' "$@"`;
       / Z |^$/.test(await readFile(`/proc/${child}/stat`, "utf8").catch(() => ""));
     while (!(await gone())) await new Promise((done) => setTimeout(done, 10));
     expect(await gone()).toBe(true);
-  });
-});
-
-describe("a hook", () => {
-  const context = { rollout: "r1" as RolloutId, release: V2, from: "v1" as ReleaseId, reason: "5xx" };
-
-  test("that is not there is done", async () => {
-    expect(await hooking({}).run("beforeRelease", context)).toEqual({ kind: "done" });
-  });
-
-  test("knows the rollout; its output is the note", async () => {
-    const onAbort = `echo "$GLIDEPATH_APP $GLIDEPATH_ROLLOUT $GLIDEPATH_FROM {release} $GLIDEPATH_REASON"`;
-    expect(await hooking({ onAbort }).run("onAbort", context)).toEqual({
-      kind: "done",
-      note: "shop r1 v1 v2 5xx",
-    });
-  });
-
-  test("that fails is refused with its words", async () => {
-    const beforeRelease = "echo no such table >&2; exit 2";
-    expect(await hooking({ beforeRelease }).run("beforeRelease", context)).toEqual({
-      kind: "refused",
-      error: {
-        code: "hook.failed",
-        message: "hooks.beforeRelease: `echo no such table >&2; exit 2` failed: exit code 2",
-        details: "no such table",
-      },
-    });
   });
 });
