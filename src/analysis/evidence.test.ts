@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { instant } from "../base/time.ts";
-import { NO_EVIDENCE, USERS_KEPT, sliceOf, startOf, type UserRequest } from "../model/evidence.ts";
+import { NO_EVIDENCE, USERS_KEPT, rankOf, sliceOf, startOf, type UserRequest } from "../model/evidence.ts";
 import { NOTHING_SEEN, addBoth, type Both } from "./evidence.ts";
 
 const request = fc.record({
@@ -36,7 +36,7 @@ describe("pieces of a slice", () => {
     );
   });
 
-  it("keep the users with the smallest hashes of both roles together", () => {
+  it("keep the users of the lowest rank, whatever their role", () => {
     const users = (odd: number) =>
       Array.from({ length: USERS_KEPT }, (_, i) => ({
         user: 2 * i + odd,
@@ -48,8 +48,11 @@ describe("pieces of a slice", () => {
       { canary: { ...NO_EVIDENCE, users: users(1) }, stable: NO_EVIDENCE },
       { canary: NO_EVIDENCE, stable: { ...NO_EVIDENCE, users: users(0) } },
     ]);
-    expect(kept.canary.users).toHaveLength(USERS_KEPT / 2);
-    expect(kept.stable.users).toHaveLength(USERS_KEPT / 2);
+    const ranks = [...kept.canary.users, ...kept.stable.users].map(({ user }) => rankOf(user));
+    const all = [...users(0), ...users(1)].map(({ user }) => rankOf(user)).toSorted((a, b) => a - b);
+    expect(ranks.toSorted((a, b) => a - b)).toEqual(all.slice(0, USERS_KEPT));
+    expect(kept.canary.users.length).toBeGreaterThan(USERS_KEPT / 4);
+    expect(kept.stable.users.length).toBeGreaterThan(USERS_KEPT / 4);
   });
 });
 

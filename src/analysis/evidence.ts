@@ -1,4 +1,4 @@
-import { NO_EVIDENCE, USERS_KEPT, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
+import { NO_EVIDENCE, USERS_KEPT, rankOf, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
 
 /** What both roles show in one slice, from all gateways together. */
 export interface Both {
@@ -18,8 +18,8 @@ export function addCounts(a: Counts, b: Counts): Counts {
 
 /** Pieces of one slice add up, in any order. */
 export function addBoth(a: Both, b: Both): Both {
-  const users = keepSmallest(a, b, "users");
-  const failedUsers = keepSmallest(a, b, "failedUsers");
+  const users = keepLowest(a, b, "users");
+  const failedUsers = keepLowest(a, b, "failedUsers");
   const role = (name: "canary" | "stable"): RoleEvidence => ({
     requests: a[name].requests + b[name].requests,
     failures: addCounts(a[name].failures, b[name].failures),
@@ -39,19 +39,20 @@ interface Sample {
 }
 
 /**
- * The smallest hashes of both roles together: who is kept says nothing about the role. The smallest of the
- * union are among the smallest of each part, so parts may be cut in any way.
+ * The lowest ranks of both roles together: who is kept says nothing about the role. The lowest of the union
+ * are among the lowest of each part, so parts may be cut in any way.
  */
-function keepSmallest(a: Both, b: Both, list: "users" | "failedUsers"): Sample {
+function keepLowest(a: Both, b: Both, list: "users" | "failedUsers"): Sample {
   const canary = firstOfEach([...a.canary[list], ...b.canary[list]]);
   const stable = firstOfEach([...a.stable[list], ...b.stable[list]]);
-  const hashes = [...new Set([...canary, ...stable].map(({ user }) => user))].toSorted((x, y) => x - y);
-  const limit = hashes[USERS_KEPT - 1] ?? Infinity;
-  const kept = (requests: readonly UserRequest[]) => requests.filter(({ user }) => user <= limit);
+  if (canary.length + stable.length <= USERS_KEPT) return { canary, stable };
+  const users = [...new Set([...canary, ...stable].map(({ user }) => user))];
+  const limit = users.map(rankOf).toSorted((x, y) => x - y)[USERS_KEPT - 1] ?? Infinity;
+  const kept = (requests: readonly UserRequest[]) => requests.filter(({ user }) => rankOf(user) <= limit);
   return { canary: kept(canary), stable: kept(stable) };
 }
 
-/** One request for each user, the first to arrive, in the order of the hashes. */
+/** One request for each user, the first to arrive, in the order of the users. */
 function firstOfEach(requests: readonly UserRequest[]): readonly UserRequest[] {
   const first = new Map<number, UserRequest>();
   for (const request of requests) {

@@ -50,8 +50,7 @@ export interface RoleEvidence {
   readonly arrived: Readonly<Record<number, number>>;
   /**
    * For each user (whom the share decided) its first request to arrive, of those that ended in this slice.
-   * At most USERS_KEPT users, those with the smallest hashes, of both roles together. Empty unless users are
-   * split.
+   * At most USERS_KEPT users, those of the lowest rank, of both roles together. Empty unless users are split.
    */
   readonly users: readonly UserRequest[];
   /** The same of the requests in `failures`. */
@@ -74,6 +73,13 @@ export interface UserRequest {
 }
 
 export const USERS_KEPT = 128;
+
+/** Who is kept where not all can be: an order of the users that has nothing to do with their role. */
+export function rankOf(user: number): number {
+  let z = Math.imul(user ^ (user >>> 16), 0x7feb352d);
+  z = Math.imul(z ^ (z >>> 15), 0x846ca68b);
+  return (z ^ (z >>> 16)) >>> 0;
+}
 
 export const NO_EVIDENCE: RoleEvidence = {
   requests: 0,

@@ -19,6 +19,8 @@ export const NO_TRAFFIC: Traffic = { requests: 0, failed: 0, cut: 0, retried: 0,
 const GROWTH = Math.log(1.01 / 0.99);
 
 export const bucketOf = (ms: number): number => Math.ceil(Math.log(Math.max(ms, 0.01)) / GROWTH);
+/** The longest time that the bucket holds. */
+export const edgeOf = (bucket: number): number => Math.exp(bucket * GROWTH);
 
 export function addTraffic(a: Traffic, b: Traffic): Traffic {
   const latency: Record<number, number> = { ...a.latency };
@@ -44,7 +46,7 @@ export function quantile(histogram: Histogram, q: number): number | null {
   let seen = 0;
   for (const [bucket, count] of buckets) {
     seen += count;
-    if (seen >= q * total) return Math.exp(bucket * GROWTH);
+    if (seen >= q * total) return edgeOf(bucket);
   }
   return null;
 }
