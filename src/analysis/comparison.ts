@@ -30,6 +30,8 @@ export interface Comparison {
 export const ERROR_EFFECTS = [0.35, 0.8, 1.6, 3.2, 6.4] as const;
 export const LATENCY_EFFECTS = [0.2, 0.5, 1, 2, 4] as const;
 const NOTHING: Rate = { n: 0, bad: 0 };
+/** Nothing is bet before so many of the stable's requests are known. */
+const LEAST_KNOWN = 20;
 
 export const newComparison = ({ tolerances, effects }: ComparisonRule): Comparison => ({
   mixture: newMixture(tolerances.length * effects.length),
@@ -49,12 +51,17 @@ export function takeBlock(
   const gains = rule.tolerances.flatMap((tolerance, k) =>
     gainsOf({ tolerance, effects: rule.effects, rate: state.rates[k] ?? NOTHING, table: tables[k] ?? null }),
   );
-  const fresh = state.fresh.map(({ n, bad }, k) => {
-    const stable = tables[k]?.stable ?? NOTHING;
-    return { n: n + stable.n, bad: bad + stable.bad };
-  });
-  return { ...state, fresh, mixture: takeGains(state.mixture, gains, rule.drip) };
+  return { ...state, mixture: takeGains(state.mixture, gains, rule.drip) };
 }
+
+/** What the stable showed, for the bets after the rates have moved. */
+export const learn = (state: Comparison, stable: readonly Rate[]): Comparison => ({
+  ...state,
+  fresh: state.fresh.map(({ n, bad }, k) => ({
+    n: n + (stable[k]?.n ?? 0),
+    bad: bad + (stable[k]?.bad ?? 0),
+  })),
+});
 
 interface Asked {
   readonly tolerance: Tolerance;
@@ -65,6 +72,7 @@ interface Asked {
 
 function gainsOf({ tolerance, effects, rate, table }: Asked): readonly number[] {
   if (table === null || table.canary.n === 0 || table.stable.n === 0) return effects.map(() => 0);
+  if (rate.n < LEAST_KNOWN) return effects.map(() => 0);
   const share = table.canary.n / (table.canary.n + table.stable.n);
   const stable = stableRate(rate);
   const edge = Math.min(tolerance.ratio * stable + tolerance.margin, 1 - 1e-6);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   ERROR_EFFECTS,
   LATENCY_EFFECTS,
+  learn,
   moveRates,
   newComparison,
   restartComparison,
@@ -91,9 +92,14 @@ describe("the reference vectors", () => {
           canary: { n: block.nc, bad },
           stable: { n: block.ns, bad: stableBad },
         });
-        errors = takeBlock(errors, errorRule, [table(block.ec, block.es)]);
         const tables = block.exc.map((bad, k) => table(bad, block.exs[k]!));
+        errors = takeBlock(errors, errorRule, [table(block.ec, block.es)]);
+        errors = learn(errors, [{ n: block.ns, bad: block.es }]);
         latency = takeBlock(latency, latencyRule, tables);
+        latency = learn(
+          latency,
+          tables.map(({ stable }) => stable),
+        );
         block = EMPTY;
       }
       traffic = takeGains(traffic, labelGains(missingGains(cfg.w), nc, ns), drip);
@@ -119,7 +125,7 @@ describe("the reference vectors", () => {
       }
       const table = { canary: { n: nc, bad: ec }, stable: { n: ns, bad: es } };
       proof = takeProof(proof, { tolerances, rate: stable.rates[0]!, table });
-      stable = takeBlock(stable, rule, [table]);
+      stable = learn(stable, [table.stable]);
       worst = Math.max(worst, ...proof.lnWealth.map((value, k) => Math.abs(value - expected[k]!)));
     }
     expect(ticks).toHaveLength(600);

@@ -1,0 +1,157 @@
+import type { Histogram } from "../model/traffic.ts";
+import { NO_BLOCK, addTally, slower, withLeft, type Tally } from "./block.ts";
+import { learn, takeBlock, type Rate } from "./comparison.ts";
+import { addCounts } from "./evidence.ts";
+import { logSumExp } from "./numeric.ts";
+import { lnWealth } from "./mixture.ts";
+import { takeProof } from "./proof.ts";
+import type { Table } from "./projection.ts";
+import type { Rules } from "./rules.ts";
+import type { JudgeState, Proofs, Tests } from "./state.ts";
+
+/** Both roles of a block, as they are compared: requests, or users. */
+interface Sample {
+  readonly canary: Tally;
+  readonly stable: Tally;
+}
+
+/** The block is compared and added to all that is known; the next one begins empty. */
+export function closeBlock(state: JudgeState, rules: Rules): JudgeState {
+  const { block, baseline } = state;
+  if (block.since === null) return state;
+  const all: Sample = {
+    canary: withLeft(block.canary, baseline.leftLimit),
+    stable: withLeft(block.stable, baseline.leftLimit),
+  };
+  const sample = rules.settings.unit === "user" ? block.users : all;
+  const tables = tablesOf(state, sample);
+  return {
+    ...state,
+    block: NO_BLOCK,
+    tests: learnAll(testAll(state.tests, rules, tables), state, all.stable),
+    proofs: proveAll(state, rules, tables),
+    totals: state.judgedSince === null ? state.totals : addTotals(state, all),
+    harm: addHarm(state, all),
+    baseline: { ...baseline, fresh: addCounts(baseline.fresh, block.stable.latency) },
+  };
+}
+
+interface Tables {
+  readonly errors: Table;
+  readonly refused: Table;
+  readonly latency: readonly (Table | null)[];
+}
+
+function tablesOf({ thresholds }: JudgeState, { canary, stable }: Sample): Tables {
+  return {
+    errors: { canary: errorsOf(canary), stable: errorsOf(stable) },
+    refused: { canary: refusedOf(canary), stable: refusedOf(stable) },
+    latency: thresholds.map((threshold) =>
+      threshold === null
+        ? null
+        : {
+            canary: slower(canary.latency, threshold.canary),
+            stable: slower(stable.latency, threshold.stable),
+          },
+    ),
+  };
+}
+
+const errorsOf = ({ n, errors }: Tally): Rate => ({ n, bad: errors });
+const refusedOf = ({ n, refused }: Tally): Rate => ({ n, bad: refused });
+
+function testAll(tests: Tests, rules: Rules, tables: Tables): Tests {
+  return {
+    ...tests,
+    errors: takeBlock(tests.errors, rules.errors, [tables.errors]),
+    refused:
+      tests.refused === null || rules.refused === null
+        ? null
+        : takeBlock(tests.refused, rules.refused, [tables.refused]),
+    latency: takeBlock(tests.latency, rules.latency, tables.latency),
+  };
+}
+
+/** From every request of the stable: a guess of its rates needs no independence. */
+function learnAll(tests: Tests, { thresholds }: JudgeState, stable: Tally): Tests {
+  const slow = thresholds.map((threshold) =>
+    threshold === null ? { n: 0, bad: 0 } : slower(stable.latency, threshold.stable),
+  );
+  return {
+    ...tests,
+    errors: learn(tests.errors, [errorsOf(stable)]),
+    refused: tests.refused === null ? null : learn(tests.refused, [refusedOf(stable)]),
+    latency: learn(tests.latency, slow),
+  };
+}
+
+const UNKNOWN: Rate = { n: 0, bad: 0 };
+
+function proveAll({ proofs, tests }: JudgeState, rules: Rules, tables: Tables): Proofs {
+  const rateOf = (rates: readonly Rate[] | undefined, k: number): Rate => rates?.[k] ?? UNKNOWN;
+  return {
+    errors: takeProof(proofs.errors, {
+      tolerances: rules.proofs.errors,
+      rate: rateOf(tests.errors.rates, 0),
+      table: tables.errors,
+    }),
+    refused:
+      proofs.refused === null
+        ? null
+        : takeProof(proofs.refused, {
+            tolerances: rules.proofs.refused,
+            rate: rateOf(tests.refused?.rates, 0),
+            table: tables.refused,
+          }),
+    latency: proofs.latency.map((proof, k) => {
+      const table = tables.latency[k] ?? null;
+      const tolerances = rules.proofs.latency[k] ?? null;
+      if (proof === null || table === null || tolerances === null) return proof;
+      return takeProof(proof, { tolerances, rate: rateOf(tests.latency.rates, k), table });
+    }),
+  };
+}
+
+const addTotals = ({ totals }: JudgeState, { canary, stable }: Sample): JudgeState["totals"] => ({
+  ...totals,
+  canary: addTally(totals.canary, canary),
+  stable: addTally(totals.stable, stable),
+  sinceShare: totals.sinceShare + canary.n,
+});
+
+/** So many requests of what was known weigh as much as what the block shows of the stable. */
+const PRIOR_REQUESTS = 20;
+
+/** Failed requests of the canary beyond what the stable's rate explains, and how uncertain that is. */
+function addHarm({ harm, tests }: JudgeState, { canary, stable }: Sample): JudgeState["harm"] {
+  if (canary.n === 0) return harm;
+  const known = tests.errors.rates[0] ?? UNKNOWN;
+  const before = known.n === 0 ? 0 : known.bad / known.n;
+  const n = stable.n + PRIOR_REQUESTS;
+  const rate = (stable.errors + PRIOR_REQUESTS * before) / n;
+  return {
+    excess: harm.excess + canary.errors - canary.n * rate,
+    variance: harm.variance + canary.n * rate * (1 - rate) + (canary.n * canary.n * rate * (1 - rate)) / n,
+  };
+}
+
+/** ln of what all tests on requests are worth together. */
+export function lnTogether({ tests }: JudgeState, { weights, drip }: Rules): number {
+  const parts = [
+    Math.log(weights.errors) + lnWealth(tests.errors.mixture, drip),
+    Math.log(weights.latency) + lnWealth(tests.latency.mixture, drip),
+    Math.log(weights.traffic) + lnWealth(tests.traffic, drip),
+  ];
+  if (tests.refused !== null) parts.push(Math.log(weights.refused) + lnWealth(tests.refused.mixture, drip));
+  return logSumExp(parts);
+}
+
+/** What was known counts a part of itself; three decimals are enough. */
+export function fade(histogram: Histogram, decay: number): Histogram {
+  const left: Record<number, number> = {};
+  for (const [bucket, count] of Object.entries(histogram)) {
+    const rounded = Math.round(count * decay * 1000) / 1000;
+    if (rounded > 0) left[Number(bucket)] = rounded;
+  }
+  return left;
+}

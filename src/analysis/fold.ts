@@ -1,0 +1,199 @@
+import { instant } from "../base/time.ts";
+import { SLICE, sliceOf, startOf, type UserRequest } from "../model/evidence.ts";
+import { EVERYTHING } from "../model/share.ts";
+import { NO_TALLY, addTally, tallyOf, tallyOfUsers, type Block } from "./block.ts";
+import { closeBlock, lnTogether } from "./close.ts";
+import { NOTHING_SEEN, type Both } from "./evidence.ts";
+import { excessGains, firstErrorGains, labelGains, missingGains } from "./label.ts";
+import { takeGains } from "./mixture.ts";
+import { betweenBlocks } from "./plan.ts";
+import { isError, type Rules } from "./rules.ts";
+import { shareAt, shareDuring } from "./shares.ts";
+import type { Arrivals, JudgeState } from "./state.ts";
+import { NOBODY, hasSeen, markSeen } from "./users.ts";
+
+/** Slices in the order of time, each once and whole: what is folded does not depend on how it came. */
+export function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
+  const begun = state.shares.some(({ at }) => sliceOf(at) === slice) ? enterShare(state, rules) : state;
+  const { [slice]: both = NOTHING_SEEN, ...pending } = state.pending;
+  let next: JudgeState = { ...begun, pending, next: slice + 1 };
+  if (both !== NOTHING_SEEN) next = takeSlice(next, rules, { slice, both });
+  next = settleArrivals(next, rules, slice);
+  if (isFull(next, rules, slice)) next = betweenBlocks(closeBlock(next, rules), rules, slice);
+  if (next.tests === state.tests) return next;
+  return { ...next, lnMost: Math.max(next.lnMost, lnTogether(next, rules)) };
+}
+
+/** Before and after are not compared within one block. Users bet anew under another share. */
+export const enterShare = (state: JudgeState, rules: Rules): JudgeState => {
+  const closed = closeBlock(state, rules);
+  return {
+    ...closed,
+    users: { ...closed.users, seen: NOBODY },
+    totals: { ...closed.totals, sinceShare: 0, arrived: { canary: 0, stable: 0 } },
+  };
+};
+
+interface Slice {
+  readonly slice: number;
+  readonly both: Both;
+}
+
+function takeSlice(state: JudgeState, rules: Rules, { slice, both }: Slice): JudgeState {
+  const { settings } = rules;
+  const { canary, stable } = both;
+  const { totals } = state;
+  const judgedSince = state.judgedSince ?? (canary.requests > 0 ? slice : null);
+  const taken: JudgeState = {
+    ...state,
+    judgedSince,
+    block: {
+      ...state.block,
+      since: state.block.since ?? slice,
+      canary: addTally(state.block.canary, tallyOf(settings, canary)),
+      stable: addTally(state.block.stable, tallyOf(settings, stable)),
+    },
+    totals: {
+      ...totals,
+      cold: { canary: totals.cold.canary + canary.cold, stable: totals.cold.stable + stable.cold },
+    },
+  };
+  return settings.unit === "user" ? takeUsers(taken, rules, both) : takeArrivals(taken, both);
+}
+
+const takeArrivals = (state: JudgeState, { canary, stable }: Both): JudgeState => ({
+  ...state,
+  arrivals: addArrivals(state.arrivals, canary.arrived, stable.arrived),
+});
+
+type Counts = Readonly<Record<number, number>>;
+
+/** What arrives after its slice was settled is too late: it was counted as missing. */
+function addArrivals(arrivals: Arrivals, canary: Counts, stable: Counts): Arrivals {
+  const counts = { ...arrivals.counts };
+  const add = (slice: number, c: number, s: number): void => {
+    if (slice <= arrivals.settled) return;
+    const known = counts[slice] ?? { canary: 0, stable: 0 };
+    counts[slice] = { canary: known.canary + c, stable: known.stable + s };
+  };
+  for (const [slice, count] of Object.entries(canary)) add(Number(slice), count, 0);
+  for (const [slice, count] of Object.entries(stable)) add(Number(slice), 0, count);
+  return { ...arrivals, counts };
+}
+
+/** Each user is looked at once a share, by its first request, and once in all by its first error. */
+function takeUsers(state: JudgeState, rules: Rules, both: Both): JudgeState {
+  const { settings } = rules;
+  const fresh = newcomers(state, { canary: both.canary.users, stable: both.stable.users }, state.users.seen);
+  const known = settings.unit === "user" ? state.block.users : { canary: NO_TALLY, stable: NO_TALLY };
+  const users: Block["users"] = {
+    canary: addTally(known.canary, tallyOfUsers(settings, fresh.canary)),
+    stable: addTally(known.stable, tallyOfUsers(settings, fresh.stable)),
+  };
+  const taken: JudgeState = {
+    ...state,
+    block: { ...state.block, users },
+    arrivals: addArrivals(state.arrivals, bySlice(fresh.canary), bySlice(fresh.stable)),
+    users: { ...state.users, seen: markSeen(state.users.seen, fresh.marked) },
+  };
+  return takeFirstErrors(taken, rules, both);
+}
+
+function takeFirstErrors(state: JudgeState, rules: Rules, both: Both): JudgeState {
+  const failed = (requests: readonly UserRequest[]) =>
+    requests.filter(({ failure }) => failure !== null && isError(rules.settings, failure));
+  const { canary, stable, marked } = newcomers(
+    state,
+    { canary: failed(both.canary.failedUsers), stable: failed(both.stable.failedUsers) },
+    state.users.failed,
+  );
+  if (marked.length === 0) return state;
+  let { firstErrors } = state.tests;
+  for (const [role, requests] of [
+    ["canary", canary],
+    ["stable", stable],
+  ] as const) {
+    for (const { arrived } of requests) {
+      const share = shareDuring(state.shares, arrived, arrived);
+      if (share === null) continue;
+      firstErrors = takeGains(firstErrors, firstErrorGains(share)[role], rules.drip);
+    }
+  }
+  return {
+    ...state,
+    tests: { ...state.tests, firstErrors },
+    users: { ...state.users, failed: markSeen(state.users.failed, marked) },
+  };
+}
+
+interface Newcomers {
+  readonly canary: readonly UserRequest[];
+  readonly stable: readonly UserRequest[];
+  readonly marked: readonly number[];
+}
+
+/** Who arrived under a known share and has not bet. Who is in both roles at once bets nothing. */
+function newcomers(
+  { shares }: JudgeState,
+  of: Pick<Newcomers, "canary" | "stable">,
+  seen: JudgeState["users"]["seen"],
+): Newcomers {
+  const fresh = (requests: readonly UserRequest[]) =>
+    requests.filter(
+      ({ user, arrived }) => !hasSeen(seen, user) && shareDuring(shares, arrived, arrived) !== null,
+    );
+  const canary = fresh(of.canary);
+  const stable = fresh(of.stable);
+  const ofCanary = new Set(canary.map(({ user }) => user));
+  const inBoth = new Set(stable.map(({ user }) => user).filter((user) => ofCanary.has(user)));
+  const alone = (requests: readonly UserRequest[]) => requests.filter(({ user }) => !inBoth.has(user));
+  const marked = [...canary, ...stable].map(({ user }) => user);
+  return { canary: alone(canary), stable: alone(stable), marked };
+}
+
+function bySlice(requests: readonly UserRequest[]): Counts {
+  const counts: Record<number, number> = {};
+  for (const { arrived } of requests) counts[sliceOf(arrived)] = (counts[sliceOf(arrived)] ?? 0) + 1;
+  return counts;
+}
+
+/** Bets on what arrived so long ago that all of it must have been told by now. */
+function settleArrivals(state: JudgeState, rules: Rules, slice: number): JudgeState {
+  const until = slice - state.baseline.patience;
+  const { counts, settled } = state.arrivals;
+  if (until <= settled) return state;
+  const due = Object.keys(counts)
+    .map(Number)
+    .filter((at) => at <= until)
+    .toSorted((a, b) => a - b);
+  if (due.length === 0) return { ...state, arrivals: { counts, settled: until } };
+  const left: Record<number, Arrivals["counts"][number]> = { ...counts };
+  let { traffic, crowd } = state.tests;
+  let { arrived } = state.totals;
+  for (const at of due) {
+    const { canary, stable } = left[at] ?? { canary: 0, stable: 0 };
+    Reflect.deleteProperty(left, at);
+    const share = shareDuring(state.shares, startOf(at), instant(startOf(at) + SLICE));
+    if (share === null) continue;
+    arrived = { canary: arrived.canary + canary, stable: arrived.stable + stable };
+    traffic = takeGains(traffic, labelGains(missingGains(share), canary, stable), rules.drip);
+    crowd = takeGains(crowd, labelGains(excessGains(share), canary, stable), rules.drip);
+  }
+  return {
+    ...state,
+    arrivals: { counts: left, settled: until },
+    totals: { ...state.totals, arrived },
+    tests: { ...state.tests, traffic, crowd },
+  };
+}
+
+const OLDEST = 10_000 / SLICE;
+
+/** A block has both roles, and as many requests as bring one of the canary; or it is ten seconds old. */
+function isFull({ block, shares }: JudgeState, { settings }: Rules, slice: number): boolean {
+  if (block.since === null) return false;
+  if (slice - block.since >= OLDEST) return true;
+  const { canary, stable } = settings.unit === "user" ? block.users : block;
+  const share = (shareAt(shares, startOf(slice)) ?? 0) / EVERYTHING;
+  return canary.n >= 1 && stable.n >= 1 && share > 0 && canary.n + stable.n >= 1 / share;
+}

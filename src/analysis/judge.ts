@@ -1,0 +1,96 @@
+import { after, instant, type Instant } from "../base/time.ts";
+import type { AnalysisSettings } from "../model/analysis.ts";
+import { SLICE, sliceOf, type Evidence, type MetricPoint } from "../model/evidence.ts";
+import type { BasisPoints } from "../model/share.ts";
+import type { Verdict } from "../model/verdict.ts";
+import { NOTHING_SEEN, addBoth, type Both } from "./evidence.ts";
+import { enterShare, foldSlice } from "./fold.ts";
+import { isSilent } from "./gateways.ts";
+import { METRIC_EVERY, isBadPair, takePair } from "./metrics.ts";
+import { rulesOf, type JudgePlan, type Rules } from "./rules.ts";
+import { CLOCKS, addShare, shareAt, shareNow } from "./shares.ts";
+import { newState, type GatewayState, type JudgeState } from "./state.ts";
+import { verdictOf } from "./verdict.ts";
+
+/** Evidence → verdict. Everything that is remembered is in the state. */
+export interface Judge {
+  begin(at: Instant): JudgeState;
+  observe(state: JudgeState, evidence: Evidence, now: Instant): JudgeState;
+  observeMetric(state: JudgeState, point: MetricPoint): JudgeState;
+  /** Told at once: null when a change begins, the share when it is seen on every gateway. */
+  shareChanged(state: JudgeState, at: Instant, share: BasisPoints | null): JudgeState;
+  verdict(state: JudgeState, now: Instant): Verdict;
+}
+
+export function createJudge(settings: AnalysisSettings, plan: JudgePlan): Judge {
+  const rules = rulesOf(settings, plan);
+  return {
+    begin: (at) => newState(rules, at),
+    observe: (state, evidence, now) => foldAll(receive(state, evidence, now), rules, now),
+    observeMetric: (state, point) => takeMetric(state, rules, point),
+    shareChanged: (state, at, share) => changeShare(state, rules, { at, share }),
+    verdict: (state, now) => verdictOf(state, rules, now),
+  };
+}
+
+function receive(state: JudgeState, evidence: Evidence, now: Instant): JudgeState {
+  const { gateway, through, lost } = evidence;
+  const before = state.gateways[gateway];
+  const latest = after(now, CLOCKS);
+  const known: GatewayState = {
+    through: instant(Math.min(Math.max(through, before?.through ?? 0), latest)),
+    heardAt: now,
+    ahead: through > latest,
+    lost: (before?.lost ?? 0) + lost,
+    lostAt: lost > 0 ? now : (before?.lostAt ?? null),
+  };
+  const pending: Record<number, Both> = { ...state.pending };
+  let first = state.next;
+  for (const { slice, canary, stable } of evidence.slices) {
+    // What comes after its slice was folded counts with the next; what is of the future, as of now.
+    const at = Math.min(Math.max(slice, state.next ?? slice), sliceOf(latest));
+    pending[at] = addBoth(pending[at] ?? NOTHING_SEEN, { canary, stable });
+    if (state.next === null) first = Math.min(first ?? at, at);
+  }
+  return { ...state, pending, next: first, gateways: { ...state.gateways, [gateway]: known } };
+}
+
+/** Folds the slices that every gateway that speaks is through with. */
+function foldAll(state: JudgeState, rules: Rules, now: Instant): JudgeState {
+  const until = finalUntil(state, rules, now) ?? -Infinity;
+  let folded = state;
+  for (let slice = state.next ?? Infinity; slice < until; slice += 1)
+    folded = foldSlice(folded, rules, slice);
+  return folded;
+}
+
+/** The first slice that is not final; null: none is. */
+function finalUntil(state: JudgeState, rules: Rules, now: Instant): number | null {
+  const speaking = rules.gateways.filter((name) => !isSilent(state, name, now));
+  const throughs = speaking.map((name) => state.gateways[name]?.through ?? null);
+  if (throughs.length === 0 || throughs.includes(null)) return null;
+  return Math.floor(Math.min(...throughs.map(Number)) / SLICE);
+}
+
+function changeShare(
+  state: JudgeState,
+  rules: Rules,
+  change: { readonly at: Instant; readonly share: BasisPoints | null },
+): JudgeState {
+  if (state.shares.length > 0 && shareNow(state.shares) === change.share) return state;
+  const told = { ...state, shares: addShare(state.shares, change) };
+  const isFolded = state.next !== null && sliceOf(change.at) < state.next;
+  return isFolded ? enterShare(told, rules) : told;
+}
+
+function takeMetric(state: JudgeState, rules: Rules, point: MetricPoint): JudgeState {
+  const metric = rules.settings.metrics.find(({ name }) => name === point.metric);
+  const known = state.tests.metrics[point.metric];
+  if (metric === undefined || known === undefined) return state;
+  if (known.last !== null && point.at < after(known.last, METRIC_EVERY)) return state;
+  const bad = isBadPair(metric, point, shareAt(state.shares, point.at));
+  if (bad === null) return state;
+  const moved = { mixture: takePair(known.mixture, bad, rules.drip), last: point.at };
+  const metrics = { ...state.tests.metrics, [point.metric]: moved };
+  return { ...state, tests: { ...state.tests, metrics } };
+}

@@ -1,0 +1,196 @@
+import { between, formatDuration, seconds, type Instant } from "../base/time.ts";
+import type { HostName } from "../model/ids.ts";
+import { EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
+import type { TestReport, Verdict, VerdictKind } from "../model/verdict.ts";
+import { difference } from "./bands.ts";
+import { PATIENCE, isSilent } from "./gateways.ts";
+import { lnWealth } from "./mixture.ts";
+import type { Proof } from "./proof.ts";
+import { PROOF_LIMIT, harmOf, summaryOf, testsOf } from "./report.ts";
+import type { Rules } from "./rules.ts";
+import { shareNow } from "./shares.ts";
+import type { JudgeState } from "./state.ts";
+import { sentenceOf, type Reason } from "./words.ts";
+
+/** Everything that a verdict rests on, in the order in which it decides. */
+export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdict {
+  const { totals } = state;
+  const { alpha } = rules.settings;
+  const share = shareNow(state.shares);
+  const target = nextTarget(rules, share);
+  const tests = testsOf(state, rules, target);
+  const canary = summaryOf(totals.canary, totals.cold.canary, alpha);
+  const stable = summaryOf(totals.stable, totals.cold.stable, alpha);
+  const gaps = gapsOf(state, rules, now);
+  const reason = reasonOf({ state, rules, now, tests, share, target, gaps });
+  const requestsMissing = missingOf(state, rules, { target, reason });
+  const facts = { share, canary, stable, tests, arrived: totals.arrived, requestsMissing, gaps };
+  const budget = harmOf(state, rules);
+  return {
+    kind: KINDS[reason.why],
+    at: now,
+    share,
+    sentence: sentenceOf(reason, { ...facts, budget }),
+    by: "test" in reason ? reason.test : (nearest(tests)?.name ?? null),
+    alpha,
+    p: pOf(state, rules, tests),
+    canary,
+    stable,
+    difference: difference(canary.rate, stable.rate),
+    tests,
+    budget,
+    requestsMissing,
+    gaps,
+  };
+}
+
+const KINDS: Readonly<Record<Reason["why"], VerdictKind>> = {
+  worse: "fail",
+  budget: "fail",
+  gap: "unknown",
+  "share changing": "continue",
+  "nothing to compare": "continue",
+  crowd: "inconclusive",
+  few: "inconclusive",
+  proven: "proven",
+  open: "continue",
+};
+
+interface Case {
+  readonly state: JudgeState;
+  readonly rules: Rules;
+  readonly now: Instant;
+  readonly tests: readonly TestReport[];
+  readonly share: BasisPoints | null;
+  readonly target: number | null;
+  readonly gaps: readonly string[];
+}
+
+/** Evidence against it doubles as doubt: from here on nothing is proven, and a budget may run out. */
+const DOUBT = Math.LN2;
+
+function reasonOf(one: Case): Reason {
+  const { state, rules, tests, share, gaps } = one;
+  const worse = worseTest(state.lnMost, rules, tests);
+  if (worse !== null) return { why: "worse", test: worse };
+  if (harmOf(state, rules).low > rules.settings.maxFailedRequests && lnErrors(state, rules) > DOUBT) {
+    return { why: "budget", test: "budget" };
+  }
+  if (gaps.length > 0) return { why: "gap" };
+  if (share === null) return { why: "share changing" };
+  if (share === NOTHING || share === EVERYTHING) return { why: "nothing to compare" };
+  if (state.tests.crowd.lnMost >= Math.log(1 / rules.settings.alpha))
+    return { why: "crowd", test: "traffic" };
+  if (state.totals.sinceShare < rules.settings.minRequests) return { why: "few" };
+  return isProven(one) ? { why: "proven" } : { why: "open" };
+}
+
+const lnErrors = (state: JudgeState, { settings }: Rules): number =>
+  (settings.unit === "user" ? state.tests.firstErrors : state.tests.errors.mixture).lnMost;
+
+/** Tests on requests see the same and are worth their average together; others stand alone. */
+function worseTest(lnMost: number, rules: Rules, reports: readonly TestReport[]): string | null {
+  const together = reports.filter(({ unit }) => unit === "request");
+  if (together.length > 0 && lnMost >= Math.log(1 / rules.alpha)) return nearest(together)?.name ?? null;
+  const alone = reports.filter(({ unit }) => unit !== "request");
+  return alone.find(({ p, limit }) => -Math.log10(p) >= limit)?.name ?? null;
+}
+
+/** The test that has come nearest to its limit, or went farthest beyond. */
+const nearest = (tests: readonly TestReport[]): TestReport | null =>
+  tests.reduce<TestReport | null>(
+    (a, b) => (a === null || b.wealth - b.limit > a.wealth - a.limit ? b : a),
+    null,
+  );
+
+/** Which of the targets comes after the share. */
+function nextTarget({ targets }: Rules, share: BasisPoints | null): number | null {
+  const next = targets.findIndex((target) => share !== null && target > share);
+  return next === -1 ? null : next;
+}
+
+const LEAST_DWELL = seconds(30);
+
+/** For the next share, by every test, and nothing in doubt. */
+function isProven({ state, rules, now, target }: Case): boolean {
+  const since = state.shares.at(-1)?.at ?? now;
+  if (target === null || now - since < LEAST_DWELL || isDoubted(state, rules)) return false;
+  return openProofs(state, rules, target).length === 0;
+}
+
+function isDoubted({ tests }: JudgeState, { drip, refused }: Rules): boolean {
+  const mixtures = [
+    tests.errors.mixture,
+    tests.latency.mixture,
+    tests.firstErrors,
+    tests.traffic,
+    ...(refused === null || tests.refused === null ? [] : [tests.refused.mixture]),
+    ...Object.values(tests.metrics).map(({ mixture }) => mixture),
+  ];
+  return mixtures.some((mixture) => lnWealth(mixture, drip) > DOUBT);
+}
+
+interface OpenProof {
+  readonly proof: Proof;
+  readonly margin: number;
+}
+
+function openProofs({ proofs }: JudgeState, rules: Rules, target: number): readonly OpenProof[] {
+  const all = [
+    { proof: proofs.errors, tolerances: rules.proofs.errors },
+    { proof: proofs.refused, tolerances: rules.proofs.refused },
+    ...proofs.latency.map((proof, k) => ({ proof, tolerances: rules.proofs.latency[k] ?? [] })),
+  ];
+  return all.flatMap(({ proof, tolerances }) => {
+    const margin = tolerances[target]?.margin ?? 1;
+    // No rate is above 1: so much needs no proof.
+    if (proof === null || margin >= 1 || (proof.lnWealth[target] ?? 0) >= PROOF_LIMIT) return [];
+    return [{ proof, margin }];
+  });
+}
+
+/** How many more requests of the canary it takes, as it has gone so far. */
+function missingOf(
+  state: JudgeState,
+  rules: Rules,
+  { target, reason }: { readonly target: number | null; readonly reason: Reason },
+): number | null {
+  const { sinceShare } = state.totals;
+  if (reason.why === "few") return rules.settings.minRequests - sinceShare;
+  if (reason.why !== "open" || target === null || isDoubted(state, rules)) return null;
+  const left = openProofs(state, rules, target).map(({ proof }) => {
+    const ln = proof.lnWealth[target] ?? 0;
+    const seen = proof.canary.n + proof.fresh.n;
+    return ln <= 0 ? Infinity : Math.ceil((seen * (PROOF_LIMIT - ln)) / ln);
+  });
+  const most = Math.max(0, ...left);
+  return Number.isFinite(most) ? most : null;
+}
+
+/** Over all tests: together where they are worth their average, else each by its part of alpha. */
+function pOf({ lnMost }: JudgeState, rules: Rules, tests: readonly TestReport[]): number {
+  const { alpha } = rules.settings;
+  const alone = tests.filter(({ unit }) => unit !== "request").map(({ p, limit }) => p * alpha * 10 ** limit);
+  const together = rules.settings.unit === "request" ? [(Math.exp(-lnMost) * alpha) / rules.alpha] : [];
+  return Math.min(1, ...alone, ...together);
+}
+
+const AFTER_LOSS = seconds(10);
+
+function gapsOf(state: JudgeState, rules: Rules, now: Instant): readonly string[] {
+  return rules.gateways.flatMap((name) => gapOf(state, name, now) ?? []);
+}
+
+function gapOf(state: JudgeState, name: HostName, now: Instant): string | null {
+  const gateway = state.gateways[name];
+  if (gateway?.ahead === true) return `${name}: its clock is ahead of ours`;
+  if (isSilent(state, name, now)) {
+    const isHeard = gateway?.heardAt !== null && gateway?.heardAt !== undefined;
+    if (!isHeard) return `${name}: its log has not been read yet`;
+    if (now - (gateway.heardAt ?? 0) <= PATIENCE) return `${name}: its clock or its log is behind`;
+    return `${name}: its log has not been read for ${formatDuration(between(gateway.heardAt ?? now, now))}`;
+  }
+  const lostAt = gateway?.lostAt ?? null;
+  if (lostAt !== null && now - lostAt < AFTER_LOSS) return `${name}: a part of its log was lost`;
+  return null;
+}

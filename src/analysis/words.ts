@@ -1,0 +1,82 @@
+import { formatShare, type BasisPoints } from "../model/share.ts";
+import type { HarmReport, RoleSummary, TestReport } from "../model/verdict.ts";
+import { percent } from "./report.ts";
+
+/** Why a verdict is what it is. */
+export type Reason =
+  | { readonly why: "worse"; readonly test: string }
+  | { readonly why: "budget"; readonly test: "budget" }
+  | { readonly why: "crowd"; readonly test: "traffic" }
+  | {
+      readonly why: "gap" | "share changing" | "nothing to compare" | "few" | "proven" | "open";
+    };
+
+export interface Facts {
+  readonly share: BasisPoints | null;
+  readonly canary: RoleSummary;
+  readonly stable: RoleSummary;
+  readonly tests: readonly TestReport[];
+  readonly arrived: { readonly canary: number; readonly stable: number };
+  readonly budget: HarmReport;
+  readonly requestsMissing: number | null;
+  readonly gaps: readonly string[];
+}
+
+/** One sentence for people. */
+export function sentenceOf(reason: Reason, facts: Facts): string {
+  const { budget, requestsMissing: missing, gaps } = facts;
+  switch (reason.why) {
+    case "worse":
+      return worse(reason.test, facts);
+    case "budget":
+      return (
+        `${Math.round(budget.failed)} requests of the canary failed beyond the stable's rate, ` +
+        `more than the ${budget.most} that are borne`
+      );
+    case "gap":
+      return `evidence is missing: ${gaps.join("; ")}`;
+    case "share changing":
+      return "the share is being changed";
+    case "nothing to compare":
+      return `there is nothing to compare with; ${counts(facts)}`;
+    case "crowd":
+      return `more traffic than its share arrives at the canary: ${arrivals(facts)}`;
+    case "few":
+      return `too little traffic to judge: ${missing ?? 0} more requests of the canary are needed`;
+    case "proven":
+      return `no worse than the next share may be; ${counts(facts)}`;
+    case "open": {
+      const more = missing === null || missing === 0 ? "" : `; about ${missing} more requests prove it fit`;
+      return `nothing against it so far${more}; ${counts(facts)}`;
+    }
+    default:
+      return reason satisfies never;
+  }
+}
+
+function worse(test: string, facts: Facts): string {
+  const { canary, stable, tests } = facts;
+  if (test === "errors") return `more requests fail than is tolerated; ${counts(facts)}`;
+  if (test === "refused") return "more requests are refused (4xx) than is tolerated";
+  if (test === "traffic") return `requests to the canary are missing: ${arrivals(facts)}`;
+  if (test !== "latency") return `${test} is typically out of its bounds`;
+  const where = tests.find(({ name }) => name === test)?.where ?? "";
+  const [ours, theirs] = [canary, stable].map(({ latency }) =>
+    latency
+      .filter(({ value }) => value !== null)
+      .map(({ q, value }) => `p${q * 100} ${Math.round(value ?? 0)}ms`)
+      .join(", "),
+  );
+  return `slower than is tolerated, most at ${where}; canary ${ours}; stable ${theirs}`;
+}
+
+const counts = ({ canary, stable }: Facts): string =>
+  `failed: canary ${ofAll(canary.failed, canary.requests)}, stable ${ofAll(stable.failed, stable.requests)}`;
+
+function arrivals({ arrived, share }: Facts): string {
+  const asked = share === null ? "" : `, its share is ${formatShare(share)}`;
+  return `${ofAll(arrived.canary, arrived.canary + arrived.stable)}${asked}`;
+}
+
+const ofAll = (some: number, all: number): string =>
+  all === 0 ? "none" : `${some} of ${all} (${percent(some / all)})`;
