@@ -94,7 +94,7 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
     artifacts: artifacts({ application, hosts, cache: cacheOf(application) }),
     probes: probes({ application, hosts, runCommand }),
     hooks: hooks({ application }),
-    telemetry: accessLog(hosts),
+    telemetry: accessLog({ application, hosts }),
     journal: store.journal,
     lease: store.lease,
     clock: systemClock,

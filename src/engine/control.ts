@@ -13,11 +13,11 @@ import { arithmeticOf } from "../rollout/story.ts";
 import { serveWhatRuns } from "./adopt.ts";
 import { entryOf } from "./entries.ts";
 import { carry, type Held } from "./loop.ts";
-import { createMeter, type Meter } from "./meter.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 import { beginning, newestGeneration } from "./preflight.ts";
 import { readStatus } from "./status.ts";
+import { createWatch, type Watch } from "./watch.ts";
 
 interface Carrier {
   readonly application: Application;
@@ -186,9 +186,7 @@ async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, A
 const noRollout = (application: Application): AppError =>
   appError("rollout.absent", `${application.name}: no rollout is going on`);
 
-/** How often the traffic so far is read for whoever watches. */
-const METER = millis(1000);
-/** nginx flushes its log five times a second; the time after a rollout needs a moment to be worth a line. */
+/** nginx flushes its log ten times a second; the time after a rollout needs a moment to be worth a line. */
 const AFTERWARDS = millis(1300);
 
 async function run(
@@ -198,48 +196,36 @@ async function run(
 ): Promise<Result<Rollout, AppError>> {
   const { application, ports, held } = carrier;
   if (held === null) return err(noRollout(application));
-  const meter = createMeter(application, ports, held.rollout);
+  const watch = createWatch({ application, ports, rollout: held.rollout, onEvent });
   const reading = new AbortController();
-  const watched = watchTraffic({ meter, ports, signal: reading.signal, onEvent });
+  const watched = watch.run(reading.signal);
   const result = await carry(held, { application, ports, onEvent, signal });
   reading.abort();
   await watched;
   carrier.held = null;
   if (result.ok && ENDED.includes(result.value.phase.name)) {
-    await afterwards(carrier, { rollout: result.value, meter, onEvent, signal });
+    await afterwards(carrier, { rollout: result.value, watch, onEvent, signal });
   }
   await ports.lease.release(application.name, held.fence);
   return result;
 }
 
-interface Watching {
-  readonly meter: Meter;
-  readonly ports: EnginePorts;
+interface Afterwards {
+  readonly rollout: Rollout;
+  readonly watch: Watch;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RolloutEvent) => void;
-}
-
-async function watchTraffic({ meter, ports, signal, onEvent }: Watching): Promise<void> {
-  while (!signal.aborted) {
-    const during = await meter.read();
-    onEvent({ kind: "traffic", at: ports.clock.now(), during });
-    await ports.clock.sleep(after(ports.clock.now(), METER), signal);
-  }
-}
-
-interface Afterwards extends Omit<Watching, "ports"> {
-  readonly rollout: Rollout;
 }
 
 /** The receipt, and the releases that nobody needs any more. */
 async function afterwards(
   { application, ports }: Carrier,
-  { rollout, meter, onEvent, signal }: Afterwards,
+  { rollout, watch, onEvent, signal }: Afterwards,
 ): Promise<void> {
   const pruned = rollout.phase.name === "completed" ? prune({ application, ports }, rollout) : null;
   if (rollout.touched) await ports.clock.sleep(after(ports.clock.now(), AFTERWARDS), signal);
-  await meter.read();
-  const receipt = meter.receipt(rollout, await ports.journal.entries(rollout.id, 0));
+  await watch.readAll();
+  const receipt = watch.meter.receipt(rollout, await ports.journal.entries(rollout.id, 0));
   await ports.journal.attachReceipt(rollout.id, receipt);
   await pruned;
   onEvent({ kind: "ended", at: ports.clock.now(), rollout, receipt });

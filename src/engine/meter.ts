@@ -1,100 +1,89 @@
 import { instant, seconds, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
+import { startOf } from "../model/evidence.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { HostName } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { addTraffic, NO_TRAFFIC, type Traffic } from "../model/traffic.ts";
 import type { JournalEntry } from "../ports/journal.ts";
-import type { LogCursor, TrafficSecond } from "../ports/telemetry.ts";
+import type { LogSlice } from "../ports/telemetry.ts";
 import { phaseTimes, switchTimes } from "./entries.ts";
-import type { EnginePorts } from "./ports.ts";
+import type { Read } from "./gauge.ts";
 
 /** Counts what the gateways served before, during and after a rollout, from their own logs. */
 export interface Meter {
-  /** Reads what was logged since; the traffic during the rollout so far. */
-  read(): Promise<Traffic>;
+  add(read: Read): void;
+  /** The traffic during the rollout so far. */
+  during(): Traffic;
   receipt(rollout: Rollout, entries: readonly JournalEntry[]): Receipt;
 }
 
 /** How far back "before" reaches. */
-const BEFORE = seconds(30);
+export const BEFORE = seconds(30);
+/** An end becomes known soon after it: what is older than this was before it. */
+const YOUNG = seconds(60);
 
-interface Log {
-  cursor: LogCursor | null;
-  readonly seconds: TrafficSecond[];
-  missing: string | null;
-}
-
-export function createMeter(application: Application, ports: EnginePorts, rollout: Rollout): Meter {
-  const logs = new Map<HostName, Log>();
+export function createMeter(application: Application, rollout: Rollout): Meter {
   if (application.gateway.passive) return notMeasured;
-  const first = Math.floor(rollout.startedAt / 1000);
-  let during: Traffic = NO_TRAFFIC;
-  const readAll = async (): Promise<Traffic> => {
-    await Promise.all(application.gateways.map((gateway) => readOne(gateway.name)));
-    return during;
+  const missing = new Map<HostName, string>();
+  let before = NO_TRAFFIC;
+  let old = NO_TRAFFIC;
+  let young: readonly LogSlice[] = [];
+  const sum = (slices: readonly LogSlice[]): Traffic =>
+    slices.reduce((total, { traffic }) => addTraffic(total, traffic), NO_TRAFFIC);
+  const take = (slices: readonly LogSlice[], now: Instant): void => {
+    const isBefore = ({ slice }: LogSlice): boolean => startOf(slice) < rollout.startedAt;
+    const isOld = ({ slice }: LogSlice): boolean => startOf(slice) < now - YOUNG;
+    before = addTraffic(before, sum(slices.filter(isBefore)));
+    const all = [...young, ...slices.filter((slice) => !isBefore(slice))];
+    old = addTraffic(old, sum(all.filter(isOld)));
+    young = all.filter((slice) => !isOld(slice));
   };
-  const readOne = async (name: HostName): Promise<void> => {
-    const gateway = application.gateways.find((each) => each.name === name);
-    if (gateway === undefined) return;
-    const log = logs.get(name) ?? { cursor: null, seconds: [], missing: null };
-    logs.set(name, log);
-    if (log.cursor === null) {
-      const opened = await ports.telemetry.open(gateway, instant(rollout.startedAt - BEFORE));
-      if (!opened.ok) log.missing = `${name}: ${opened.error.message}`;
-      log.cursor = opened.ok ? opened.value : null;
-    }
-    if (log.cursor === null) return;
-    const got = await ports.telemetry.read(gateway, log.cursor);
-    log.missing = got.ok ? lost(name, got.value.lostBytes) : `${name}: ${got.error.message}`;
-    if (!got.ok) return;
-    log.cursor = got.value.cursor;
-    log.seconds.push(...got.value.seconds);
-    for (const { second, traffic } of got.value.seconds) {
-      if (second >= first) during = addTraffic(during, traffic);
-    }
+  return {
+    add: ({ gateway, answeredAt, reading }) => {
+      const what = reading.ok ? lossIn(reading.value.losses) : reading.error.message;
+      if (what !== null) missing.set(gateway, `${gateway}: ${what}`);
+      if (reading.ok) take(reading.value.slices, answeredAt);
+    },
+    during: () => addTraffic(old, sum(young)),
+    receipt: (ended, entries) => {
+      const end = endOf(ended);
+      const during = addTraffic(old, sum(young.filter(({ slice }) => startOf(slice) <= end)));
+      const after = sum(young.filter(({ slice }) => startOf(slice) > end));
+      return { ...timesOf(ended, entries), before, during, after, missing: [...missing.values()] };
+    },
   };
-  return { read: readAll, receipt: (ended, entries) => receiptOf(logs, ended, entries) };
 }
+
+const lossIn = (losses: number): string | null =>
+  losses === 0 ? null : "a part of the log was gone before it was read";
 
 /** Without our own log format there is nothing to read. */
 const notMeasured: Meter = {
-  read: () => Promise.resolve(NO_TRAFFIC),
+  add: () => undefined,
+  during: () => NO_TRAFFIC,
   receipt: (ended, entries) => ({
-    ...receiptOf(new Map(), ended, entries),
+    ...timesOf(ended, entries),
+    before: NO_TRAFFIC,
+    during: NO_TRAFFIC,
+    after: NO_TRAFFIC,
     missing: ["requests: the passive form leaves nginx's config, and so its log, alone"],
   }),
 };
 
-const lost = (name: HostName, bytes: number): string | null =>
-  bytes === 0 ? null : `${name}: ${bytes} bytes of the log were rotated away before they were read`;
+const endOf = ({ endedAt, progressAt }: Rollout): Instant => instant(endedAt ?? progressAt);
 
-function receiptOf(
-  logs: ReadonlyMap<HostName, Log>,
+function timesOf(
   rollout: Rollout,
   entries: readonly JournalEntry[],
-): Receipt {
-  const end = rollout.endedAt ?? rollout.progressAt;
+): Omit<Receipt, "before" | "during" | "after" | "missing"> {
+  const end = endOf(rollout);
   const switches = switchTimes(entries);
   return {
-    before: within(logs, instant(0), rollout.startedAt),
-    during: within(logs, rollout.startedAt, end),
-    after: within(logs, instant(end + 1000), null),
     cut: rollout.cut,
     phases: phaseTimes(entries, end),
     took: seconds((end - rollout.startedAt) / 1000),
     switches: switches.length,
     longestSwitch: switches.toSorted((a, b) => b - a)[0] ?? seconds(0),
-    missing: [...logs.values()].flatMap((log) => (log.missing === null ? [] : [log.missing])),
   };
-}
-
-/** The requests that arrived from the second of `from` up to and with the second of `to`. */
-function within(logs: ReadonlyMap<HostName, Log>, from: Instant, to: Instant | null): Traffic {
-  const first = Math.floor(from / 1000);
-  const last = to === null ? Infinity : Math.floor(to / 1000) - (from === 0 ? 1 : 0);
-  return [...logs.values()]
-    .flatMap((log) => log.seconds)
-    .filter(({ second }) => second >= first && second <= last)
-    .reduce((sum, { traffic }) => addTraffic(sum, traffic), NO_TRAFFIC);
 }

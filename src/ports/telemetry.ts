@@ -1,28 +1,44 @@
 import type { AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
-import type { Instant } from "../base/time.ts";
+import type { Duration, Instant } from "../base/time.ts";
 import type { Gateway } from "../model/application.ts";
+import type { EvidenceSlice } from "../model/evidence.ts";
+import type { SlotKey } from "../model/ids.ts";
 import type { Traffic } from "../model/traffic.ts";
 
 /** A place in a gateway's log; opaque, survives rotation and the controller. */
 export type LogCursor = string;
 
-/** The requests that arrived in one second (since the epoch). */
-export interface TrafficSecond {
-  readonly second: number;
+/** Who serves whom while it is read. */
+export interface Roles {
+  /** Slots that carry the canary, and since when. */
+  readonly joined: Readonly<Record<SlotKey, Instant>>;
+  /** For so long after that, what a slot is asked is no evidence. */
+  readonly warmup: Duration;
+}
+
+/** The requests that ended in one slice: what they say of the two releases, and all of them as traffic. */
+export interface LogSlice extends EvidenceSlice {
   readonly traffic: Traffic;
 }
 
-export interface TrafficRead {
+export interface LogReading {
   readonly cursor: LogCursor;
-  readonly seconds: readonly TrafficSecond[];
-  /** Bytes that were rotated away unread. */
-  readonly lostBytes: number;
+  /** In the order of time, by the gateway's clock. A slice may come again: its pieces add up. */
+  readonly slices: readonly LogSlice[];
+  /** How often a part of the log was gone unread: how much that was nobody knows. */
+  readonly losses: number;
+  /** The gateway's clock at the reading. */
+  readonly clock: Instant;
+  /** Whatever ended before this was read; it is somewhat behind the clock, as the gateway writes late. */
+  readonly through: Instant;
+  /** There is a log. */
+  readonly exists: boolean;
 }
 
 export interface TelemetryPort {
-  /** The log's end now, less what arrived after `back`: where to read from to see the time before. */
+  /** The log's end now, less what ended after `back`: where to read from to see the time before. */
   open(gateway: Gateway, back: Instant): Promise<Result<LogCursor, AppError>>;
   /** What was logged since the cursor. */
-  read(gateway: Gateway, cursor: LogCursor): Promise<Result<TrafficRead, AppError>>;
+  read(gateway: Gateway, cursor: LogCursor, roles: Roles): Promise<Result<LogReading, AppError>>;
 }

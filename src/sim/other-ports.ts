@@ -3,11 +3,12 @@ import { appError } from "../base/errors.ts";
 import { err, ok } from "../base/result.ts";
 import { instant } from "../base/time.ts";
 import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
-import { NO_TRAFFIC, type Traffic } from "../model/traffic.ts";
+import { NO_EVIDENCE, sliceOf } from "../model/evidence.ts";
+import { NO_TRAFFIC } from "../model/traffic.ts";
 import type { Artifact, ArtifactPort } from "../ports/artifact.ts";
 import type { Clock, Ids } from "../ports/clock.ts";
 import type { HookPort, ProbePort } from "../ports/probe.ts";
-import type { TelemetryPort, TrafficSecond } from "../ports/telemetry.ts";
+import type { LogSlice, TelemetryPort } from "../ports/telemetry.ts";
 import type { ReleaseId } from "../model/ids.ts";
 import { faultsNow, tell, type Line } from "./context.ts";
 import { isReachable, isServing } from "./fleet.ts";
@@ -140,7 +141,11 @@ export function hookPort(line: Line): HookPort {
 const LOST: Outcome = unknown(appError("hook.failed", "nobody knows what became of it"));
 
 /** Each gateway logs ten requests a second, all of them good. */
-const SECOND: Traffic = { ...NO_TRAFFIC, requests: 10, latency: { 150: 10 } };
+const SECOND: Omit<LogSlice, "slice"> = {
+  canary: NO_EVIDENCE,
+  stable: { ...NO_EVIDENCE, requests: 10, latency: { 150: 10 } },
+  traffic: { ...NO_TRAFFIC, requests: 10, latency: { 150: 10 } },
+};
 const MOST_SECONDS = 30;
 
 export function telemetryPort(line: Line): TelemetryPort {
@@ -149,11 +154,15 @@ export function telemetryPort(line: Line): TelemetryPort {
     open: (_gateway, back) => answer(line, 5, () => ok(String(Math.floor(back / 1000)))),
     read: (_gateway, cursor) =>
       answer(line, 5, () => {
-        const until = Math.floor(instant(context.timeline.now()) / 1000);
+        const clock = instant(context.timeline.now());
+        const until = Math.floor(clock / 1000);
         const from = Math.max(Number(cursor), until - MOST_SECONDS);
-        const seconds: TrafficSecond[] = [];
-        for (let second = from; second < until; second += 1) seconds.push({ second, traffic: SECOND });
-        return ok({ cursor: String(until), seconds, lostBytes: 0 });
+        const slices: LogSlice[] = [];
+        for (let second = from; second < until; second += 1) {
+          slices.push({ slice: sliceOf(instant(second * 1000)), ...SECOND });
+        }
+        const through = instant(until * 1000);
+        return ok({ cursor: String(until), slices, losses: 0, clock, through, exists: true });
       }),
   };
 }

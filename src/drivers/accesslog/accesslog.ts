@@ -2,51 +2,68 @@ import { appError } from "../../base/errors.ts";
 import type { AppError } from "../../base/errors.ts";
 import { err, ok } from "../../base/result.ts";
 import type { Result } from "../../base/result.ts";
-import { seconds } from "../../base/time.ts";
+import { instant, millis, seconds } from "../../base/time.ts";
 import type { Instant } from "../../base/time.ts";
-import type { Gateway } from "../../model/application.ts";
+import { poolOf, type Application, type Gateway } from "../../model/application.ts";
 import type { HostPort, Hosts } from "../../ports/host.ts";
-import type { LogCursor, TelemetryPort, TrafficRead } from "../../ports/telemetry.ts";
+import type { SlotKey } from "../../model/ids.ts";
+import type { LogCursor, LogReading, LogSlice, Roles, TelemetryPort } from "../../ports/telemetry.ts";
+import { slicesOf } from "./cell.ts";
 import { formatCursor, NOWHERE, parseCursor, parsePiece } from "./cursor.ts";
 import type { Piece, Place } from "./cursor.ts";
-import { emptyFold, findArrival, foldText, secondsOf } from "./fold.ts";
-import type { Fold } from "./fold.ts";
 import { EXITS, READ } from "./scripts.ts";
 
-/** A script's output is kept up to 1 MiB; this leaves room. */
-const PIECE_BYTES = 768 * 1024;
+/** What one run of the script reads. */
+const PIECE_BYTES = 8 * 1024 * 1024;
 /** At most so many pieces in one reading; the next one goes on from there. */
 const MOST_PIECES = 64;
 /** How far back `open` looks. */
-const BACK_BYTES = 8 * 1024 * 1024;
-/** Workers of nginx write their buffers one after the other: a line may stand this much after later ones. */
-const DISORDER_MS = 2000;
+const BACK_BYTES = 32 * 1024 * 1024;
 const PATIENCE = seconds(20);
 
+export interface AccessLogOptions {
+  readonly application: Application;
+  readonly hosts: Hosts;
+}
+
 /** The gateways' access logs, as they are written. */
-export function accessLog(hosts: Hosts): TelemetryPort {
+export function accessLog({ application, hosts }: AccessLogOptions): TelemetryPort {
+  const addresses = addressesOf(application);
+  const users = application.gateway.split === "users" && application.analysis?.unit === "user";
+  const sourceOf = ({ name, log }: Gateway, roles: Roles): Source => {
+    const joined = Object.entries(roles.joined)
+      .map(([slot, since]) => `${addresses.get(slot as SlotKey) ?? slot}=${since / 1000}`)
+      .join(" ");
+    const how = [joined, String(roles.warmup / 1000), users ? "1" : "0"];
+    return { host: hosts(name), log, how };
+  };
+  const NOBODY: Roles = { joined: {}, warmup: millis(0) };
   return {
-    open: (gateway, back) => openAt(sourceOf(hosts, gateway), back),
-    read: (gateway, cursor) => readOn(sourceOf(hosts, gateway), cursor),
+    open: (gateway, back) => openAt(sourceOf(gateway, NOBODY), back),
+    read: (gateway, cursor, roles) => readOn(sourceOf(gateway, roles), cursor),
   };
 }
+
+/** As nginx logs them. */
+const addressesOf = ({ hosts }: Application): ReadonlyMap<SlotKey, string> =>
+  new Map(
+    poolOf(hosts).map(({ key, address, port }) => [
+      key,
+      address.includes(":") && !address.startsWith("[") ? `[${address}]:${port}` : `${address}:${port}`,
+    ]),
+  );
 
 interface Source {
   readonly host: HostPort;
   readonly log: string;
+  /** The last arguments of the script. */
+  readonly how: readonly string[];
 }
 
-const sourceOf = (hosts: Hosts, gateway: Gateway): Source => ({
-  host: hosts(gateway.name),
-  log: gateway.log,
-});
-
-async function readPiece(
-  { host, log }: Source,
-  place: Place,
-  most: number,
-): Promise<Result<Piece, AppError>> {
-  const args = [log, place.inode, String(place.offset), String(most)];
+async function readPiece(source: Source, place: Place, most: number): Promise<Result<Piece, AppError>> {
+  const { host, log, how } = source;
+  const numbers = [place.offset, most, place.since, place.until].map(String);
+  const args = [log, place.inode, ...numbers, ...how];
   const reply = await host.run({ script: READ, args, timeout: PATIENCE });
   if (reply.kind === "lost") {
     return err(appError("host.unreachable", `${host.name}: ${log} could not be read: ${reply.why}`));
@@ -69,68 +86,73 @@ async function readPiece(
 }
 
 /** Where to go on after a piece; the same place as before: there is nothing more for now. */
-function advance(fold: Fold, piece: Piece, most: number): Place {
-  const lines = foldText(fold, piece.text);
-  const isHopeless = lines === 0 && piece.sent > 0 && (piece.sent === most || isAbandoned(piece));
+function advance(piece: Piece, place: Place): Place {
+  const { inode, from, read, offered, full } = piece;
   // A line without end is no line; nor is the last one of a file that nobody writes to any more.
-  if (isHopeless) fold.garbage += 1;
-  return { inode: piece.inode, offset: piece.from + (isHopeless ? piece.sent : lines) };
+  const isHopeless = read === 0 && offered > 0 && !full && (offered === PIECE_BYTES || isAbandoned(piece));
+  const until = inode === place.inode && piece.state !== "fresh" ? place.until : 0;
+  return { ...place, inode, offset: from + (isHopeless ? offered : read), until };
 }
 
-const isAbandoned = (piece: Piece): boolean =>
-  piece.state === "old" && piece.current > 0 && piece.from + piece.sent === piece.size;
+const isAbandoned = ({ state, current, from, offered, size }: Piece): boolean =>
+  state === "old" && current > 0 && from + offered === size;
 
 const isSame = (a: Place, b: Place): boolean => a.inode === b.inode && a.offset === b.offset;
 
 /** Nothing follows but a line that is still being written. */
-const isLast = (piece: Piece): boolean =>
-  piece.state !== "old" && piece.from + piece.sent >= piece.size && piece.sent < PIECE_BYTES;
+const isLast = ({ state, from, offered, size, full }: Piece): boolean =>
+  state !== "old" && !full && from + offered >= size;
 
-async function readOn(source: Source, cursor: LogCursor): Promise<Result<TrafficRead, AppError>> {
-  const fold = emptyFold();
+async function readOn(source: Source, cursor: LogCursor): Promise<Result<LogReading, AppError>> {
+  const found: LogSlice[] = [];
   let place = parseCursor(cursor);
-  let lostBytes = 0;
+  let losses = 0;
+  let last: Piece | null = null;
   for (let count = 0; count < MOST_PIECES; count += 1) {
     const read = await readPiece(source, place, PIECE_BYTES);
-    if (!read.ok) return read;
-    const piece = read.value;
-    if (piece.state === "absent") break;
+    // What was read before this piece counts: the cursor is behind it.
+    if (!read.ok) return last === null ? read : ok(readingOf({ found, place, losses, last }));
+    last = read.value;
+    if (last.state === "absent") break;
     // How much it was cannot be known, for it is gone; but that it was is said.
-    if (piece.state === "fresh") lostBytes += 1;
-    const next = advance(fold, piece, PIECE_BYTES);
-    if (isSame(next, place) && piece.state !== "fresh") break;
+    if (last.state === "fresh") losses += 1;
+    found.push(...slicesOf(last.cells));
+    const next = advance(last, place);
+    if (isSame(next, place) && last.state !== "fresh") break;
     place = next;
-    if (isLast(piece)) break;
+    if (isLast(last)) break;
   }
-  return ok({ cursor: formatCursor(place), seconds: secondsOf(fold), lostBytes });
+  return ok(readingOf({ found, place, losses, last }));
 }
 
-/** Reads backwards from the log's end until all that is there ended before `back`. */
+interface Reading {
+  readonly found: readonly LogSlice[];
+  readonly place: Place;
+  readonly losses: number;
+  readonly last: Piece | null;
+}
+
+/** nginx writes its lines at most FLUSH after they are made, a busy one somewhat later. */
+const LATE = millis(300);
+
+function readingOf({ found, place, losses, last }: Reading): LogReading {
+  const clock = last?.clock ?? 0;
+  return {
+    cursor: formatCursor(place),
+    slices: found.toSorted((a, b) => a.slice - b.slice),
+    losses,
+    clock: instant(clock),
+    through: instant(clock - LATE),
+    exists: last !== null && last.state !== "absent",
+  };
+}
+
+/** Somewhere far enough back; what arrived before `back` is passed over in the reading. */
 async function openAt(source: Source, back: Instant): Promise<Result<LogCursor, AppError>> {
   const end = await readPiece(source, NOWHERE, 0);
   if (!end.ok) return end;
   const { inode, size, state } = end.value;
+  const since = Math.floor(back / 1000);
   if (state === "absent") return ok(formatCursor(NOWHERE));
-  const lowest = Math.max(0, size - BACK_BYTES);
-  let found: number | null = null;
-  let lineEnd: number | null = null;
-  // The beginning of a line whose end is in the piece read before; it belongs to the one read next.
-  let carried = "";
-  for (let upper = size; upper > lowest;) {
-    const from = Math.max(lowest, upper - PIECE_BYTES);
-    const read = await readPiece(source, { inode, offset: from }, upper - from);
-    if (!read.ok) return read;
-    // Rotated in this moment: what is new is all that can be seen.
-    if (read.value.inode !== inode || read.value.sent < upper - from) break;
-    const text = read.value.text + carried;
-    const first = from === 0 ? 0 : text.indexOf("\n") + 1;
-    const whole = text.slice(first);
-    lineEnd ??= from + first + whole.lastIndexOf("\n") + 1;
-    const arrival = findArrival(whole, back);
-    if (arrival.at !== null) found = from + first + arrival.at;
-    if (arrival.latest !== 0 && arrival.latest < back - DISORDER_MS) break;
-    carried = text.slice(0, first);
-    upper = from;
-  }
-  return ok(formatCursor({ inode, offset: found ?? lineEnd ?? size }));
+  return ok(formatCursor({ inode, offset: Math.max(0, size - BACK_BYTES), since, until: size }));
 }

@@ -1,15 +1,20 @@
 import type { LogCursor } from "../../ports/telemetry.ts";
+import { parseCell, type Cell } from "./cell.ts";
 
-/** A place in a log: always the beginning of a line. Pure. */
+/** A place in a log: where a line begins, or, at first, somewhere within one. Pure. */
 export interface Place {
   /** Which file, however it is called by now; `0`: there was none yet. */
   readonly inode: string;
   readonly offset: number;
+  /** Before the offset `until`, who ended before the second `since` does not count. */
+  readonly since: number;
+  readonly until: number;
 }
 
-export const NOWHERE: Place = { inode: "0", offset: 0 };
+export const NOWHERE: Place = { inode: "0", offset: 0, since: 0, until: 0 };
 
-export const formatCursor = ({ inode, offset }: Place): LogCursor => JSON.stringify({ inode, offset });
+export const formatCursor = ({ inode, offset, since, until }: Place): LogCursor =>
+  JSON.stringify({ inode, offset, since, until });
 
 function parsed(text: string): unknown {
   try {
@@ -23,10 +28,13 @@ function parsed(text: string): unknown {
 export function parseCursor(cursor: LogCursor): Place {
   const value = parsed(cursor);
   if (typeof value !== "object" || value === null) return NOWHERE;
-  const { inode, offset } = value as Partial<Record<keyof Place, unknown>>;
-  const isGood = typeof inode === "string" && /^\d+$/.test(inode) && Number.isSafeInteger(offset);
-  return isGood && Number(offset) >= 0 ? { inode, offset: Number(offset) } : NOWHERE;
+  const { inode, offset, since = 0, until = 0 } = value as Partial<Record<keyof Place, unknown>>;
+  if (typeof inode !== "string" || !/^\d+$/.test(inode)) return NOWHERE;
+  if (!isCount(offset) || !isCount(since) || !isCount(until)) return NOWHERE;
+  return { inode, offset, since, until };
 }
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 /** What the reading script printed; see there. */
 export interface Piece {
@@ -34,28 +42,43 @@ export interface Piece {
   readonly inode: string;
   readonly size: number;
   readonly from: number;
-  readonly sent: number;
+  /** Bytes that were there to be read. */
+  readonly offered: number;
   readonly current: number;
-  readonly text: string;
+  /** The host's clock, before it looked; ms. */
+  readonly clock: number;
+  readonly cells: readonly Cell[];
+  /** Bytes of whole lines that were read. */
+  readonly read: number;
+  readonly garbage: number;
+  /** There was more than one answer can hold. */
+  readonly full: boolean;
 }
 
-const HEAD = /^(current|old|fresh|absent) (\d+) (\d+) (\d+) (\d+) (\d+)$/;
+const HEAD = /^(current|old|fresh|absent) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/;
+const END = /^end (\d+) (\d+) ([01])$/;
 
-/** Null when it is not what the script prints. */
+/** Null when it is not what the script prints, or not all of it. */
 export function parsePiece(output: string): Piece | null {
-  const end = output.indexOf("\n");
-  const match = HEAD.exec(output.slice(0, Math.max(0, end)));
-  if (match === null) return null;
-  const [, state = "", inode = "", size, from, , current] = match;
-  const text = output.slice(end + 1);
+  const lines = output.split("\n");
+  const head = HEAD.exec(lines[0] ?? "");
+  const end = END.exec(lines.at(-2) ?? "");
+  if (head === null || end === null || lines.at(-1) !== "") return null;
+  const cells = lines.slice(1, -2).map(parseCell);
+  if (!cells.every((cell) => cell !== null)) return null;
+  const [, state = "", inode = "", size, from, offered, current, clock] = head;
+  const [, read, garbage, full] = end;
   return {
     state: state as Piece["state"],
     inode,
     size: Number(size),
     from: Number(from),
-    // Less than announced if the file was emptied in this moment.
-    sent: text.length,
+    offered: Number(offered),
     current: Number(current),
-    text,
+    clock: Number(clock),
+    cells,
+    read: Number(read),
+    garbage: Number(garbage),
+    full: full === "1",
   };
 }

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bucketOf } from "../../model/traffic.ts";
-import { emptyFold, findArrival, foldText, secondsOf } from "./fold.ts";
+import { NO_EVIDENCE, sliceOf, USERS_KEPT, type RoleEvidence } from "../../model/evidence.ts";
+import { instant, seconds } from "../../base/time.ts";
+import { slicesOf, userOf } from "./cell.ts";
+import { cellsOf, emptyFold, foldText, type Fold, type Ways } from "./fold.ts";
 
 const LINE = {
   version: "g1",
@@ -28,12 +31,15 @@ const line = (over: Over = {}): string => `${Object.values({ ...LINE, ...over })
 /** Without its end. */
 const bare = (over: Over = {}): string => line(over).slice(0, -1);
 
-function foldOf(text: string) {
-  const fold = emptyFold();
+const WAYS: Ways = { joined: new Map(), warmup: seconds(10), users: true };
+const secondsOf = (fold: Fold) => slicesOf(cellsOf(fold));
+
+function foldOf(text: string, ways: Partial<Ways> = {}) {
+  const fold = emptyFold({ ...WAYS, ...ways });
   const rest = foldText(fold, text);
   return { seconds: secondsOf(fold), garbage: fold.garbage, rest };
 }
-/** The only second's counts. */
+/** The only slice's counts. */
 function countsOf(text: string) {
   const { latency, ...counts } = foldOf(text).seconds[0]!.traffic;
   return { ...counts, measured: Object.values(latency).reduce((sum, count) => sum + count, 0) };
@@ -138,13 +144,136 @@ test.each([
   expect(countsOf(line(over))).toEqual(expected);
 });
 
-test("a request belongs to the second in which it arrived", () => {
-  const text =
-    line({ end: "1790000003.000", duration: "2.001" }) + line({ end: "1790000003.000", duration: "2.000" });
-  expect(foldOf(text).seconds.map(({ second, traffic }) => [second, traffic.requests])).toEqual([
-    [1790000000, 1],
-    [1790000001, 1],
+test("a request belongs to the slice in which it ended", () => {
+  const text = line({ end: "1790000003.249", duration: "2.001" }) + line({ end: "1790000003.250" });
+  expect(foldOf(text).seconds.map(({ slice, traffic }) => [slice, traffic.requests])).toEqual([
+    [7160000012, 1],
+    [7160000013, 1],
   ]);
+});
+
+/** Of the only slice: what is said of the stable release. */
+const stableOf = (text: string): RoleEvidence => foldOf(text).seconds[0]!.stable;
+const END = 1_790_000_000_500;
+const ARRIVED = { [sliceOf(instant(END - 42))]: 1 };
+const USER = { user: userOf(3752), arrived: END - 42, bucket: bucketOf(42), failure: null };
+const WELL = { ...NO_EVIDENCE, requests: 1, latency: { [bucketOf(42)]: 1 }, arrived: ARRIVED, users: [USER] };
+const failed = (failure: number) => {
+  const user = { ...USER, bucket: null, failure };
+  return { ...WELL, failures: { [failure]: 1 }, latency: {}, users: [user], failedUsers: [user] };
+};
+
+test.each([
+  { id: "a good answer has a time", over: {}, expected: WELL },
+  { id: "502 is a failure without a time", over: { status: "502", statuses: "502" }, expected: failed(502) },
+  {
+    id: "404 is a failure with a time",
+    over: { status: "404" },
+    expected: {
+      ...failed(404),
+      latency: WELL.latency,
+      users: [{ ...USER, failure: 404 }],
+      failedUsers: [{ ...USER, failure: 404 }],
+    },
+  },
+  { id: "no answer is the failure 0", over: { status: "000", completion: "" }, expected: failed(0) },
+  {
+    id: "an answer that the slot broke off is the failure 0",
+    over: { received: "5", announced: "10" },
+    expected: failed(0),
+  },
+  {
+    id: "what another slot repaired is the failure of the first",
+    over: { addresses: "127.0.0.1:8001, 127.0.0.1:8002", statuses: "503, 200" },
+    expected: failed(503),
+  },
+  {
+    id: "a first slot that said nothing is a bad gateway",
+    over: { addresses: "127.0.0.1:8001, 127.0.0.1:8002", statuses: "-, 200" },
+    expected: failed(502),
+  },
+  {
+    id: "a client that left is told apart, and arrived",
+    over: { status: "499", completion: "" },
+    expected: { ...NO_EVIDENCE, left: { [bucketOf(42)]: 1 }, arrived: ARRIVED },
+  },
+  {
+    id: "what lasts is a request without a time",
+    over: { status: "101" },
+    expected: { ...WELL, latency: {}, users: [{ ...USER, bucket: null }] },
+  },
+  {
+    id: "whom a rule sent is neither in the share nor among the users",
+    over: { key: "stable" },
+    expected: { ...WELL, arrived: {}, users: [] },
+  },
+])("for the judge $id", ({ over, expected }) => {
+  expect(stableOf(line(over))).toEqual(expected);
+});
+
+test("of each user the first request to arrive is kept", () => {
+  const text = line({ duration: "0.042" }) + line({ duration: "0.100" }) + line({ duration: "0.050" });
+  expect(stableOf(text).users).toEqual([{ ...USER, arrived: END - 100, bucket: bucketOf(100) }]);
+});
+
+test("of many users those are kept whose numbers are smallest, in both roles together", () => {
+  const pair = (n: number): string => String(n).padStart(2, "0");
+  const text = Array.from({ length: 400 }, (_, i) =>
+    line({ role: i < 100 ? "canary" : "stable", key: `${pair(Math.floor(i / 100))}/${pair(i % 100)}` }),
+  ).join("");
+  const [slice] = foldOf(text).seconds;
+  const all = Array.from({ length: 400 }, (_, i) => userOf(i)).toSorted((a, b) => a - b);
+  const kept = [...slice!.canary.users, ...slice!.stable.users].map(({ user }) => user);
+  expect(kept.toSorted((a, b) => a - b)).toEqual(all.slice(0, USERS_KEPT));
+  expect(slice!.canary.users.length).toBeGreaterThan(USERS_KEPT / 8);
+});
+
+const SLOT = "127.0.0.1:8001";
+const joinedAt = (at: number): Partial<Ways> => ({ joined: new Map([[SLOT, instant(at)]]) });
+
+test.each([
+  { id: "by the role", over: { role: "canary" }, ways: {}, expected: { canary: 1, cold: 0, stable: 0 } },
+  {
+    id: "as cold soon after its slot joined",
+    over: { role: "canary" },
+    ways: joinedAt(END - 5000),
+    expected: { canary: 0, cold: 1, stable: 0 },
+  },
+  {
+    id: "as warm later",
+    over: { role: "canary" },
+    ways: joinedAt(END - 20_000),
+    expected: { canary: 1, cold: 0, stable: 0 },
+  },
+  {
+    id: "split by servers, for the stable when its slot never joined",
+    over: { role: "all", key: "stable" },
+    ways: {},
+    expected: { canary: 0, cold: 0, stable: 1 },
+  },
+  {
+    id: "split by servers, for the stable when it arrived before its slot joined",
+    over: { role: "all", key: "stable" },
+    ways: joinedAt(END - 41),
+    expected: { canary: 0, cold: 0, stable: 1 },
+  },
+  {
+    id: "split by servers, for the canary when its slot had joined",
+    over: { role: "all", key: "stable", addresses: `${SLOT}, 127.0.0.1:8002`, statuses: "200, 200" },
+    ways: joinedAt(END - 20_000),
+    expected: { canary: 1, cold: 0, stable: 0 },
+  },
+  {
+    id: "for nobody when nobody was tried",
+    over: { role: "all", key: "stable", addresses: "" },
+    ways: {},
+    expected: { canary: 0, cold: 0, stable: 0 },
+  },
+])("a request counts $id", ({ over, ways, expected }) => {
+  const [slice] = foldOf(line(over), ways).seconds;
+  const { canary, stable, traffic } = slice!;
+  expect({ canary: canary.requests, cold: canary.cold, stable: stable.requests }).toEqual(expected);
+  expect(traffic.requests).toBe(1);
 });
 
 test("the time of a request goes into its bucket", () => {
@@ -183,8 +312,10 @@ const anyLine = fc
     end: fc.integer({ min: 1_790_000_000_000, max: 1_790_000_004_000 }).map((ms) => (ms / 1000).toFixed(3)),
     duration: fc.integer({ min: 0, max: 3000 }).map((ms) => (ms / 1000).toFixed(3)),
     status: fc.constantFrom("200", "301", "404", "499", "500", "502", "000", "", "101", "x"),
-    addresses: fc.constantFrom("", "127.0.0.1:8001", "127.0.0.1:8001, 127.0.0.1:8002"),
-    responseTimes: fc.constantFrom("", "-", "0.001", "0.001, 2.000"),
+    role: fc.constantFrom("canary", "stable", "all"),
+    key: fc.constantFrom("37/52", "00/01", "canary", "stable"),
+    addresses: fc.constantFrom("", "127.0.0.1:8001", "127.0.0.1:8001, 127.0.0.1:8002", "[::1]:1 : a:2"),
+    statuses: fc.constantFrom("", "200", "502, 200", "-, 404"),
     completion: fc.constantFrom("OK", ""),
     kind: fc.constantFrom("", "events"),
     received: fc.constantFrom("", "10", "-, 20"),
@@ -208,7 +339,7 @@ test("where the text is broken into batches does not matter", () => {
   fc.assert(
     fc.property(fc.array(anyLine), fc.array(fc.nat({ max: 400 })), (lines, sizes) => {
       const text = lines.join("");
-      const fold = emptyFold();
+      const fold = emptyFold(WAYS);
       let carried = "";
       let at = 0;
       for (const size of [...sizes, text.length]) {
@@ -231,14 +362,4 @@ test("no text makes it throw", () => {
       expect(() => foldOf(parts.join(""))).not.toThrow();
     }),
   );
-});
-
-test("an arrival is found by when the request began, not by when it ended", () => {
-  const early = line({ end: "1790000001.000", duration: "0.900" });
-  const slow = line({ end: "1790000005.000", duration: "4.500" });
-  const late = line({ end: "1790000005.100", duration: "0.100" });
-  expect(findArrival(early + slow + late, 1_790_000_002_000)).toEqual({
-    at: early.length + slow.length,
-    latest: 1_790_000_005_100,
-  });
 });

@@ -1,108 +1,183 @@
+import { SLICE, sliceOf } from "../../model/evidence.ts";
+import { instant, type Duration, type Instant } from "../../base/time.ts";
 import { bucketOf } from "../../model/traffic.ts";
-import type { Traffic } from "../../model/traffic.ts";
-import type { TrafficSecond } from "../../ports/telemetry.ts";
+import { keepUsers, OLDEST, userOf, type Cell, type Counts, type User, type Way } from "./cell.ts";
 import { LineReader } from "./line.ts";
 
 /**
- * Sums lines up by the second in which the request arrived. Pure; the order and the batches do not matter.
+ * Sums requests up by the slice in which they ended and the way they went. Pure; the order and the batches do
+ * not matter. `fold-script.ts` is the same for the gateway's host.
  */
-interface Tally {
-  requests: number;
-  failed: number;
-  cut: number;
-  retried: number;
-  /** Whole milliseconds → count; becomes log buckets in the end. */
-  readonly durations: Map<number, number>;
-}
-
 export interface Fold {
-  readonly seconds: Map<number, Tally>;
+  readonly ways: Ways;
+  readonly cells: Map<string, Tally>;
   /** Lines that are none of ours. */
   garbage: number;
 }
 
-export const emptyFold = (): Fold => ({ seconds: new Map(), garbage: 0 });
+/** What tells the role of a request. */
+export interface Ways {
+  /** Address → from when on it is a canary's slot. */
+  readonly joined: ReadonlyMap<string, Instant>;
+  readonly warmup: Duration;
+  /** Users are told apart. */
+  readonly users: boolean;
+}
 
-const CLIENT_LEFT = 499;
-const NEWLINE = "\n";
+interface Tally extends Omit<Cell, "users" | "failedUsers"> {
+  readonly users: Map<number, User>;
+  readonly failedUsers: Map<number, User>;
+}
 
-function tallyAt(fold: Fold, second: number): Tally {
-  const known = fold.seconds.get(second);
+export const emptyFold = (ways: Ways): Fold => ({ ways, cells: new Map(), garbage: 0 });
+
+/** What a fold needs to know of a request; LineReader says what it means. */
+export type Request = Pick<
+  LineReader,
+  | "end"
+  | "duration"
+  | "status"
+  | "role"
+  | "address"
+  | "bucket"
+  | "attempts"
+  | "firstStatus"
+  | "lasting"
+  | "cut"
+>;
+
+function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
+  const key = `${slice} ${way}`;
+  const known = cells.get(key);
   if (known !== undefined) return known;
-  const tally = { requests: 0, failed: 0, cut: 0, retried: 0, durations: new Map<number, number>() };
-  fold.seconds.set(second, tally);
+  const tally: Tally = {
+    slice,
+    way,
+    requests: 0,
+    failed: 0,
+    cut: 0,
+    retried: 0,
+    failures: new Map(),
+    latency: new Map(),
+    others: new Map(),
+    left: new Map(),
+    ages: new Map(),
+    users: new Map(),
+    failedUsers: new Map(),
+  };
+  cells.set(key, tally);
   return tally;
 }
+
+const ADDRESS = /^[^ ]+:\d+$/;
+
+function wayOf({ role, address, end, duration }: Request, { joined, warmup }: Ways): Way {
+  if (role === "stable" || (role === "canary" && joined.size === 0)) return role === "stable" ? "s" : "c";
+  const since = joined.get(address);
+  if (since === undefined) return role === "canary" ? "c" : ADDRESS.test(address) ? "s" : "-";
+  const arrived = end - duration;
+  if (role === "all" && arrived < since) return "s";
+  return arrived < since + warmup ? "x" : "c";
+}
+
+const CLIENT_LEFT = 499;
+const BAD_GATEWAY = 502;
 
 /**
  * What the gateway wrote for a client that left before the answer came: nobody was failed, nothing was
  * measured.
  */
-const isAnswered = ({ status }: LineReader): boolean =>
-  status >= 100 && status < 500 && status !== CLIENT_LEFT;
+const isAnswered = (status: number): boolean => status >= 100 && status < 500 && status !== CLIENT_LEFT;
 
-function count(tally: Tally, line: LineReader): void {
-  tally.requests += 1;
-  if (line.status < 100 || line.status >= 500) tally.failed += 1;
-  if (!isAnswered(line)) return;
-  if (line.attempts > 1) tally.retried += 1;
-  // How long a connection lasts that is meant to last says nothing about the application, nor does its end.
-  if (line.lasting) return;
-  if (line.cut) tally.cut += 1;
-  tally.durations.set(line.duration, (tally.durations.get(line.duration) ?? 0) + 1);
+const add = (counts: Counts, value: number): void => void counts.set(value, (counts.get(value) ?? 0) + 1);
+
+/** Null: it did not fail. */
+function failureOf({ status, attempts, firstStatus }: Request, isCut: boolean): number | null {
+  if (status < 100 || isCut) return 0;
+  if (status === CLIENT_LEFT) return null;
+  if (status >= 400) return status;
+  if (attempts < 2) return null;
+  return firstStatus >= 400 ? firstStatus : BAD_GATEWAY;
 }
+
+/** Adds one request; the tally that it went to. */
+function count(tally: Tally, request: Request, users: boolean): void {
+  const { status, duration, attempts, lasting, cut } = request;
+  const answered = isAnswered(status);
+  // How long a connection lasts that is meant to last says nothing about the application, nor does its end.
+  const measured = answered && !lasting;
+  const failure = failureOf(request, measured && cut);
+  const bucket = bucketOf(duration);
+  const isMeasure = measured && (failure === null || (failure > 0 && failure < 500));
+  tally.requests += 1;
+  if (status < 100 || status >= 500) tally.failed += 1;
+  if (measured && cut) tally.cut += 1;
+  if (answered && attempts > 1) tally.retried += 1;
+  if (failure !== null) add(tally.failures, failure);
+  if (measured) add(isMeasure ? tally.latency : tally.others, bucket);
+  if (status === CLIENT_LEFT) add(tally.left, bucket);
+  if (request.bucket !== -1) {
+    countUser(tally, request, users ? { bucket: isMeasure ? bucket : null, failure } : null);
+  }
+}
+
+type Outcome = Pick<User, "bucket" | "failure">;
+
+function countUser(tally: Tally, request: Request, outcome: Outcome | null): void {
+  const { slice } = tally;
+  const arrived = request.end - request.duration;
+  add(tally.ages, Math.min(OLDEST, slice - sliceOf(instant(arrived))));
+  if (outcome === null || request.status === CLIENT_LEFT) return;
+  const user: User = { user: userOf(request.bucket), age: (slice + 1) * SLICE - arrived, ...outcome };
+  keepFirst(tally.users, user);
+  if (user.failure !== null) keepFirst(tally.failedUsers, user);
+}
+
+function keepFirst(users: Map<number, User>, user: User): void {
+  const known = users.get(user.user);
+  if (known === undefined || isBefore(user, known)) users.set(user.user, user);
+}
+
+const NONE = 9999;
+
+/** Total, so that ties are broken the same way whoever comes first. */
+function isBefore(a: User, b: User): boolean {
+  const byBucket = (a.bucket ?? NONE) - (b.bucket ?? NONE);
+  return (b.age - a.age || byBucket || (a.failure ?? NONE) - (b.failure ?? NONE)) < 0;
+}
+
+export const addRequest = (fold: Fold, request: Request): void =>
+  count(
+    tallyAt(fold, sliceOf(instant(request.end)), wayOf(request, fold.ways)),
+    request,
+    fold.ways.users && request.role !== "all",
+  );
 
 const line = new LineReader();
 
 /** Adds all whole lines of the text; returns where the last, unfinished line begins. */
 export function foldText(fold: Fold, text: string): number {
   let from = 0;
-  let second = Number.NaN;
-  let tally: Tally | null = null;
-  for (let to = text.indexOf(NEWLINE); to !== -1; to = text.indexOf(NEWLINE, from)) {
-    if (line.read(text, from, to)) {
-      const arrived = Math.floor((line.end - line.duration) / 1000);
-      if (tally === null || arrived !== second) tally = tallyAt(fold, arrived);
-      second = arrived;
-      count(tally, line);
-    } else {
-      fold.garbage += 1;
-    }
+  for (let to = text.indexOf("\n"); to !== -1; to = text.indexOf("\n", from)) {
+    if (line.read(text, from, to)) addRequest(fold, line);
+    else fold.garbage += 1;
     from = to + 1;
   }
   return from;
 }
 
-function trafficOf({ durations, ...counts }: Tally): Traffic {
-  const latency: Record<number, number> = {};
-  for (const [ms, number] of durations) latency[bucketOf(ms)] = (latency[bucketOf(ms)] ?? 0) + number;
-  return { ...counts, latency };
-}
-
 /** In the order of time. */
-export function secondsOf(fold: Fold): readonly TrafficSecond[] {
-  return [...fold.seconds]
-    .toSorted(([a], [b]) => a - b)
-    .map(([second, tally]) => ({ second, traffic: trafficOf(tally) }));
+export function cellsOf(fold: Fold): readonly Cell[] {
+  const slices = Map.groupBy(fold.cells.values(), ({ slice }) => slice);
+  return [...slices].toSorted(([a], [b]) => a - b).flatMap(([, tallies]) => tallies.map(cellIn(tallies)));
 }
 
-/**
- * Where in the text the first request begins that arrived at or after `back`, and the latest end of any in
- * it.
- */
-export function findArrival(
-  text: string,
-  back: number,
-): { readonly at: number | null; readonly latest: number } {
-  let at: number | null = null;
-  let latest = 0;
-  let from = 0;
-  for (let to = text.indexOf(NEWLINE); to !== -1; to = text.indexOf(NEWLINE, from)) {
-    if (line.read(text, from, to)) {
-      latest = Math.max(latest, line.end);
-      if (at === null && line.end - line.duration >= back) at = from;
-    }
-    from = to + 1;
-  }
-  return { at, latest };
-}
+const cellIn =
+  (together: readonly Tally[]) =>
+  (tally: Tally): Cell => {
+    const kept = (list: "users" | "failedUsers"): readonly User[] => {
+      const limit = keepUsers(new Set(together.flatMap((each) => [...each[list].keys()])));
+      return [...tally[list].values()].filter(({ user }) => user <= limit);
+    };
+    return { ...tally, users: kept("users"), failedUsers: kept("failedUsers") };
+  };

@@ -9,8 +9,11 @@ const FIELDS = {
   end: 1,
   duration: 2,
   status: 3,
-  addresses: 8,
+  role: 4,
+  key: 6,
   method: 7,
+  addresses: 8,
+  statuses: 9,
   completion: 13,
   kind: 14,
   received: 15,
@@ -25,6 +28,7 @@ const COLON = 58;
 const SPACE = 32;
 const ZERO = 48;
 const LETTER_H = 72;
+const SLASH = 47;
 const LONGEST_LIST = 200;
 const MOST_DIGITS = 15;
 
@@ -38,6 +42,20 @@ function readMillis(text: string, from: number, to: number): number {
     const digit = text.charCodeAt(i) - ZERO;
     if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
+  }
+  return value;
+}
+
+const isDigit = (code: number): boolean => code >= ZERO && code < ZERO + 10;
+
+/** `37/52` → 3752; −1 when it is no bucket. */
+function readBucket(text: string, from: number, to: number): number {
+  if (to - from !== 5 || text.charCodeAt(from + 2) !== SLASH) return -1;
+  let value = 0;
+  for (const place of [0, 1, 3, 4]) {
+    const code = text.charCodeAt(from + place);
+    if (!isDigit(code)) return -1;
+    value = value * 10 + code - ZERO;
   }
   return value;
 }
@@ -79,6 +97,15 @@ function readLast(text: string, from: number, to: number): number {
   return factor === 1 || to - from > LONGEST_LIST ? -1 : value;
 }
 
+/** The first of a list. */
+function firstOf(text: string, from: number, to: number): string {
+  const all = text.slice(from, to);
+  const end = all.search(/ ?[,:] /);
+  return end === -1 ? all : all.slice(0, end);
+}
+
+const ROLES = ["canary", "stable", "all"] as const;
+
 /** A request that has ended: the last line that was read. The same object is filled again for each line. */
 export class LineReader {
   /** Both in ms; the end since the epoch. */
@@ -91,6 +118,11 @@ export class LineReader {
   lasting = false;
   /** The slot broke off: it announced more bytes than came. */
   cut = false;
+  /** The split's decision; `all` where the slot tells the role. */
+  role: (typeof ROLES)[number] = "all";
+  /** The user's bucket, 0 to 9999; -1: a rule decided. */
+  bucket = -1;
+  #text = "";
   /** Where the fields begin; one more for the line's end. */
   readonly #starts = new Int32Array(FIELD_COUNT + 1);
 
@@ -102,10 +134,31 @@ export class LineReader {
     this.end = readMillis(text, this.#start(FIELDS.end), this.#end(FIELDS.end));
     this.duration = readMillis(text, this.#start(FIELDS.duration), this.#end(FIELDS.duration));
     this.status = readStatus(text, this.#start(FIELDS.status), this.#end(FIELDS.status));
-    if (this.end < 0 || this.duration < 0 || this.status < 0) return false;
+    if (this.end < 0 || this.duration < 0 || this.status < 0 || !this.#readRole(text)) return false;
     this.attempts = countEntries(text, this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
     this.lasting = this.status === 101 || !this.#isEmpty(FIELDS.kind);
     this.cut = this.#isShort(text);
+    this.#text = text;
+    return true;
+  }
+
+  /** The slot that was tried first. */
+  get address(): string {
+    return firstOf(this.#text, this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
+  }
+
+  /** What the first of several attempts came to; 0: nothing. */
+  get firstStatus(): number {
+    const first = firstOf(this.#text, this.#start(FIELDS.statuses), this.#end(FIELDS.statuses));
+    return Number.parseInt(first, 10) || 0;
+  }
+
+  #readRole(text: string): boolean {
+    const [from, to] = [this.#start(FIELDS.role), this.#end(FIELDS.role)];
+    const role = ROLES.find((each) => each.length === to - from && text.startsWith(each, from));
+    if (role === undefined) return false;
+    this.role = role;
+    this.bucket = readBucket(text, this.#start(FIELDS.key), this.#end(FIELDS.key));
     return true;
   }
 

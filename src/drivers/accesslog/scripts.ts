@@ -1,35 +1,56 @@
+import { FOLD } from "./fold-script.ts";
+
 /** What runs on the gateway's host, as text. */
 
 export const EXITS = { done: 0, rights: 20 } as const;
 
+/** Characters of an answer, about: a host's answer is kept up to 1 MiB. */
+const ROOM = 500_000;
+
 /**
- * FILE INODE OFFSET MOST: what follows in the log after a place in it, wherever rotation has moved it
- * meanwhile.
+ * FILE INODE OFFSET MOST SINCE UNTIL JOINED WARM USERS: what follows in the log after a place in it, folded,
+ * wherever rotation has moved it meanwhile.
  *
- * First a line `STATE INODE SIZE FROM SENT CURRENT`: which file this is (its inode, its size), and that
- * SENT bytes from FROM on follow; CURRENT is the size of FILE itself. STATE is
+ * First a line `STATE INODE SIZE FROM OFFERED CURRENT CLOCK`: which file this is (its inode, its size), and
+ * that OFFERED bytes from FROM on are folded; CURRENT is the size of FILE itself, CLOCK the time here, in
+ * milliseconds where date can tell them. STATE is
  *   current  from FILE
  *   old      from a file that was FILE once: renamed, or copied before FILE was emptied
  *   fresh    from the beginning of FILE, since the place is in no file any more
  *   absent   there is no log
- * Bytes that are not ASCII arrive as `?`, so that a character is a byte.
+ * Then what the fold prints. Bytes that are not ASCII are made `?` before, so that a character is a byte.
  */
 export const READ = `
 set -u
 LC_ALL=C
 export LC_ALL
-file=$1 inode=$2 offset=$3 most=$4
+file=$1 inode=$2 offset=$3 most=$4 since=$5 until=$6 joined=$7 warm=$8 users=$9
 look() { # PATH: opens it as 3; sets found and size
   exec 3<"$1" || exit ${EXITS.rights}
   set -- $(stat -L -c '%i %s' "/proc/$$/fd/3")
   found=$1 size=$2
 }
+clock=$(date +%s%3N)
+case $clock in *[!0-9]*) clock=$(date +%s)000 ;; esac
+tell() { # STATE INODE SIZE FROM OFFERED
+  printf '%s %s %s %s %s %s %s\\n' "$@" "$current" "$clock"
+}
 send() { # STATE FROM: what is left of 3
   count=$((size - $2))
+  # In another file nothing is early.
+  if [ "$1" = fresh ] || { [ "$1" = current ] && [ "$found" != "$inode" ]; }; then until=0; fi
   if [ "$count" -gt "$most" ]; then count=$most; fi
-  printf '%s %s %s %s %s %s\\n' "$1" "$found" "$size" "$2" "$count" "$current"
-  if [ "$count" -gt 0 ]; then tail -c "+$(($2 + 1))" <&3 | head -c "$count" | tr -c '\\t\\n -~' '?'; fi
+  tell "$1" "$found" "$size" "$2" "$count"
+  if [ "$count" -gt 0 ]; then
+    tail -c "+$(($2 + 1))" <&3 | tr -c '\\t\\n -~' '?' | folded "$count" "$((until - $2))" || exit 1
+  else
+    printf 'end 0 0 0\\n'
+  fi
   exit 0
+}
+folded() { # MOST EARLY
+  awk -v "most=$1" -v room=${ROOM} -v "since=$since" -v "early=$2" -v "joined=$joined" -v "warm=$warm" \\
+    -v "users=$users" '${FOLD}'
 }
 current=0 here=0
 if [ -e "$file" ]; then
@@ -39,14 +60,16 @@ if [ -e "$file" ]; then
 fi
 if [ "$here" != 0 ]; then
   if [ "$inode" = 0 ]; then send current 0; fi
-  if [ "$here" = "$inode" ] && [ "$size" -ge "$offset" ]; then send current "$offset"; fi
+  most_read=$((offset > until ? offset : until))
+  if [ "$here" = "$inode" ] && [ "$size" -ge "$most_read" ]; then send current "$offset"; fi
 fi
 if [ "$here" = "$inode" ] && [ "$inode" != 0 ]; then
   # Emptied. A fresh copy beside it, which has a line's end where we were, is what it was.
   copy=$file.1
   if [ -f "$copy" ] && [ -n "$(find "$copy" -mmin -10)" ]; then
     look "$copy"
-    if [ "$offset" = 0 ] || [ "$(tail -c "+$offset" <&3 | head -c 1 | od -An -tx1 | tr -d ' ')" = 0a ]; then
+    byte=$([ "$offset" = 0 ] || tail -c "+$offset" <&3 | head -c 1 | od -An -tx1 | tr -d ' ')
+    if [ "$offset" = 0 ] || [ "$byte" = 0a ]; then
       look "$copy"
       if [ "$size" -ge "$offset" ]; then send old "$offset"; fi
     fi
@@ -57,7 +80,9 @@ fi
 # Renamed. It is read to its end, and is left when its successor is written to.
 old=
 if [ "$inode" != 0 ]; then
-  old=$(find -H "$(dirname "$file")" -maxdepth 1 -type f -inum "$inode" | head -n 1)
+  old=$(find -H "$(dirname "$file")" -maxdepth 1 -type f -inum "$inode")
+  old=$\{old%%"
+"*}
 fi
 if [ -n "$old" ]; then
   look "$old"
@@ -66,5 +91,6 @@ if [ -n "$old" ]; then
   send current 0
 fi
 if [ "$here" != 0 ]; then look "$file"; send fresh 0; fi
-printf 'absent 0 0 0 0 0\\n'
+tell absent 0 0 0 0
+printf 'end 0 0 0\\n'
 `;

@@ -169,6 +169,8 @@ function logFormat({ name }: Application): readonly string[] {
   const fields = LOGGED.map((field) => field.replace("#", v)).join("\\t");
   return [
     ...block(`map $sent_http_content_type $${v}_kind`, ['default "";', '"~*^text/event-stream" events;']),
+    "# Whoever probes through the gateway says so by this header, and is not counted.",
+    ...block(`map $http_x_glidepath_probe $${v}_counted`, ["default 0;", '"" 1;']),
     `log_format ${v} escape=json "${fields}";`,
   ];
 }
@@ -183,7 +185,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     `limit_conn ${v} 65535;`,
     "limit_conn_dry_run on;",
     "limit_conn_log_level info;",
-    `access_log ${path(gateway.log)} ${v} buffer=64k flush=200ms;`,
+    `access_log ${path(gateway.log)} ${v} buffer=64k flush=100ms if=$${v}_counted;`,
     ...(application.gateway.mode === "upstream" ? clientAddress(application) : []),
     ...(key.by === "auto" && split === "users" ? [`add_header Set-Cookie $${v}_cookie;`] : []),
     "proxy_http_version 1.1;",

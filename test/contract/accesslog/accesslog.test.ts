@@ -11,15 +11,18 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { instant } from "../../../src/base/time.ts";
+import { instant, seconds } from "../../../src/base/time.ts";
 import { accessLog } from "../../../src/drivers/accesslog/accesslog.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
-import type { Gateway } from "../../../src/model/application.ts";
+import type { Application, Gateway } from "../../../src/model/application.ts";
+import { startOf } from "../../../src/model/evidence.ts";
 import type { HostName } from "../../../src/model/ids.ts";
 import type { LogCursor } from "../../../src/ports/telemetry.ts";
 
 const START = 1_790_000_000;
-const port = accessLog(localHost);
+const ROLES = { joined: {}, warmup: seconds(0) };
+const application = { hosts: [], gateway: {}, analysis: null } as unknown as Application;
+const port = accessLog({ application, hosts: localHost });
 let directory: string;
 let log: string;
 let gateway: Gateway;
@@ -31,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** A request that arrived `at` seconds after the start. */
+/** A request that ends in the second `at` after the start. */
 const line = (at: number, duration = 0.01): string =>
   ["g1", (START + at + duration).toFixed(3), duration.toFixed(3), "200", "stable", "s0", "37/52", "GET"]
     .concat(["127.0.0.1:8001", "200", "0.000", duration.toFixed(3), "100", "OK", "", "12", "12"])
@@ -47,14 +50,14 @@ async function open(at: number): Promise<LogCursor> {
   return opened.value;
 }
 
-/** Seconds after the start in which requests arrived, one number a request. */
+/** Seconds after the start in which requests ended, one number a request. */
 async function read(cursor: LogCursor) {
-  const got = await port.read(gateway, cursor);
+  const got = await port.read(gateway, cursor, ROLES);
   if (!got.ok) throw new Error(got.error.message);
-  const seen = got.value.seconds.flatMap(({ second, traffic }) =>
-    Array.from({ length: traffic.requests }, () => second - START),
+  const seen = got.value.slices.flatMap(({ slice, traffic }) =>
+    Array.from({ length: traffic.requests }, () => startOf(slice) / 1000 - START),
   );
-  return { cursor: got.value.cursor, seen, lost: got.value.lostBytes };
+  return { cursor: got.value.cursor, seen, lost: got.value.losses };
 }
 
 test("what was written since is read once", async () => {
@@ -184,7 +187,7 @@ test("a line without end is passed over", async () => {
   expect(await read(cursor)).toMatchObject({ seen: [5], lost: 0 });
 });
 
-test("opened with a look back, the log is read from the first request that arrived then", async () => {
+test("opened with a look back, the log is read from the first request that ended then", async () => {
   write(lines(0, 20_000));
   const { seen } = await read(await open(19_997));
   expect(seen).toEqual([19_997, 19_998, 19_999]);

@@ -1,0 +1,134 @@
+/**
+ * The fold in POSIX awk, for the gateway's host: `fold.ts` in other words, and a test holds the two against
+ * each other. It has no single quote in it, and no number beyond 31 bits is ever a text in it: awks differ.
+ *
+ * Variables: most (bytes to read), room (characters to print at most, about), since (seconds: in the first
+ * `early` bytes, who ended before is passed over), joined (`ADDRESS=SECONDS …`: from when on a slot is the
+ * canary's), warm (seconds), users (1: users are told apart). Prints a line for each slice and way
+ * (cell.ts), then `end BYTES GARBAGE FULL`: the bytes of whole lines that were read; FULL is 1 when room was
+ * short.
+ *
+ * The most usual line takes a short way, marked below. Half of the time is awk taking lines apart.
+ */
+export const FOLD = String.raw`
+BEGIN {
+  FS = "\t"; time = "[0-9]+\\.[0-9][0-9][0-9]\t"
+  head = "^g1\t" time time "([0-9][0-9][0-9])?\t(canary|stable|all)\t"
+  growth = log(1.01 / 0.99)
+  for (i = 200; i < 400; i++) if (i != 304) plain[i ""]
+  joins = split(joined, list, " ")
+  for (i = 1; i <= joins; i++) { split(list[i], pair, "="); from[pair[1]] = pair[2] + 0 }
+}
+function cell(slice, way,   key) {
+  key = slice " " way
+  if (!(key in id)) { id[key] = ++cells; sliceof[cells] = slice; wayof[cells] = way; used += 70 }
+  return id[key]
+}
+function bucketof(d,   ms, x, b) {
+  if (d in known) return known[d]
+  ms = int(d * 1000 + 0.5); x = log(ms > 0 ? ms : 0.01) / growth; b = int(x)
+  if (x > b) b++
+  if (d < 5) known[d] = b
+  return b
+}
+# Adds one to a count of a map of the cell c. The map is a number: l(atency) 0, o(thers) 1, e(arly leavers)
+# 2, f(ailures) 3, a(rrived) 4; so is what is counted: from -500 to 3500.
+function add(map, value,   key) {
+  key = (c * 5 + map) * 4099 + value + 500
+  if (count[key]++ == 0) { names[c * 5 + map] = names[c * 5 + map] " " value; used += 10 }
+}
+function first(text) { sub(/ ?[,:] .*/, "", text); return text }
+function wayof_line(   address) {
+  if ($5 == "stable" || ($5 == "canary" && !joins)) return substr($5, 1, 1)
+  address = first($9)
+  if (!(address in from)) return $5 == "canary" ? "c" : (address ~ /^[^ ]+:[0-9]+$/ ? "s" : "-")
+  if ($5 == "all" && arrival < from[address]) return "s"
+  return arrival < from[address] + warm ? "x" : "c"
+}
+# Of each user the first request to arrive; ties are broken by its numbers. list: 0 all, 1 failed ones.
+function user(list,   key, mine, mineb, minef) {
+  key = (c * 2 + list) * 16411 + h
+  mine = int((slice / 4 + 0.25 - (arrival - base)) * 1000 + 0.5)
+  mineb = b == "" ? 9999 : b; minef = failure == "" ? 9999 : failure
+  if (!(key in at)) {
+    person[(c * 2 + list) * 16411 + ++people[c * 2 + list]] = h; used += 20
+    key0 = (slice * 2 + list) " " h
+    if (!(key0 in some)) { some[key0]; crowd[slice * 2 + list]++ }
+  } else if (at[key] > mine) return
+  else if (at[key] == mine && (bof[key] < mineb || (bof[key] == mineb && fof[key] <= minef))) return
+  at[key] = mine; bof[key] = mineb; fof[key] = minef
+}
+{
+  if (used > room) { full = 1; exit }
+  size = length($0) + 1
+  if (bytes + size > most) exit
+  bytes += size
+  if ($0 !~ head || NF != 17 || length($2) > 16 || length($3) > 16) { garbage++; next }
+  if (bytes <= early && $2 < since) next
+  if (!base) base = int($2) - 5000000
+  slice = int(($2 - base) * 4 + 0.0001)
+  arrival = $2 - $3
+  if (slice != slice0 || $5 != role0 || joins || $5 == "all") {
+    c = cell(slice, wayof_line()); slice0 = slice; role0 = $5
+  }
+  many[c]++
+  b = ""; failure = ""
+  # The short way: one attempt that was answered well, and whole.
+  if ($4 in plain && $16 == $17 && $15 == "" && $9 !~ / /) { b = bucketof($3); add(0, b) }
+  else {
+    status = $4 + 0
+    answered = status >= 100 && status < 500 && status != 499
+    if (status < 100 || status >= 500) failed[c]++
+    attempts = split($9, parts, /[,:] /)
+    measured = answered && status != 101 && $15 == ""
+    came = $16; said = $17; sub(/.* /, "", came); sub(/.* /, "", said)
+    cuts = measured && $14 != "" && $8 !~ /^H/ && status != 304 && came ~ /^[0-9]+$/ && said ~ /^[0-9]+$/
+    cuts = cuts && came + 0 < said + 0
+    if (cuts) cut[c]++
+    if (answered && attempts > 1) retried[c]++
+    if (status < 100 || cuts) failure = 0
+    else if (status >= 400 && status != 499) failure = status
+    else if (answered && attempts > 1) { failure = first($10) + 0; if (failure < 400) failure = 502 }
+    if (measured && (failure == "" || (failure > 0 && failure < 500))) { b = bucketof($3); add(0, b) }
+    else if (measured) add(1, bucketof($3))
+    if (status == 499) add(2, bucketof($3))
+    if (failure != "") add(3, failure)
+  }
+  if ($7 !~ /^[0-9][0-9]\/[0-9][0-9]$/) next
+  age = slice - int((arrival - base) * 4 + 0.0001)
+  add(4, age < 3000 ? age : 3000)
+  if (!users || $5 == "all" || $4 == "499") next
+  if ($7 in hash) h = hash[$7]
+  else h = hash[$7] = (substr($7, 1, 2) substr($7, 4, 2)) * 5857 % 10009
+  user(0)
+  if (failure != "") user(1)
+}
+function map(number, c,   n, i, text) {
+  number += c * 5; n = split(names[number], parts, " "); text = ""
+  for (i = 1; i <= n; i++) text = text (i > 1 ? "," : "") parts[i] ":" count[number * 4099 + parts[i] + 500]
+  return text
+}
+function told(value) { return value == 9999 ? "" : value }
+# The smallest of both ways of a slice: at most 128.
+function crowdof(list, c,   slice, h, n, limit, i, key, text) {
+  slice = sliceof[c]; limit = 10009; text = ""
+  if (crowd[slice * 2 + list] > 128) {
+    for (h = n = 0; n < 128; h++) if (((slice * 2 + list) " " h) in some) n++
+    limit = h
+  }
+  list += c * 2
+  for (i = 1; i <= people[list]; i++) {
+    h = person[list * 16411 + i]; key = list * 16411 + h
+    if (h < limit) text = text (text == "" ? "" : ",") h ":" at[key] ":" told(bof[key]) ":" told(fof[key])
+  }
+  return text
+}
+END {
+  for (c = 1; c <= cells; c++) {
+    printf "%.0f %s %d %d %d %d", base * 4 + sliceof[c], wayof[c], many[c], failed[c], cut[c], retried[c]
+    print ";" map(3, c) ";" map(0, c) ";" map(1, c) ";" map(2, c) ";" map(4, c) ";" \
+      crowdof(0, c) ";" crowdof(1, c)
+  }
+  print "end", bytes + 0, garbage + 0, full + 0
+}
+`;
