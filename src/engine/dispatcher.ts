@@ -85,6 +85,8 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
       return ports.gateways.prepare(gatewayOf(application, action.gateway), action.table);
     case "commit":
       return ports.gateways.commit(gatewayOf(application, action.gateway), action.table);
+    case "withdraw":
+      return ports.gateways.withdraw(gatewayOf(application, action.gateway), action.table);
     default:
       return unreachable(action);
   }

@@ -1,7 +1,7 @@
 import type { AppError } from "../base/errors.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
-import type { Routing } from "./routing.ts";
+import type { Routing, RoutingTable } from "./routing.ts";
 import type { BasisPoints } from "./share.ts";
 import type { GatewaySettings, HookName, RunSpec, Step } from "./application.ts";
 
@@ -31,6 +31,8 @@ export interface Rollout {
   readonly unsettled: boolean;
   /** A routing that is on its way to the gateways. */
   readonly change: RoutingChange | null;
+  /** A change that a gateway refused to have written is taken back on the others; those that are left. */
+  readonly withdrawal?: { readonly table: RoutingTable; readonly gateways: readonly HostName[] } | null;
   /** In the plan's order. */
   readonly slots: Readonly<Record<SlotKey, SlotCourse>>;
   readonly step: number;

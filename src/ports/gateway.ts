@@ -17,6 +17,12 @@ export interface GatewayPort {
   prepare(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
   /** The switch. Refused if a newer generation was seen. Can be repeated. */
   commit(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
+  /**
+   * Takes back what `prepare` of this table installed, because another gateway refused it: the former config,
+   * byte for byte, and nginx told; the table is refused from then on. Where there is nothing to take back
+   * it is done. Can be repeated.
+   */
+  withdraw(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
   /** What `prepare` would write into the gateway's config; changes nothing. */
   preview(gateway: Gateway): Promise<Result<ConfigPreview, AppError>>;
 }

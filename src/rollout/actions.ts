@@ -19,6 +19,7 @@ export type Action = { readonly key: string } & (
   | { readonly kind: "smoke"; readonly slot: SlotKey; readonly release: ReleaseId; readonly index: number }
   | { readonly kind: "prepare"; readonly gateway: HostName; readonly table: RoutingTable }
   | { readonly kind: "commit"; readonly gateway: HostName; readonly table: RoutingTable }
+  | { readonly kind: "withdraw"; readonly gateway: HostName; readonly table: RoutingTable }
 );
 export type ActionKind = Action["kind"];
 
@@ -30,6 +31,7 @@ export function actionsOf(rollout: Rollout): readonly Action[] {
   return [
     ...phaseActions(rollout),
     ...hookActions(rollout),
+    ...withdrawals(rollout),
     ...changeActions(rollout),
     ...slotActions(rollout),
   ];
@@ -49,6 +51,13 @@ function phaseActions(rollout: Rollout): readonly Action[] {
 function hookActions({ hook }: Rollout): readonly Action[] {
   if (hook === null || hook.state === "unknown") return [];
   return [{ kind: "hook", key: `hook/${hookKey(hook)}/${hook.attempt}/${hook.state}`, hook }];
+}
+
+function withdrawals({ withdrawal }: Rollout): readonly Action[] {
+  if (!withdrawal) return [];
+  const { table, gateways } = withdrawal;
+  const key = (gateway: HostName): string => `withdraw/${gateway}/${table.generation}`;
+  return gateways.map((gateway) => ({ kind: "withdraw", key: key(gateway), gateway, table }));
 }
 
 function changeActions({ id, change, plan }: Rollout): readonly Action[] {

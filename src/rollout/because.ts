@@ -81,8 +81,8 @@ const lastAnswer = (slot: SlotKey, seen: Seen): string => {
 };
 
 function changing(rollout: Rollout, seen: Seen): string | null {
-  const { change, plan } = rollout;
-  if (change === null) return null;
+  const { change, plan, withdrawal } = rollout;
+  if (change === null) return withdrawal ? `taking it back on ${withdrawal.gateways.join(", ")}` : null;
   if (change.stage === "preparing") {
     const missing = plan.gateways.filter((gateway) => !change.prepared.includes(gateway));
     return `writing the routing on ${missing.join(", ")}`;

@@ -151,6 +151,39 @@ describe("a release that fails", () => {
     expect(world.log).toEqual([]);
   });
 
+  it("when one of several gateways refuses, the others take back what was written, before the end", () => {
+    const start = rolloutOf();
+    const gateways = ["h", "g2", "g3"] as unknown as Rollout["plan"]["gateways"];
+    const withdrawn: string[] = [];
+    const world = runPerfectly(
+      { ...start, plan: { ...start.plan, gateways } },
+      {
+        refuse: (action) => {
+          if (action.kind === "withdraw") withdrawn.push(action.key);
+          return action.kind === "prepare" && action.gateway === "g2" ? refusal("nginx: [emerg]") : null;
+        },
+      },
+    );
+    expect(world.rollout.phase.name).toBe("rolled-back");
+    expect(world.rollout.touched).toBe(false);
+    expect(withdrawn).toEqual(["withdraw/h/1", "withdraw/g3/1"]);
+  });
+
+  it("and a gateway that cannot take it back leaves it to the operator", () => {
+    const start = rolloutOf();
+    const gateways = ["h", "g2"] as unknown as Rollout["plan"]["gateways"];
+    const world = runPerfectly(
+      { ...start, plan: { ...start.plan, gateways } },
+      {
+        refuse: (action) => {
+          if (action.kind === "withdraw") return refusal("edited");
+          return action.kind === "prepare" && action.gateway === "g2" ? refusal("nginx: [emerg]") : null;
+        },
+      },
+    );
+    expect(world.rollout.phase).toMatchObject({ name: "stuck", error: { message: "edited" } });
+  });
+
   it("and whose old release does not start again either is stuck, with the reason", () => {
     const world = runPerfectly(rolloutOf(), {
       refuse: ({ kind }) => (kind === "start" ? refusal("no such file") : null),

@@ -1,5 +1,6 @@
 import type { AppError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
+import type { HostName } from "../model/ids.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Action } from "./actions.ts";
@@ -40,6 +41,8 @@ function done(rollout: Rollout, action: Action): Rollout {
     case "prepare":
       if (change === null) return rollout;
       return { ...rollout, change: { ...change, prepared: [...change.prepared, action.gateway] } };
+    case "withdraw":
+      return withdrawn(rollout, action.gateway);
     default:
       return rollout;
   }
@@ -58,6 +61,13 @@ function absorbHook(rollout: Rollout, outcome: Outcome, now: Instant): Rollout {
   return isHolding ? goBack(ended, abortBy("hook", outcome.error, now)) : ended;
 }
 
+function withdrawn(rollout: Rollout, gateway: HostName): Rollout {
+  const { withdrawal } = rollout;
+  if (!withdrawal) return rollout;
+  const gateways = withdrawal.gateways.filter((name) => name !== gateway);
+  return { ...rollout, withdrawal: gateways.length === 0 ? null : { ...withdrawal, gateways } };
+}
+
 interface Refusal {
   readonly error: AppError;
   readonly now: Instant;
@@ -74,7 +84,10 @@ function refuse(
       return goBack(rollout, abortBy("artifact", error, now));
     case "prepare":
     case "commit":
-      return changeRefused(rollout, { error, now });
+      return changeRefused(rollout, action, { error, now });
+    case "withdraw":
+      // What came later has replaced it already.
+      return error.code === "gateway.fenced" ? withdrawn(rollout, action.gateway) : stuck(rollout, error);
     default:
       return error.code === "slot.fenced"
         ? stuck(rollout, error)
@@ -82,7 +95,13 @@ function refuse(
   }
 }
 
-function changeRefused(rollout: Rollout, { error, now }: Refusal): Rollout {
+type ChangeAction = Extract<Action, { kind: "prepare" | "commit" }>;
+
+/** One that refuses before any has switched stops the change everywhere: what was written is taken back. */
+function changeRefused(rollout: Rollout, action: ChangeAction, { error, now }: Refusal): Rollout {
   if (error.code === "gateway.fenced" || rollout.aborted !== null) return stuck(rollout, error);
-  return goBack({ ...rollout, change: null }, abortBy("gateway", error, now));
+  const others = rollout.plan.gateways.filter((name) => name !== action.gateway);
+  const isUndone = action.kind === "prepare" && others.length > 0;
+  const withdrawal = isUndone ? { table: action.table, gateways: others } : null;
+  return goBack({ ...rollout, change: null, withdrawal }, abortBy("gateway", error, now));
 }

@@ -63,6 +63,8 @@ export interface SimGateway {
   /** What nginx follows; null: nothing was ever installed. */
   table: RoutingTable | null;
   readonly prepared: Map<Generation, RoutingTable>;
+  /** Taken back: what comes late of it is refused. */
+  withdrawn: Generation | null;
   readonly traffic: Map<SlotKey, Stream>;
 }
 
@@ -135,6 +137,7 @@ function buildGateway(gateway: Gateway, host: SimHost, table: RoutingTable | nul
     seenBy: LONG_AGO,
     table,
     prepared: new Map(),
+    withdrawn: null,
     traffic: new Map(),
   };
 }

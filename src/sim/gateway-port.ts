@@ -40,6 +40,7 @@ export function gatewayPort(line: Line): GatewayPort {
     },
     prepare: (gateway, table) => write(gateway, table, prepare),
     commit: (gateway, table) => write(gateway, table, commit),
+    withdraw: (gateway, table) => write(gateway, table, withdraw),
     preview: ({ config }) => Promise.resolve(ok({ path: config, current: "", wanted: "", reload: false })),
   };
 }
@@ -77,6 +78,9 @@ function prepare(context: Context, sim: SimGateway, table: RoutingTable): Outcom
   if (context.dice.events.chance(faultsNow(context).prepareRefused)) {
     return refused(appError("gateway.config", `${sim.gateway.name}: nginx -t refuses the config`));
   }
+  if (sim.withdrawn === table.generation) {
+    return refused(appError("gateway.fenced", `${sim.gateway.name}: ${table.generation} was taken back`));
+  }
   sim.seen = table.generation;
   sim.seenBy = table.writer;
   sim.prepared.set(table.generation, table);
@@ -96,5 +100,12 @@ function commit(context: Context, sim: SimGateway, table: RoutingTable): Outcome
   sim.table = prepared;
   sim.prepared.clear();
   sim.prepared.set(prepared.generation, prepared);
+  return DONE;
+}
+
+/** Whatever was written leads nobody anywhere, and shall not any more. */
+function withdraw(_: Context, sim: SimGateway, table: RoutingTable): Outcome {
+  sim.withdrawn = table.generation;
+  sim.prepared.delete(table.generation);
   return DONE;
 }

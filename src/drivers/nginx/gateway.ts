@@ -13,7 +13,7 @@ import { askBusy, askConfig, type Running } from "./control.ts";
 import { editedBy } from "./edited.ts";
 import { groupsOf, isRepresentable } from "./groups.ts";
 import { groupsWith, inFlightOf, isAlone } from "./inflight.ts";
-import { install } from "./install.ts";
+import { install, withdraw } from "./install.ts";
 import { readLook, type Look } from "./look.ts";
 import { sha256 } from "./names.ts";
 import { controlOf, homeOf, isPassive, type Place } from "./place.ts";
@@ -40,9 +40,13 @@ export function nginxGateway({ application, hosts }: NginxGatewayOptions): Gatew
     observe: (gateway, measure) => observe(at(gateway), measure),
     prepare: (gateway, table) => prepare(at(gateway), table),
     commit: (gateway, table) => commit(at(gateway), table),
+    withdraw: (gateway, table) => (application.gateway.passive ? nothing() : withdraw(at(gateway), table)),
     preview: (gateway) => preview(at(gateway)),
   };
 }
+
+/** The passive form installs nothing. */
+const nothing = (): Promise<Outcome> => Promise.resolve(DONE);
 
 interface Looking {
   readonly measure: readonly Slot[];
@@ -144,7 +148,7 @@ async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const built = seen.built ? DONE : await build(place, seen, { table, pool: config.pool });
   if (built.kind !== "done") return built;
   const installed = seen.sha === sha256(config.text) && running?.config === config.digest;
-  return installed ? DONE : install(place, config);
+  return installed ? DONE : install(place, config, table);
 }
 
 /** In one run, because nearly always nothing but the generation is new. */

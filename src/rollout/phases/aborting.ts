@@ -19,7 +19,7 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { phase, plan, from } = rollout;
   if (phase.name !== "aborting") return rollout;
   if (isAllAt(rollout, from)) {
-    if (rollout.hook !== null) return rollout;
+    if (rollout.hook !== null || rollout.withdrawal) return rollout;
     if (!isPast(rollout, ON_ABORT)) return beginHook(rollout, ON_ABORT, now);
     return enter({ ...rollout, endedAt: now }, { name: "rolled-back" });
   }

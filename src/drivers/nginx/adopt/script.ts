@@ -1,4 +1,5 @@
-import { EXIT, HEAD, INSTALLING } from "../scripts.ts";
+import { INSTALLING } from "../install-scripts.ts";
+import { EXIT, HEAD } from "../scripts.ts";
 
 /**
  * PORT...: who listens there, and the addresses of this machine. Arguments end with US.
