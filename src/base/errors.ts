@@ -14,6 +14,7 @@ export const ERRORS = {
   "rollout.no-gate": { exit: 3 },
   "rollout.refused": { exit: 3 },
   "rollout.aborted": { exit: 1 },
+  "rollout.superseded": { exit: 3 },
   "rollout.stuck": { exit: 4 },
   "lease.held": { exit: 3 },
   "lease.lost": { exit: 3 },

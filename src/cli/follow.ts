@@ -76,12 +76,18 @@ export function earlySignals({ io }: Context): { came(): boolean; off(): void } 
   return { came: () => came, off };
 }
 
-/** Shows a rollout to its end, or until the person leaves; the value is the exit code. */
-export async function followRollout(
+/** How it stood when it ended, or when the person left; and the receipt, if one was seen. */
+interface Followed {
+  readonly result: Result<Rollout, AppError>;
+  readonly receipt: Receipt | null;
+}
+
+/** Shows a rollout to its end, or until the person leaves. */
+export async function showRollout(
   context: Context,
   opened: Opened,
   { way, interrupted = false }: FollowOptions,
-): Promise<number> {
+): Promise<Followed> {
   const { control } = opened;
   const viewer = viewerFor(context);
   const stop = new AbortController();
@@ -95,16 +101,25 @@ export async function followRollout(
     if (event.kind === "decided") interrupt.saw(event.rollout);
     viewer.event(event);
   };
-  let result: Result<Rollout, AppError>;
   try {
-    result = await (way === "carry"
+    const result = await (way === "carry"
       ? control.run(stop.signal, onEvent)
       : control.follow(stop.signal, onEvent));
+    return { result, receipt };
   } finally {
     interrupt.end();
     viewer.end();
     off();
   }
+}
+
+/** The same, and says how it ended; the value is the exit code. */
+export async function followRollout(
+  context: Context,
+  opened: Opened,
+  options: FollowOptions,
+): Promise<number> {
+  const { result, receipt } = await showRollout(context, opened, options);
   if (!result.ok) return fail(context, result.error);
-  return conclude(context, opened, { rollout: result.value, receipt, way });
+  return conclude(context, opened, { rollout: result.value, receipt, way: options.way });
 }

@@ -16,6 +16,7 @@ const TAKEN: Readonly<Record<Order["kind"], string>> = {
   pause: "is being paused",
   resume: "goes on",
   abort: "is going back",
+  supersede: "gives way",
 };
 
 function takenLines(order: Order, rollout: Rollout): readonly Line[] {

@@ -1,9 +1,11 @@
 import { appError, type AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
+import type { ReleaseId } from "../model/ids.ts";
 import { isEnded, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, StartOptions } from "../ports/control.ts";
 import { fail, sha256Of, tell, withOpened, type Context } from "./context.ts";
 import { clean, line, warn } from "./render/text.ts";
+import { supersede, whenFree } from "./supersede.ts";
 import { earlySignals, followRollout } from "./follow.ts";
 
 type Begin = (control: ControlPlane, options: StartOptions) => Promise<Result<Rollout, AppError>>;
@@ -17,7 +19,9 @@ async function underWay(control: ControlPlane): Promise<AppError | null> {
   const what = `a rollout of ${rollout.release} is under way (${rollout.phase.name})`;
   if (holder?.alive === true) {
     return appError("rollout.active", `${what}, carried by ${holder.who}`, {
-      hint: "wait for it, watch it with `glidepath status --watch`, or end it with `glidepath abort`",
+      hint:
+        "wait for it, watch it with `glidepath status --watch`, end it with `glidepath abort`, or take its " +
+        "place with `glidepath release RELEASE --supersede`",
     });
   }
   return appError("rollout.active", `${what}, and the process that carried it is gone`, {
@@ -25,8 +29,17 @@ async function underWay(control: ControlPlane): Promise<AppError | null> {
   });
 }
 
+export interface StartAndFollow {
+  readonly begin: Begin;
+  /** This one takes the place of whatever is under way. */
+  readonly supersedes?: ReleaseId | null;
+}
+
 /** Begins a rollout and follows it to its end: `release` and `rollback`. */
-export function startAndFollow(context: Context, begin: Begin): Promise<number> {
+export function startAndFollow(
+  context: Context,
+  { begin, supersedes = null }: StartAndFollow,
+): Promise<number> {
   const sha256 = sha256Of(context.options["sha256"]);
   if (!sha256.ok) return Promise.resolve(fail(context, sha256.error));
   return withOpened(context, async (opened) => {
@@ -35,10 +48,13 @@ export function startAndFollow(context: Context, begin: Begin): Promise<number> 
       context,
       warnings.map((warning) => line(warn("! "), clean(warning))),
     );
+    const left = supersedes === null ? null : await supersede(context, opened, supersedes);
+    if (left !== null) return left;
     const busy = await underWay(control);
     if (busy !== null) return fail(context, busy);
     const early = earlySignals(context);
-    const started = await begin(control, { sha256: sha256.value, by: context.deps.by });
+    const start = () => begin(control, { sha256: sha256.value, by: context.deps.by });
+    const started = await (supersedes === null ? start() : whenFree(context, start));
     early.off();
     if (!started.ok) return fail(context, started.error);
     return followRollout(context, opened, { way: "carry", interrupted: early.came() });

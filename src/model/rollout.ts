@@ -105,7 +105,7 @@ export interface Pause {
 
 export interface Abort {
   readonly at: Instant;
-  readonly by: "operator" | "slot" | "gateway" | "artifact" | "hook" | "deadline" | "analysis";
+  readonly by: "operator" | "slot" | "gateway" | "artifact" | "hook" | "deadline" | "analysis" | "superseded";
   readonly error: AppError;
   /** The slot that could not be brought to the release, if it was one. */
   readonly slot: SlotKey | null;
@@ -189,4 +189,6 @@ export type Order =
   | { readonly kind: "pause" }
   /** `hook`: what an operator says of a hook whose end nobody knows. */
   | { readonly kind: "resume"; readonly hook?: "done" | "again" }
-  | { readonly kind: "abort"; readonly reason: string };
+  | { readonly kind: "abort"; readonly reason: string }
+  /** Another release shall start from the stable one instead. */
+  | { readonly kind: "supersede"; readonly release: ReleaseId };

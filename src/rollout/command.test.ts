@@ -90,6 +90,47 @@ describe("an order", () => {
   );
 });
 
+describe("a third release that takes the place of the one under way", () => {
+  const SUPERSEDE: Order = { kind: "supersede", release: "v3" as Rollout["release"] };
+
+  it.each(["staging", "updating", "baking", "approval"] as const)(
+    "%s: users go back first, then the slots, and the end is superseded",
+    (name) => {
+      const answer = give(at(name), SUPERSEDE);
+      if (!answer.ok) throw new Error(answer.error.message);
+      const end = runPerfectly(answer.value);
+      expect(end.rollout.phase.name).toBe("superseded");
+      expect(end.rollout.aborted?.error.message).toBe("v3 takes its place");
+      expect(end.rollout.routing).toEqual({ canary: [], stable: ["h:1", "h:2"], share: 0 });
+      expect(end.rollout.endedAt).not.toBeNull();
+      expect(end.broken).toEqual([]);
+    },
+  );
+
+  it.each<{ title: string; rollout: Rollout; told: string }>([
+    {
+      title: "that has all traffic",
+      rollout: at("finishing", rolloutOf()),
+      told: "it has all traffic and is about to complete: wait for its end",
+    },
+    {
+      title: "of the same release",
+      rollout: { ...at("updating"), release: "v3" as Rollout["release"] },
+      told: "it cannot take its own place",
+    },
+  ])("is refused by a rollout $title", ({ rollout, told }) => {
+    const answer = give(rollout, SUPERSEDE);
+    expect(answer.ok ? "" : answer.error.message).toContain(told);
+  });
+
+  it("changes nothing where it goes back already", () => {
+    const back = give(at("updating"), ABORT);
+    if (!back.ok) throw new Error(back.error.message);
+    const answer = give(back.value, SUPERSEDE);
+    expect(answer.ok && answer.value.aborted).toEqual(back.value.aborted);
+  });
+});
+
 describe("a jump where slots are split", () => {
   it.each([
     { to: 1, slots: 1, share: 2500 },

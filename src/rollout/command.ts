@@ -4,11 +4,11 @@ import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
 import { isEnded, type Order, type Rollout } from "../model/rollout.ts";
 import type { Step } from "../model/application.ts";
-import type { SlotKey } from "../model/ids.ts";
+import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import { serversFor } from "../model/capacity.ts";
 import { inRotation } from "../model/routing.ts";
 import { basisPoints, EVERYTHING, formatShare, type BasisPoints } from "../model/share.ts";
-import { byOperator, goBack, isServingFirst } from "./endings.ts";
+import { byOperator, byRelease, goBack, isServingFirst } from "./endings.ts";
 import { courseOf, enter, stop, withCourse } from "./evolve.ts";
 import { dropHook, endHook, hookWords, runHookAgain } from "./hooks.ts";
 import { passBake, passGate } from "./steps.ts";
@@ -40,12 +40,25 @@ function obey(rollout: Rollout, { order, by }: Given, now: Instant): Answer {
       if (isServingFirst(rollout))
         return refuse(rollout, "it is the first release and serves: nothing ran before it");
       return ok(goBack(rollout, byOperator(order.reason, now)));
+    case "supersede":
+      return supersede(rollout, order.release, now);
     case "promote":
       if (rollout.aborted !== null) return refuse(rollout, "it is going back");
       return promote(rollout, order.to, now);
     default:
       return unreachable(order);
   }
+}
+
+/** It goes back to where it began: the other release starts from a pool that runs one release only. */
+function supersede(rollout: Rollout, release: ReleaseId, now: Instant): Answer {
+  if (rollout.aborted !== null) return ok(rollout);
+  if (release === rollout.release) return refuse(rollout, "it cannot take its own place");
+  if (isServingFirst(rollout)) return refuse(rollout, "it is the first release and serves: wait for its end");
+  if (rollout.phase.name === "finishing") {
+    return refuse(rollout, "it has all traffic and is about to complete: wait for its end");
+  }
+  return ok(goBack(rollout, byRelease(release, now)));
 }
 
 function resume(rollout: Rollout, word: "done" | "again" | null, now: Instant): Answer {

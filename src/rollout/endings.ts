@@ -1,6 +1,6 @@
 import { appError, type AppError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import type { SlotKey } from "../model/ids.ts";
+import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { Abort, Rollout } from "../model/rollout.ts";
 import { rotationSize } from "../model/routing.ts";
 import { dropUnknown, hasBegunHooks } from "./hooks.ts";
@@ -18,13 +18,20 @@ export function goBack(rollout: Rollout, abort: Abort): Rollout {
   if (isServingFirst(rollout)) return stuck(rollout, abort.error);
   const turned = { ...dropUnknown(rollout), aborted: abort, paused: null };
   if (rollout.phase.name === "staging" && !hasBegunHooks(rollout)) {
-    return enter({ ...turned, endedAt: abort.at }, { name: "rolled-back" });
+    return endBack(turned, abort.at);
   }
   // What was only written leads nobody anywhere yet, and shall not any more.
   const change = turned.change?.stage === "preparing" ? null : turned.change;
   const aborting = enter({ ...turned, change }, { name: "aborting" });
   return rollout.plan.slots.reduce((r, slot) => turnRound(r, slot, abort.at), aborting);
 }
+
+/** All is as before; what took its place starts from there. */
+export const endBack = (rollout: Rollout, now: Instant): Rollout =>
+  enter(
+    { ...rollout, endedAt: now },
+    { name: rollout.aborted?.by === "superseded" ? "superseded" : "rolled-back" },
+  );
 
 /** The first release is in rotation, or may be: there is nothing to go back to, and it had better stay. */
 export const isServingFirst = (rollout: Rollout): boolean =>
@@ -52,4 +59,12 @@ export const byOperator = (reason: string, now: Instant): Abort => ({
   at: now,
   slot: null,
   error: appError("rollout.aborted", reason),
+});
+
+/** Going back because another release takes its place. */
+export const byRelease = (release: ReleaseId, now: Instant): Abort => ({
+  by: "superseded",
+  at: now,
+  slot: null,
+  error: appError("rollout.superseded", `${release} takes its place`),
 });

@@ -6,13 +6,13 @@ import type { Abort, Phase, PhaseName, Rollout, SlotCourse, Underway } from "../
 
 /** Which phase may follow which; everything that runs may also go to `aborting` or `stuck`. */
 export const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
-  staging: ["updating", "rolled-back", "aborting", "stuck"],
+  staging: ["updating", "rolled-back", "superseded", "aborting", "stuck"],
   updating: ["shifting", "aborting", "stuck"],
   shifting: ["baking", "approval", "updating", "finishing", "aborting", "stuck"],
   baking: ["approval", "updating", "finishing", "aborting", "stuck"],
   approval: ["updating", "finishing", "aborting", "stuck"],
   finishing: ["completed", "aborting", "stuck"],
-  aborting: ["rolled-back", "stuck"],
+  aborting: ["rolled-back", "superseded", "stuck"],
   completed: [],
   "rolled-back": [],
   superseded: [],

@@ -147,7 +147,7 @@ const phasesFollow: Rule = ({ before, after }) => {
 const endIsTrue: Rule = ({ truth, before, after }) => {
   if (isEnded(before)) return [];
   const { name } = after.phase;
-  if (name !== "completed" && name !== "rolled-back") return [];
+  if (name !== "completed" && name !== "rolled-back" && name !== "superseded") return [];
   const release = name === "completed" ? after.release : after.from;
   const wrong = [...truth.fleet.slots.values()].filter(
     (slot) => slot.link !== release || slot.intent !== (release === null ? "down" : "up"),

@@ -134,7 +134,8 @@ class Story {
     }
     const isDone = rollout.phase.name === "completed";
     const { canary } = this.#world.scenario;
-    const release = isDone && rollout.release === canary ? ("v3" as ReleaseId) : canary;
+    const isNext = rollout.phase.name === "superseded" || (isDone && rollout.release === canary);
+    const release = isNext ? NEXT_RELEASE : canary;
     const isBack = isDone && rollout.from !== null && this.#random.chance(0.7);
     return isBack ? (await control.rollback(null, options)).ok : (await control.start(release, options)).ok;
   }
@@ -142,7 +143,8 @@ class Story {
   /** Some stories go on at once with another rollout, while writes of the first may still arrive. */
   #hasSequel(): boolean {
     const { rollouts } = this.#world.store;
-    return this.#hasTwo && rollouts.size < 2;
+    const isSuperseded = this.#world.rollout()?.phase.name === "superseded";
+    return (this.#hasTwo || isSuperseded) && rollouts.size < 2;
   }
 
   /** Whoever cannot go on ends, and is started again after a while. */
@@ -179,6 +181,10 @@ class Story {
       this.#later(random.int(0, 25_000), () => this.#order(order));
     }
     if (random.chance(0.2)) this.#later(random.int(0, 25_000), () => this.#intrude());
+    // A third release arrives and takes the place of what is under way.
+    if (random.chance(0.15)) {
+      this.#later(random.int(0, 25_000), () => this.#order({ kind: "supersede", release: NEXT_RELEASE }));
+    }
   }
 
   #order(order: Order): void {
@@ -190,7 +196,7 @@ class Story {
   #intrude(): void {
     const controller = this.#world.boot();
     const control = createControl(this.#world.scenario.application, controller.ports);
-    const starting = control.start("v3" as ReleaseId, { sha256: null, by: "eve" });
+    const starting = control.start(NEXT_RELEASE, { sha256: null, by: "eve" });
     void starting.then(() => this.#world.kill(controller));
   }
 
@@ -234,6 +240,8 @@ class Story {
     return rollout === null ? "nothing was started" : `${rollout.phase.name}: ${rollout.because}`;
   }
 }
+
+const NEXT_RELEASE = "v3" as ReleaseId;
 
 const ORDERS: readonly Order[] = [
   { kind: "pause" },

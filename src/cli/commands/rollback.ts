@@ -10,10 +10,12 @@ export const rollback: CommandRow = {
   run: async (context) => {
     const [named] = context.args;
     if (named === undefined) {
-      return startAndFollow(context, (control, options) => control.rollback(null, options));
+      return startAndFollow(context, { begin: (control, options) => control.rollback(null, options) });
     }
     const wanted = releaseOf(named);
     if (!wanted.ok) return fail(context, wanted.error);
-    return startAndFollow(context, (control, options) => control.rollback(wanted.value, options));
+    return startAndFollow(context, {
+      begin: (control, options) => control.rollback(wanted.value, options),
+    });
   },
 };

@@ -96,7 +96,7 @@ describe("the end of a release", () => {
       "superseded",
       rollout({ phase: { name: "superseded" } }),
       false,
-      ["… v2 gave way to another rollout: see `glidepath status`"],
+      ["… v2 gave way: everybody gets v1, as before"],
     ],
     [
       "the first one ever",

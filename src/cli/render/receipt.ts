@@ -110,7 +110,11 @@ export function endLines(rollout: Rollout, receipt: Receipt | null, carried = fa
       return [...wentBack(rollout), ...facts];
     case "superseded":
       return [
-        line(warn("… "), `${rollout.release} gave way to another rollout: see \`glidepath status\``),
+        line(
+          warn("… "),
+          `${rollout.release} gave way: everybody gets ${rollout.from ?? "nothing"}, as before`,
+        ),
+        ...(rollout.aborted === null ? [] : [line("  because ", clean(rollout.aborted.error.message))]),
         ...facts,
       ];
     case "stuck":

@@ -2,8 +2,8 @@ import { after, millis, type Instant } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import { request } from "../change.ts";
-import { stuck } from "../endings.ts";
-import { courseOf, enter, leave, stop, withCourse } from "../evolve.ts";
+import { endBack, stuck } from "../endings.ts";
+import { courseOf, leave, stop, withCourse } from "../evolve.ts";
 import { beginHook, isPast } from "../hooks.ts";
 import type { Seen } from "../seen.ts";
 import { isHealthy, isSick, isUnwell } from "../sight.ts";
@@ -21,7 +21,7 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   if (isAllAt(rollout, from)) {
     if (rollout.hook !== null || rollout.withdrawal) return rollout;
     if (!isPast(rollout, ON_ABORT)) return beginHook(rollout, ON_ABORT, now);
-    return enter({ ...rollout, endedAt: now }, { name: "rolled-back" });
+    return endBack(rollout, now);
   }
   if (isUnsure(rollout, seen)) return rollout;
   const wanted = wantedBack(rollout, seen);
