@@ -34,6 +34,7 @@ export const ERRORS = {
   "slot.fenced": { exit: 4 },
   "slot.busy": { exit: 3 },
   "slot.port-taken": { exit: 3 },
+  "slot.unit": { exit: 3 },
   "slot.start": { exit: 3 },
   "slot.stop": { exit: 3 },
   "slot.unhealthy": { exit: 1 },

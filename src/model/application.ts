@@ -59,7 +59,7 @@ export interface Slot {
   readonly wave?: number;
 }
 
-export type RunSpec = CommandRun | OwnCommandsRun | StaticRun;
+export type RunSpec = CommandRun | GeneratedRun | UnitRun | OwnCommandsRun | StaticRun;
 interface RunCommon {
   readonly env: Readonly<Record<string, string>>;
   readonly user: string | null;
@@ -69,6 +69,20 @@ export interface CommandRun extends RunCommon {
   readonly kind: "command";
   readonly command: string;
   readonly stop: StopPolicy;
+}
+/** systemd runs it, by a unit that Glidepath writes; placeholders as in CommandRun. */
+export interface GeneratedRun extends RunCommon {
+  readonly kind: "generated";
+  readonly command: string;
+  readonly stop: StopPolicy;
+}
+/** systemd runs it, by a unit of the user's own, which says as whom. */
+export interface UnitRun extends RunCommon {
+  readonly kind: "unit";
+  /** `shop@{port}.service`, `{port}` still in it. */
+  readonly unit: string;
+  /** null: as the unit says. */
+  readonly stop: StopPolicy | null;
 }
 /** The user's own three commands; each is run in the slot's directory. `status` exits 0 when it runs. */
 export interface OwnCommandsRun extends RunCommon {

@@ -77,7 +77,12 @@ function buildHost(value: FileValue["hosts"][number], waves: Steps["waves"]): Ho
 function run(value: FileValue["run"]): RunSpec {
   const common = { env: value.env, user: value.user ?? null };
   if (value.command !== undefined) {
-    return { kind: "command", command: value.command, stop: stopPolicy(value.stop), ...common };
+    const kind = value.unit === "generate" ? "generated" : "command";
+    return { kind, command: value.command, stop: stopPolicy(value.stop), ...common };
+  }
+  if (value.systemd !== undefined) {
+    const stop = value.stop === undefined ? null : stopPolicy(value.stop);
+    return { kind: "unit", unit: value.systemd, stop, ...common };
   }
   if (value.start === undefined) return { kind: "static", reload: value.reload ?? null, ...common };
   return {

@@ -133,7 +133,8 @@ export const PHRASE: Grammar = {
 };
 export const ENV_VALUE: Grammar = {
   expected: "a text without line breaks or NUL, in quotes if need be",
-  pattern: /^[^\0\r\n\p{Cs}]*$/u,
+  // Of non-characters no EnvironmentFile of systemd's may have any.
+  pattern: /^[^\0\r\n\p{Cs}\p{Noncharacter_Code_Point}]*$/u,
 };
 export const SERVER_NAME: Grammar = {
   expected: "a DNS name such as shop.example.com or *.example.com, or _ for any",

@@ -160,13 +160,31 @@ const RUNS: readonly (readonly [string, readonly string[]])[] = [
     ],
   ],
   ["run: { command: x, env: { __proto__: x } }", ["4:20 run.env: a key must be plain text"]],
+  ["run: { systemd: 'shop@{port}.service', env: { A: b }, stop: { timeout: 5s } }", []],
+  ["run: { command: x, unit: generate, user: shop }", []],
+  ["run: { command: x, unit: other }", ['4:20 run.unit: expected generate, found "other"']],
   [
-    "run: { systemd: 'shop@{port}.service' }",
-    ["4:8 run.systemd: systemd is not supported by this version (use run.command"],
+    "run: { systemd: shop }",
+    ["4:8 run.systemd: expected a unit's name ending in .service, such as shop@{po"],
   ],
   [
-    "run: { command: x, unit: generate }",
-    ["4:20 run.unit: systemd is not supported by this version (use run.command"],
+    "run: { systemd: shop@1.service }",
+    ["4:8 run.systemd: shop@1.service is one unit, and there are hosts with more slots than one"],
+  ],
+  [
+    "run: { systemd: 'shop@{port}.service', user: shop, unit: generate }",
+    [
+      "4:40 run.user: goes with command or start or static, not with systemd",
+      "4:52 run.unit: goes with command, not with systemd",
+    ],
+  ],
+  [
+    "run: { systemd: 'shop@{port}.service', stop: ./stop }",
+    ["4:40 run.stop: a command goes with start; with systemd, stop is {signal, timeout}"],
+  ],
+  [
+    'run: { command: x, env: { A: "\\uFFFF" } }',
+    ["4:27 run.env.A: expected a text without line breaks or NUL"],
   ],
   ["run: { start: ./ctl {port} }", ["4:21: … (put a text with {…} in quotes)"]],
 ];

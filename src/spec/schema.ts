@@ -114,7 +114,7 @@ const run = mapping(
     stop: z
       .union([command(), stopPolicy], { error: wrong("a command, or {signal, timeout}") })
       .optional()
-      .describe("With start: the command that stops a slot. With command: {signal, timeout}."),
+      .describe("With start: the command that stops a slot. With command and systemd: {signal, timeout}."),
     static: onlyTrue().optional().describe("Only files: there is nothing to start."),
     reload: command().optional().describe("With static: run in the slot's directory after each switch."),
     env: z
@@ -123,7 +123,9 @@ const run = mapping(
       .describe("Environment variables of the release."),
     user: text(grammar.USER_NAME)
       .optional()
-      .describe("Who runs it. Default: the user that Glidepath is there."),
+      .describe(
+        "Who runs it. Default: the user that Glidepath is there; with unit, one that systemd makes up.",
+      ),
   },
   "a mapping with one of command, systemd, start, static",
 );

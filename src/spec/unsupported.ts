@@ -1,6 +1,6 @@
 import { finding } from "./diagnostic.ts";
 import type { Finding, Path } from "./diagnostic.ts";
-import { get, has, section, textOf } from "./tree.ts";
+import { get, textOf } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 
 interface Unsupported {
@@ -12,12 +12,6 @@ interface Unsupported {
 
 /** What the file may say already and this version cannot do. A row goes when its feature comes. */
 const UNSUPPORTED: readonly Unsupported[] = [
-  {
-    what: "systemd",
-    instead: "use run.command, or your own run.start, stop and status",
-    asked: (file) =>
-      ["systemd", "unit"].filter((key) => has(section(file, "run"), key)).map((key) => ["run", key]),
-  },
   {
     what: "a PostgreSQL state",
     instead: "use a directory, such as .glidepath",

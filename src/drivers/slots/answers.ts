@@ -20,6 +20,8 @@ export interface Asked {
   readonly verb: string;
   readonly root: string;
   readonly run: RunSpec;
+  /** The unit that runs it; empty where systemd has no part in it. */
+  readonly unit: string;
 }
 
 interface Row {
@@ -84,6 +86,26 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
     say: (asked) => `${at(asked)}: cannot run as user ${asked.run.user ?? ""}`,
     hint: "create the user on the host, or let Glidepath be that user or root there",
   },
+  noSystemd: {
+    code: "slot.unit",
+    say: (asked) => `${at(asked)}: cannot ${asked.verb}: systemd does not rule on that host`,
+    hint: "use run.command without unit, or commands of your own",
+  },
+  systemd: {
+    code: "slot.unit",
+    say: (asked) => `${at(asked)}: cannot ${asked.verb}: systemd refuses`,
+    hint: "see what systemd said; Glidepath has to be root there",
+  },
+  noUnit: {
+    code: "slot.unit",
+    say: (asked) => `${at(asked)}: systemd knows no unit ${asked.unit}`,
+    hint: "write its template, such as /etc/systemd/system/shop@.service, or name another in run.systemd",
+  },
+  unitFailed: {
+    code: "slot.start",
+    say: (asked, found) => `${at(asked)} was not started: systemd says of ${asked.unit}: ${found}`,
+    hint: "see its journal on the host",
+  },
   occupied: {
     code: "slot.start",
     say: (asked) => `${at(asked)}: ${asked.slot.dir} is neither a directory nor a link`,
@@ -116,7 +138,7 @@ export function outcomeOf(asked: Asked, reply: HostReply): Outcome {
 
 /** A script can tell of processes that Glidepath supervises; of others their own status command tells. */
 function sawItself({ run, slot }: Asked, stdout: string): { readonly slot?: SlotState } {
-  if (run.kind !== "command" || stdout === "") return {};
+  if (run.kind === "own" || run.kind === "static" || stdout === "") return {};
   const line = parseLine(stdout.trimEnd(), run.kind);
   return "state" in line && line.port === slot.port ? { slot: line.state } : {};
 }
@@ -126,7 +148,7 @@ export type SlotLine =
   | { readonly port: number; readonly state: SlotState }
   | { readonly port: number; readonly why: string };
 
-const LINE = /^(\d+) (\d+) (\S+) (up|down|none) (up|down|deaf) (\d+) (.*)$/;
+const LINE = /^(\d+) (\d+) (\S+) (up|down|none) (up|down|deaf|mute) (\d+) (.*)$/;
 
 export function parseLine(line: string, kind: RunSpec["kind"]): SlotLine {
   const match = LINE.exec(line);
@@ -137,6 +159,7 @@ export function parseLine(line: string, kind: RunSpec["kind"]): SlotLine {
   if (release === null && found !== "")
     return { port, why: `its link leads to ${found}, which is no release` };
   if (process === "deaf") return { port, why: "its status command did not answer within 5s" };
+  if (process === "mute") return { port, why: "systemd does not answer about its unit" };
   const up = kind === "static" ? staticUp(intent ?? "", Number(seen), release) : process === "up";
   return {
     port,

@@ -1,15 +1,25 @@
 import { millis, seconds, type Duration } from "../../base/time.ts";
-import type { Application, Slot } from "../../model/application.ts";
+import type {
+  Application,
+  CommandRun,
+  GeneratedRun,
+  RunSpec,
+  Slot,
+  StopPolicy,
+  UnitRun,
+} from "../../model/application.ts";
 import { ADOPTED, type ReleaseId, type Stamp } from "../../model/ids.ts";
 import type { HostCommand } from "../../ports/host.ts";
 import { launchLine, signalled, signalName } from "./command.ts";
 import { expandPlaceholders } from "../../model/command.ts";
 import { environmentOf, hostEnvironment, hostOf, kernelAddress, markerOf, stateDir } from "./layout.ts";
-import { OBSERVE, TAIL } from "./script/observe.ts";
+import { OBSERVE, TAIL, TAIL_JOURNAL } from "./script/observe.ts";
 import { START_COMMAND, START_OWN, START_STATIC } from "./script/start.ts";
-import { STOP_COMMAND, STOP_OWN, STOP_STATIC } from "./script/stop.ts";
+import { START_UNIT } from "./script/start-unit.ts";
+import { STOP_OWN, STOP_PROCESS, STOP_STATIC } from "./script/stop.ts";
 import { SUPERVISOR } from "./script/supervisor.ts";
 import { SWITCH } from "./script/switch.ts";
+import { dropIn, environmentLine, generatedUnit, supervisorUnit, unitNameOf } from "./unit.ts";
 
 /** The supervisor's pace. */
 export interface Pace {
@@ -41,7 +51,11 @@ const MARGIN = 20_000;
 
 const whole = (n: number): string => String(Math.round(n));
 
-const stopTime = ({ run }: Application): number => (run.kind === "static" ? 0 : run.stop.timeout);
+/** systemd's own, for units that do not say how long they may take to stop. */
+const UNIT_STOP: StopPolicy = { signal: "SIGTERM", timeout: seconds(90) };
+
+const stopOf = (run: RunSpec): StopPolicy | null => (run.kind === "static" ? null : (run.stop ?? UNIT_STOP));
+const stopTime = ({ run }: Application): number => stopOf(run)?.timeout ?? 0;
 
 /** What every write begins with; see PLACE. A write waits for another one's longest stop. */
 function place({ application, slot, at }: SlotWrite): readonly string[] {
@@ -59,10 +73,10 @@ function write(asked: SlotWrite, script: string, more: readonly string[]): HostC
 export function stopCall(asked: SlotWrite): HostCommand {
   const { run } = asked.application;
   if (run.kind === "static") return write(asked, STOP_STATIC, []);
-  const time = whole(run.stop.timeout / 10);
-  if (run.kind === "command") {
-    return write(asked, STOP_COMMAND, [signalName(run.stop.signal), time, signalled(run.command)]);
+  if (run.kind !== "own") {
+    return write(asked, STOP_PROCESS, [...manner(run), unitNameOf(asked.application, asked.slot)]);
   }
+  const time = whole(run.stop.timeout / 10);
   const commands = [run.stopCommand, run.status].map(expandPlaceholders);
   return write(asked, STOP_OWN, [
     time,
@@ -72,8 +86,18 @@ export function stopCall(asked: SlotWrite): HostCommand {
   ]);
 }
 
+/** How a process is asked to end: signal, hundredths of a second, whether it alone or all. */
+function manner(run: CommandRun | GeneratedRun | UnitRun): readonly string[] {
+  const { signal, timeout } = run.stop ?? UNIT_STOP;
+  const whom = run.kind === "unit" ? "all" : signalled(run.command);
+  return [signalName(signal), whole(timeout / 10), whom];
+}
+
 export const switchCall = (asked: SlotWrite, release: ReleaseId | null): HostCommand =>
-  write(asked, SWITCH, [release === ADOPTED ? "adopted" : (release ?? "")]);
+  write(asked, SWITCH, [
+    release === ADOPTED ? "adopted" : (release ?? ""),
+    unitNameOf(asked.application, asked.slot),
+  ]);
 
 export function startCall(asked: SlotWrite, pace: Pace): HostCommand {
   const { run } = asked.application;
@@ -86,9 +110,20 @@ export function startCall(asked: SlotWrite, pace: Pace): HostCommand {
     const commands = [run.start, run.status].map(expandPlaceholders);
     return write(asked, START_OWN, [String(START_SECONDS), user, ...commands, ...environment]);
   }
-  const stop = [signalName(run.stop.signal), whole(run.stop.timeout / 10), signalled(run.command)];
+  if (run.kind !== "command") return startUnitCall(asked, run);
+  const unit = supervisorUnit(asked, run);
   const more = [user, kernelAddress(asked.slot.address), launchLine(run.command), SUPERVISOR];
-  return write(asked, START_COMMAND, [...stop, ...more, ...paceArgs(pace), ...environment]);
+  const args = [...manner(run), ...more, unit.path, unit.text, ...paceArgs(pace), ...environment];
+  return write(asked, START_COMMAND, args);
+}
+
+function startUnitCall(asked: SlotWrite, run: GeneratedRun | UnitRun): HostCommand {
+  const { application, slot } = asked;
+  const file = run.kind === "unit" ? dropIn(asked, run.stop) : generatedUnit(asked, run);
+  const marker = `GLIDEPATH_SLOT=${markerOf(application, slot)}`;
+  const environment = [...environmentOf(application, slot), marker].map(environmentLine).join("\n");
+  const more = [environment, run.user ?? "", kernelAddress(slot.address), String(START_SECONDS)];
+  return write(asked, START_UNIT, [unitNameOf(application, slot), file.path, file.text, ...more]);
 }
 
 const paceArgs = (pace: Pace): readonly string[] => [
@@ -102,7 +137,14 @@ const paceArgs = (pace: Pace): readonly string[] => [
 export function observeCall(application: Application, host: string, slots: readonly Slot[]): HostCommand {
   const { run } = application;
   const status = run.kind === "own" ? expandPlaceholders(run.status) : "";
-  const places = slots.flatMap((slot) => [String(slot.port), slot.dir, markerOf(application, slot)]);
+  // Of a supervised application its supervisor tells.
+  const unitOf = (slot: Slot): string => (run.kind === "command" ? "" : unitNameOf(application, slot));
+  const places = slots.flatMap((slot) => [
+    String(slot.port),
+    slot.dir,
+    markerOf(application, slot),
+    unitOf(slot),
+  ]);
   return {
     script: OBSERVE,
     args: [
@@ -118,8 +160,11 @@ export function observeCall(application: Application, host: string, slots: reado
   };
 }
 
-export const tailCall = (root: string, slot: Slot, lines: number): HostCommand => ({
-  script: TAIL,
-  args: [`${stateDir(root, slot)}/log`, whole(lines)],
-  timeout: seconds(10),
-});
+export function tailCall(application: Application, slot: Slot, lines: number): HostCommand {
+  const state = stateDir(hostOf(application, slot.host).root, slot);
+  const timeout = seconds(10);
+  const { kind } = application.run;
+  return kind === "unit" || kind === "generated"
+    ? { script: TAIL_JOURNAL, args: [state, whole(lines), unitNameOf(application, slot)], timeout }
+    : { script: TAIL, args: [`${state}/log`, whole(lines)], timeout };
+}

@@ -4,6 +4,7 @@ import type { Examiner, Finding } from "../../ports/examine.ts";
 import type { Hosts } from "../../ports/host.ts";
 import { findingsOf } from "./findings.ts";
 import { kernelAddress, markerOf } from "./layout.ts";
+import { unitNameOf } from "./unit.ts";
 import { EXAMINE } from "./script/examine.ts";
 
 export interface ExaminerOptions {
@@ -25,6 +26,7 @@ async function look({ application, hosts }: ExaminerOptions, host: Host): Promis
     slot.dir,
     markerOf(application, slot),
     kernelAddress(slot.address),
+    application.run.kind === "unit" ? unitNameOf(application, slot) : "",
   ]);
   const args = [host.root, application.run.user ?? "", ...slots];
   const reply = await hosts(host.name).run({ script: EXAMINE, args, timeout: seconds(20) });

@@ -11,6 +11,10 @@ export const EXIT = {
   nothing: 48,
   user: 49,
   occupied: 50,
+  noSystemd: 51,
+  systemd: 52,
+  noUnit: 53,
+  unitFailed: 54,
 } as const;
 
 export type ExitName = keyof typeof EXIT;

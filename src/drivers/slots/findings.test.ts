@@ -18,8 +18,9 @@ const FINE = [
   "",
 ].join("\n");
 
-const told = (output: string, user: string | null = "root"): readonly string[] => {
-  const application = { run: { kind: "command", user } } as unknown as Application;
+const told = (output: string, run: object | string | null = "root"): readonly string[] => {
+  const user = typeof run === "object" ? null : run;
+  const application = { run: { kind: "command", user, ...Object(run) } } as unknown as Application;
   return findingsOf(application, host, output)
     .filter(({ severity }) => severity !== "fine")
     .map(({ severity, subject, found }) => `${severity} ${subject}: ${found}`);
@@ -95,4 +96,60 @@ test("what is adopted is said beforehand", () => {
     found: "is kept as the release adopted (/srv/shop/releases/adopted@801) at the first release",
     todo: null,
   });
+});
+
+const UNIT = { kind: "unit", unit: "shop@{port}.service" };
+const GENERATED = { kind: "generated" };
+const SYSTEMD = `${FINE}systemd systemd 252\n`;
+
+const UNITS = [
+  { name: "all is well", run: UNIT, output: `${SYSTEMD}unit 801 loaded\ninstance 801\n`, told: [] },
+  { name: "a generated unit", run: GENERATED, output: SYSTEMD, told: [] },
+  {
+    name: "no systemd",
+    run: UNIT,
+    output: FINE,
+    told: ["fault web1: systemd: is not there"],
+  },
+  {
+    name: "not root",
+    run: GENERATED,
+    output: SYSTEMD.replace("me 0 root", "me 1000 ann"),
+    told: ["fault web1: systemd: only root may tell it what to do, Glidepath is ann"],
+  },
+  {
+    name: "a supervisor that nothing starts at boot",
+    run: "ann",
+    output: SYSTEMD.replace("me 0 root", "me 1000 ann"),
+    told: [
+      "warning web1: systemd: slots are not started at boot: only root may tell it what to do, " +
+        "Glidepath is ann",
+      "warning slot web1:801: port 801 is open to root only, the application runs as ann",
+    ],
+  },
+  {
+    name: "no such unit",
+    run: UNIT,
+    output: `${SYSTEMD}unit 801 not-found\nas-root 801\n`,
+    told: ["fault slot web1:801: shop@801.service: there is no such unit"],
+  },
+  {
+    name: "a masked unit",
+    run: UNIT,
+    output: `${SYSTEMD}unit 801 masked\n`,
+    told: ["fault slot web1:801: shop@801.service: systemd says of it: masked"],
+  },
+  {
+    name: "a template that is the same for every slot, run by root",
+    run: UNIT,
+    output: `${SYSTEMD}unit 801 loaded\nas-root 801\n`,
+    told: [
+      "warning slot web1:801: shop@801.service: does not say for which slot it is: there is no %i in it",
+      "warning slot web1:801: shop@801.service: the application runs as root",
+    ],
+  },
+] as const;
+
+test.each(UNITS)("of systemd: $name", ({ run, output, told: expected }) => {
+  expect(told(output, run)).toEqual(expected);
 });

@@ -16,7 +16,7 @@ type Rule = (looked: Looked) => readonly Finding[];
 const finding = (
   severity: Finding["severity"],
   subject: string,
-  [found, todo]: readonly [string, string?],
+  [found, todo]: readonly [string, (string | undefined)?],
 ): Finding => ({ severity, subject, found, todo: todo ?? null });
 
 const all = ({ lines }: Looked, word: string): readonly string[] => lines.get(word) ?? [];
@@ -52,9 +52,13 @@ const room: Rule = (looked) => {
 };
 
 const user: Rule = (looked) => {
+  if (looked.run.kind === "unit") return [];
   const wanted = looked.run.user;
   const [uid, me = ""] = splitFirst(one(looked, "me"));
   const subject = `${looked.host.name}: user`;
+  if (looked.run.kind === "generated" && wanted === null) {
+    return [finding("fine", subject, ["one that systemd makes up"])];
+  }
   if (all(looked, "nobody").length > 0) {
     return [
       finding("fault", subject, [`there is no user ${wanted ?? ""}`, `create ${wanted ?? ""} on the host`]),
@@ -75,7 +79,7 @@ const slotRules: Rule = (looked) =>
   looked.host.slots.flatMap((slot) => [...portOf(looked, slot), ...directoryOf(looked, slot)]);
 
 function portOf(looked: Looked, slot: Slot): readonly Finding[] {
-  if (looked.run.kind !== "command") return [];
+  if (looked.run.kind === "own" || looked.run.kind === "static") return [];
   const subject = `slot ${slot.key}`;
   const [state, who = ""] = splitFirst(about(looked, "port", slot));
   if (state === "taken") {
@@ -85,7 +89,7 @@ function portOf(looked: Looked, slot: Slot): readonly Finding[] {
   }
   const runner = looked.run.user ?? splitFirst(one(looked, "me"))[1] ?? "";
   const lowest = Number(one(looked, "lowest"));
-  if (runner !== "root" && slot.port < lowest) {
+  if (looked.run.kind === "command" && runner !== "root" && slot.port < lowest) {
     const found = `port ${slot.port} is open to root only, the application runs as ${runner}`;
     const todo = `take ports from ${lowest} up, or lower net.ipv4.ip_unprivileged_port_start`;
     return [finding("warning", subject, [found, todo])];
@@ -110,6 +114,55 @@ function directoryOf(looked: Looked, slot: Slot): readonly Finding[] {
   return [finding("fine", subject, [`is kept as the release adopted (${kept}) at the first release`])];
 }
 
+const LIKE = "such as /etc/systemd/system/shop@.service";
+
+/** Who starts the slots at boot, and may we tell it? */
+const systemd: Rule = (looked) => {
+  const { run, host } = looked;
+  if (run.kind === "own" || run.kind === "static") return [];
+  const subject = `${host.name}: systemd`;
+  const [uid, me = ""] = splitFirst(one(looked, "me"));
+  const version = one(looked, "systemd");
+  const needed = run.kind === "command" ? "fine" : "fault";
+  if (version === "") {
+    const found = run.kind === "command" ? "is not there: slots are not started at boot" : "is not there";
+    return [finding(needed, subject, [found, run.kind === "command" ? undefined : "use run.command alone"])];
+  }
+  if (uid !== "0") {
+    const [found, todo] = [
+      `only root may tell it what to do, Glidepath is ${me}`,
+      "let Glidepath be root there",
+    ];
+    if (run.kind !== "command") return [finding("fault", subject, [found, todo])];
+    return [finding("warning", subject, [`slots are not started at boot: ${found}`, todo])];
+  }
+  return [finding("fine", subject, [version]), ...host.slots.flatMap((slot) => unitOf(looked, slot))];
+};
+
+function unitOf({ run, ...looked }: Looked, slot: Slot): readonly Finding[] {
+  if (run.kind !== "unit") return [];
+  const name = run.unit.replaceAll("{port}", String(slot.port));
+  const subject = `slot ${slot.key}: ${name}`;
+  const whole = { run, ...looked };
+  const loaded = about(whole, "unit", slot);
+  if (loaded === "not-found")
+    return [finding("fault", subject, ["there is no such unit", `write it, ${LIKE}`])];
+  if (loaded !== "loaded") {
+    return [finding("fault", subject, [`systemd says of it: ${loaded}`, `see: systemctl status ${name}`])];
+  }
+  const says = (word: string): boolean => all(whole, word).includes(String(slot.port));
+  const todo = "let it use %i, or PORT, which Glidepath sets";
+  return [
+    ...(name.includes("@") && !says("instance")
+      ? [finding("warning", subject, ["does not say for which slot it is: there is no %i in it", todo])]
+      : []),
+    ...(says("as-root")
+      ? [finding("warning", subject, ["the application runs as root", "set its User="])]
+      : []),
+    finding("fine", subject, ["is there"]),
+  ];
+}
+
 const about = (looked: Looked, word: string, slot: Slot): string =>
   all(looked, word)
     .find((line) => line.startsWith(`${slot.port} `))
@@ -120,7 +173,7 @@ const splitFirst = (text: string): readonly [string, string?] => {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 };
 
-const RULES: readonly Rule[] = [tools, root, room, user, slotRules];
+const RULES: readonly Rule[] = [tools, root, room, user, systemd, slotRules];
 
 export function findingsOf({ run }: Application, host: Host, output: string): readonly Finding[] {
   const lines = Map.groupBy(

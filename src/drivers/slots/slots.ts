@@ -8,6 +8,7 @@ import type { SlotPort } from "../../ports/slot.ts";
 import { hostTrouble, outcomeOf, parseLine } from "./answers.ts";
 import { observeCall, PACE, startCall, stopCall, switchCall, tailCall, type Pace } from "./calls.ts";
 import { hostOf } from "./layout.ts";
+import { unitNameOf } from "./unit.ts";
 
 export interface SlotsOptions {
   readonly application: Application;
@@ -15,25 +16,27 @@ export interface SlotsOptions {
   readonly pace?: Pace;
 }
 
-/** Slots that Glidepath runs itself, by the user's own commands, or that are only files. */
+/** Slots that Glidepath or systemd runs, by the user's own commands, or that are only files. */
 export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPort {
+  const { run } = application;
   const rootOf = (host: HostName): string => hostOf(application, host).root;
-  const act = async ({ slot, at, verb, run = application.run }: Act, call: HostCommand): Promise<Outcome> => {
+  const act = async ({ slot, at, verb, run }: Act, call: HostCommand): Promise<Outcome> => {
     const reply = await hosts(slot.host).run(call);
-    return outcomeOf({ slot, verb, at, root: rootOf(slot.host), run }, reply);
+    const unit = unitNameOf({ ...application, run }, slot);
+    return outcomeOf({ slot, verb, at, root: rootOf(slot.host), run, unit }, reply);
   };
   return {
     observe: (host, asked) => observe(application, hosts, { host, asked }),
-    stop: (slot, at) => act({ slot, at, verb: "stop" }, stopCall({ application, slot, at })),
+    stop: (slot, at) => act({ slot, at, verb: "stop", run }, stopCall({ application, slot, at })),
     switch: (slot, release, at) =>
-      act({ slot, at, verb: verbOf(release) }, switchCall({ application, slot, at }, release)),
-    start: (slot, at, run = application.run) =>
+      act({ slot, at, verb: verbOf(release), run }, switchCall({ application, slot, at }, release)),
+    start: (slot, at, as = run) =>
       act(
-        { slot, at, verb: "start", run },
-        startCall({ application: { ...application, run }, slot, at }, pace),
+        { slot, at, verb: "start", run: as },
+        startCall({ application: { ...application, run: as }, slot, at }, pace),
       ),
     async logTail(slot, lines) {
-      const reply = await hosts(slot.host).run(tailCall(rootOf(slot.host), slot, lines));
+      const reply = await hosts(slot.host).run(tailCall(application, slot, lines));
       return reply.kind === "exited" ? reply.stdout : "";
     },
   };
@@ -43,7 +46,7 @@ interface Act {
   readonly slot: Slot;
   readonly at: Stamp;
   readonly verb: string;
-  readonly run?: RunSpec;
+  readonly run: RunSpec;
 }
 
 const verbOf = (release: ReleaseId | null): string =>

@@ -4,6 +4,7 @@ import { isInside, normalPath } from "../paths.ts";
 import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
 import { choiceFindings } from "./choice.ts";
+import { hostsIn } from "./pool.ts";
 import type { Choice } from "./choice.ts";
 import { parseDuration } from "../../base/time.ts";
 
@@ -14,10 +15,10 @@ export function releaseFindings(file: Tree): readonly Finding[] {
 
 const RUN: Choice = {
   kinds: {
-    command: ["unit", "stop"],
-    systemd: [],
-    start: ["status", "stop"],
-    static: ["reload"],
+    command: ["unit", "stop", "user"],
+    systemd: ["stop"],
+    start: ["status", "stop", "user"],
+    static: ["reload", "user"],
   },
   needs: { start: ["stop", "status"] },
 };
@@ -25,7 +26,7 @@ const RUN: Choice = {
 function runFindings(file: Tree): readonly Finding[] {
   const run = get(file, "run");
   if (!isTree(run)) return [];
-  return [...choiceFindings(run, ["run"], RUN), ...stopFindings(run)];
+  return [...choiceFindings(run, ["run"], RUN), ...stopFindings(run), ...unitFindings(file, run)];
 }
 
 function stopFindings(run: Tree): readonly Finding[] {
@@ -34,13 +35,24 @@ function stopFindings(run: Tree): readonly Finding[] {
   if (has(run, "start") && isTree(stop) && !has(stop, "command")) {
     return [finding("missing", at, "with start, stop is a command, or has one: {command, timeout}")];
   }
-  if (!has(run, "command") || has(run, "start")) return [];
+  const kind = ["command", "systemd"].find((key) => has(run, key));
+  if (kind === undefined || has(run, "start")) return [];
   if (typeof stop === "string") {
-    return [finding("conflict", at, "a command goes with start; with command, stop is {signal, timeout}")];
+    return [finding("conflict", at, `a command goes with start; with ${kind}, stop is {signal, timeout}`)];
   }
   return isTree(stop) && has(stop, "command")
-    ? [finding("conflict", [...at, "command"], "goes with start, not with command")]
+    ? [finding("conflict", [...at, "command"], `goes with start, not with ${kind}`)]
     : [];
+}
+
+/** One unit runs one slot. */
+function unitFindings(file: Tree, run: Tree): readonly Finding[] {
+  const unit = textOf(get(run, "systemd"));
+  if (unit === null || unit.includes("{port}")) return [];
+  if (!hostsIn(file).some(({ slots }) => slots.length > 1)) return [];
+  const message = `${unit} is one unit, and there are hosts with more slots than one`;
+  const hint = "put {port} into its name, such as shop@{port}.service";
+  return [finding("conflict", ["run", "systemd"], { message, hint })];
 }
 
 const HEALTH: Choice = {

@@ -8,7 +8,7 @@ import { type ReleaseId } from "../../../src/model/ids.ts";
 import { EXAMINE } from "../../../src/drivers/slots/script/examine.ts";
 import { OBSERVE, TAIL } from "../../../src/drivers/slots/script/observe.ts";
 import { START_COMMAND, START_OWN, START_STATIC } from "../../../src/drivers/slots/script/start.ts";
-import { STOP_COMMAND, STOP_OWN, STOP_STATIC } from "../../../src/drivers/slots/script/stop.ts";
+import { STOP_PROCESS, STOP_OWN, STOP_STATIC } from "../../../src/drivers/slots/script/stop.ts";
 import { SUPERVISOR } from "../../../src/drivers/slots/script/supervisor.ts";
 import { SWITCH } from "../../../src/drivers/slots/script/switch.ts";
 import { commandRun, place, stamp, until, type Place } from "./place.ts";
@@ -59,7 +59,7 @@ const SCRIPTS = Object.entries({
   START_COMMAND,
   START_OWN,
   START_STATIC,
-  STOP_COMMAND,
+  STOP_PROCESS,
   STOP_OWN,
   STOP_STATIC,
   SUPERVISOR,

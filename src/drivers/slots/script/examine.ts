@@ -1,15 +1,16 @@
 import { LISTENERS } from "./listeners.ts";
 import { POINTS } from "./prelude.ts";
 import { PROCESSES } from "./processes.ts";
+import { SYSTEMD } from "./systemd.ts";
 
 /**
- * ROOT USER, then for each slot PORT DIR MARKER ADDRESS. Changes nothing. Lines of a word and what was
+ * ROOT USER, then for each slot PORT DIR MARKER ADDRESS UNIT. Changes nothing. Lines of a word and what was
  * found.
  */
 export const EXAMINE = `set -u
 root=$1 user=$2
 shift 2
-${POINTS}${PROCESSES}${LISTENERS}
+${POINTS}${PROCESSES}${SYSTEMD}${LISTENERS}
 echo "me $(id -u) $(id -un)"
 for tool in flock setsid tar timeout grep sync stat readlink; do
   command -v "$tool" >/dev/null || echo "missing $tool"
@@ -35,12 +36,24 @@ echo "free $(df -Pk "$above" | { read -r _ && read -r _ _ _ free _ && echo "$fre
 [ ! -r /proc/sys/net/ipv4/ip_unprivileged_port_start ] ||
   echo "lowest $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
 
+
+! systemd_here || echo "systemd $(systemctl --version | head -n 1)"
+# What systemd has of the unit, and whether it says for which slot it is.
+unit() {
+  look_at "$unit" && echo "unit $port $loaded"
+  text=$(systemctl cat "$unit" 2>/dev/null)
+  case $text in *%[iIjJ]*) echo "instance $port" ;; esac
+  [ -n "$(systemctl show -p User --value "$unit")" ] ||
+    [ "$(systemctl show -p DynamicUser --value "$unit")" = yes ] || echo "as-root $port"
+}
+
 while [ $# -gt 0 ]; do
-  port=$1 dir=$2 marker=$3 address=$4 state=$root/slots/.$1
-  shift 4
+  port=$1 dir=$2 marker=$3 address=$4 unit=$5 state=$root/slots/.$1 active=
+  shift 5
+  [ -z "$unit" ] || ! systemd_here || unit
   if ! taken "$address"; then
     echo "port $port free"
-  elif running; then
+  elif [ "$active" = active ] || running; then
     echo "port $port ours"
   else
     echo "port $port taken $(listener)"

@@ -1,4 +1,5 @@
 import { EXIT } from "../exit-codes.ts";
+import { STOP_UNITS, SYSTEMD } from "./systemd.ts";
 
 /**
  * Which processes are the slot's: those with its marker in their environment, wherever they hide; and the
@@ -86,13 +87,12 @@ now() {
 
 `;
 
-/** Needs PROCESSES. */
-export const STOPPING = `${CLOCK}
-# ours = "pid:birth ...": a number alone could be somebody else's by now. The supervisor first: it would
-# start again what goes.
+const STOPPING = `${CLOCK}
+# ours = "pid:birth ...": a number alone could be somebody else's by now. The supervisor is held first: it
+# would start again what goes; and systemd, were it gone, would end in its own way what it leaves.
 gather() {
   scan
-  for pid in $supervisors; do kill -s KILL "$pid" 2>/dev/null; done
+  for pid in $supervisors; do kill -s STOP "$pid" 2>/dev/null; done
   session_members
   ours=
   for pid in $carriers $members; do
@@ -138,7 +138,19 @@ wait_gone() {
   done
 }
 
-# SIGNAL CENTISECONDS one|all: the application first, politely; at the deadline everything, for good.
+# SIGNAL CENTISECONDS one|all: the application, then what started it.
+end_slot() {
+  end_processes "$@"
+  stop_units
+  scan
+  while [ -n "$supervisors" ]; do
+    for pid in $supervisors; do kill -s KILL "$pid" 2>/dev/null; done
+    sleep 0.01
+    scan
+  done
+}
+
+# The same: the application first, politely; at the deadline everything, for good.
 end_processes() {
   gather
   [ -n "$ours$supervisors" ] || return 0
@@ -160,3 +172,6 @@ end_processes() {
   done
 }
 `;
+
+/** All that ends what runs in a slot. Needs `marker` and `state`. */
+export const ENDING = `${PROCESSES}${SYSTEMD}${STOP_UNITS}${STOPPING}`;

@@ -2,7 +2,9 @@ import { EXIT } from "../exit-codes.ts";
 import { USERS_COMMANDS } from "./commands.ts";
 import { LISTENERS, STRANGER } from "./listeners.ts";
 import { FENCE, PLACE, POINTS, TELL } from "./prelude.ts";
-import { CLOCK, PROCESSES, STOPPING } from "./processes.ts";
+import { LAUNCH } from "./launch.ts";
+import { CLOCK, ENDING } from "./processes.ts";
+import { START_UNITS } from "./systemd.ts";
 
 const BEGIN = `
 lock
@@ -22,36 +24,48 @@ open_log() {
 const COMMANDS = `${USERS_COMMANDS}${LOG}${LISTENERS}${STRANGER}`;
 
 /**
- * SIGNAL CENTISECONDS one|all USER ADDRESS COMMAND SUPERVISOR FIRST MOST STEADY BYTES EVERY NAME=VALUE...
- * It does not tell whether the application does well, only that it was begun.
+ * SIGNAL CENTISECONDS one|all USER ADDRESS COMMAND SUPERVISOR UNIT TEXT FIRST MOST STEADY BYTES EVERY
+ * NAME=VALUE... It does not tell whether the application does well, only that it was begun.
  */
-export const START_COMMAND = `${PLACE}${POINTS}${TELL}${FENCE}${PROCESSES}${STOPPING}${COMMANDS}
-signal=$1 centiseconds=$2 whom=$3 user=$4 address=$5 command=$6 supervisor=$7
-shift 7
-first_pause=$1 most_pause=$2 steady=$3 bytes=$4 every=$5
+export const START_COMMAND = `${PLACE}${POINTS}${TELL}${FENCE}${ENDING}
+${START_UNITS}${COMMANDS}${LAUNCH}
+signal=$1 centiseconds=$2 whom=$3 user=$4 address=$5 command=$6 supervisor=$7 unit=$8 text=$9
+shift 9
+first_pause=$1 most_pause=$2 steady=$3 bytes=$4 every=$5 changed=
 shift 5
 ${BEGIN}
+systemd_here && [ "$(id -u)" -eq 0 ] || unit=
 physical=$(cd -P "$dir" && pwd -P)
 now_running=
 [ ! -f "$state/running" ] || IFS= read -r now_running <"$state/running"
 scan
 if [ -n "$supervisors" ] && [ "$now_running" = "$physical" ]; then
+  [ -z "$unit" ] || enable_unit "$unit"
   durable intent up
   exit 0
 fi
-session_members
-[ -z "$supervisors$carriers$members" ] || end_processes "$signal" "$centiseconds" "$whom"
+know_units "$unit"
+[ -n "$supervisors" ] || stop_units
+end_slot "$signal" "$centiseconds" "$whom"
 stranger "$address"
 open_log
 printf -- '--- glidepath: %s starts, generation %s ---\\n' "$found" "$generation" >>"$state/log"
 [ ! -e "$state/app.pid" ] || rm -f "$state/app.pid"
-durable supervisor "$supervisor" running "$physical" restarts 0 intent up
 [ -z "$uid" ] || set -- HOME="$home" USER="$user" LOGNAME="$user" "$@"
-cd /
-env -- "$@" GLIDEPATH_DIR="$physical" GLIDEPATH_RELEASE="$found" GLIDEPATH_SUPERVISOR="$marker" \\
-  "$(command -v setsid)" -f /bin/sh "$state/supervisor" \\
-  "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
-  "$first_pause" "$most_pause" "$steady" "$bytes" "$every" </dev/null >>"$state/log" 2>&1 9>&-
+set -- "$@" GLIDEPATH_DIR="$physical" GLIDEPATH_RELEASE="$found" GLIDEPATH_SUPERVISOR="$marker" \\
+  /bin/sh "$state/supervisor" "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
+  "$first_pause" "$most_pause" "$steady" "$bytes" "$every"
+# With the user's variables in it, which may be secret.
+(umask 077 && durable launch "$(launch "$@")") || exit ${EXIT.rights}
+durable supervisor "$supervisor" running "$physical" restarts 0 unit "$unit" intent up
+if [ -n "$unit" ]; then
+  install "$unit" "$text"
+  reload_units "$unit"
+  systemctl reset-failed "$unit" 2>/dev/null
+  systemctl start "$unit" && enable_unit "$unit" || exit ${EXIT.systemd}
+else
+  "$(command -v setsid)" -f /bin/sh "$state/launch" 9>&-
+fi
 tries=500
 while [ ! -s "$state/app.pid" ]; do
   tries=$((tries - 1))

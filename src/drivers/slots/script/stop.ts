@@ -1,27 +1,38 @@
 import { EXIT } from "../exit-codes.ts";
 import { USERS_COMMANDS } from "./commands.ts";
 import { FENCE, PLACE, POINTS, TELL } from "./prelude.ts";
-import { PROCESSES, STOPPING } from "./processes.ts";
+import { ENDING } from "./processes.ts";
 
 const BEGIN = `
 lock
 fence intent down
 `;
 
-/** SIGNAL CENTISECONDS one|all */
-export const STOP_COMMAND = `${PLACE}${POINTS}${TELL}${FENCE}${PROCESSES}${STOPPING}${BEGIN}
-end_processes "$1" "$2" "$3"
+/**
+ * SIGNAL CENTISECONDS one|all UNIT. What systemd runs is stopped by it, but its supervisor of ours: that one
+ * is held while the application ends.
+ */
+export const STOP_PROCESS = `${PLACE}${POINTS}${TELL}${FENCE}${ENDING}${BEGIN}
+know_units "$4"
+disable_units
+scan
+[ -n "$supervisors" ] || stop_units
+end_slot "$1" "$2" "$3"
 [ ! -e "$state/app.pid" ] || rm -f "$state/app.pid"
 know
 tell down
 `;
 
 /** CENTISECONDS USER STOP STATUS NAME=VALUE... */
-export const STOP_OWN = `${PLACE}${POINTS}${FENCE}${PROCESSES}${STOPPING}${USERS_COMMANDS}${BEGIN}
+export const STOP_OWN = `${PLACE}${POINTS}${FENCE}${ENDING}${USERS_COMMANDS}${BEGIN}
 patience=$1 user=$2 stop=$3 status=$4
 shift 4
 points
 choose_user
+know_units ''
+disable_units
+scan
+[ -n "$supervisors" ] || stop_units
 now
 deadline=$((now + patience))
 if is_up "$status" "$@"; then
@@ -33,6 +44,7 @@ first=
 now
 [ "$now" -lt "$deadline" ] || deadline=$now
 wait_gone "$deadline" '' || end_processes KILL 100 all
+end_slot KILL 100 all
 is_up "$status" "$@"
 case $? in
   0) die ${EXIT.notStopped} "its status command still says that it runs" ;;

@@ -1,6 +1,7 @@
 import { EXIT } from "../exit-codes.ts";
 import { FENCE, PLACE, POINTS, TELL } from "./prelude.ts";
 import { PROCESSES } from "./processes.ts";
+import { SYSTEMD } from "./systemd.ts";
 
 const ADOPT = `
 # Nothing of the user's is ever deleted: what is in the way gets a number.
@@ -25,16 +26,17 @@ adopt() {
 `;
 
 /**
- * RELEASE, "adopted", or empty for nothing. Repeating it, or going on after a cut at any line, ends the
- * same.
+ * RELEASE, "adopted", or empty for nothing; UNIT that runs the slot. Repeating it, or going on after a cut
+ * at any line, ends the same.
  */
-export const SWITCH = `${PLACE}${POINTS}${TELL}${FENCE}${PROCESSES}${ADOPT}
-release=$1
+export const SWITCH = `${PLACE}${POINTS}${TELL}${FENCE}${PROCESSES}${SYSTEMD}${ADOPT}
+release=$1 unit=$2
 kept=$root/releases/adopted@$port
 lock
 if [ -e "$state/intent" ]; then fence; else fence intent down; fi
 points
 [ "$found" != "$release" ] || [ -z "$release" ] || exit 0
+[ -z "$unit" ] || ! systemd_here || ! unit_runs "$unit" || exit ${EXIT.stillRunning}
 if running; then exit ${EXIT.stillRunning}; fi
 if [ -e "$dir" ] && [ ! -d "$dir/" ]; then exit ${EXIT.occupied}; fi
 case $release in
