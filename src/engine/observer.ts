@@ -5,6 +5,7 @@ import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { GatewayState, Health, Observation, Observed, SlotState } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Action } from "../rollout/actions.ts";
+import { runningIn } from "../rollout/evolve.ts";
 import { interestOf, type Interest } from "../rollout/interest.ts";
 import type { Settled } from "../rollout/seen.ts";
 import { gatewayOf, slotOf } from "./dispatcher.ts";
@@ -220,7 +221,7 @@ function lookHealth(
   const since = isStarting ? course.since : 0;
   const calm = healthRhythm(application, rollout.plan.slots.length);
   const every = isStarting ? millis(Math.min(calm, Math.max(FIRST, (now - since) / PART))) : calm;
-  const release = course.at === "settled" ? course.release : course.target;
+  const release = runningIn(rollout, slot);
   if (release === null) return null;
   const ask = async (): Promise<boolean> => {
     const at = ports.clock.now();

@@ -11,6 +11,8 @@ export type Outcome =
       readonly note?: string;
       /** How the slot stood when the write was over, where whoever wrote looked as well. */
       readonly slot?: SlotState;
+      /** Of a gateway that was written to: whether nginx runs there with our config; absent: it does. */
+      readonly serving?: boolean;
     }
   | { readonly kind: "refused"; readonly error: AppError }
   | { readonly kind: "unknown"; readonly error: AppError };

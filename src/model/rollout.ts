@@ -145,6 +145,10 @@ export interface RoutingChange {
   readonly stage: "preparing" | "committing";
   /** Gateways that have it written. */
   readonly prepared: readonly HostName[];
+  /** Forward: gateways that have it written and do not serve. It is written anew until they do. */
+  readonly down: readonly HostName[];
+  /** Going back: gateways that refuse it, and why. The others switch all the same. */
+  readonly refusals: Readonly<Record<HostName, AppError>>;
 }
 
 /**

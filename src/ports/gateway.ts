@@ -12,7 +12,8 @@ export interface GatewayPort {
   /**
    * Makes everything ready so that `commit` is one rename: installs the config if it is absent or of another
    * topology (tested, reloaded, proved), builds the table. Changes nothing that is served. Refused:
-   * everything is as before.
+   * everything is as before. Where nginx is down and our config
+   * is in its place, that is enough, and `serving` is false.
    */
   prepare(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
   /** The switch. Refused if a newer generation was seen. Can be repeated. */

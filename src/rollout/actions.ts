@@ -1,5 +1,5 @@
 import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
-import type { HookRun, Rollout, RoutingChange, SlotCourse } from "../model/rollout.ts";
+import type { HookRun, Rollout, SlotCourse } from "../model/rollout.ts";
 import type { RoutingTable } from "../model/routing.ts";
 import { hookKey } from "./hooks.ts";
 
@@ -60,17 +60,17 @@ function withdrawals({ withdrawal }: Rollout): readonly Action[] {
   return gateways.map((gateway) => ({ kind: "withdraw", key: key(gateway), gateway, table }));
 }
 
+/** Each gateway has a change written before it switches; forward none switches before all have. */
 function changeActions({ id, change, plan }: Rollout): readonly Action[] {
   if (change === null) return [];
   const table: RoutingTable = { generation: change.generation, writer: id, routing: change.routing };
-  return plan.gateways
-    .filter((gateway) => change.stage === "committing" || !change.prepared.includes(gateway))
-    .map((gateway) => gatewayAction(change, gateway, table));
-}
-
-function gatewayAction(change: RoutingChange, gateway: HostName, table: RoutingTable): Action {
-  const kind = change.stage === "preparing" ? "prepare" : "commit";
-  return { kind, key: `${kind}/${gateway}/${change.generation}`, gateway, table };
+  const prepared = new Set(change.prepared);
+  const willing = plan.gateways.filter((gateway) => change.refusals[gateway] === undefined);
+  return willing.flatMap((gateway) => {
+    const kind = prepared.has(gateway) ? "commit" : "prepare";
+    if (kind === "commit" && change.stage === "preparing") return [];
+    return [{ kind, key: `${kind}/${gateway}/${change.generation}`, gateway, table }];
+  });
 }
 
 function slotActions(rollout: Rollout): readonly Action[] {

@@ -1,6 +1,6 @@
 import { unreachable } from "../base/assert.ts";
 import { after, between, formatDuration, type Instant } from "../base/time.ts";
-import type { SlotKey } from "../model/ids.ts";
+import type { HostName, SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { sameRouting } from "../model/routing.ts";
 import { formatShare } from "../model/share.ts";
@@ -84,17 +84,22 @@ function changing(rollout: Rollout, seen: Seen): string | null {
   const { change, plan, withdrawal } = rollout;
   if (change === null) return withdrawal ? `taking it back on ${withdrawal.gateways.join(", ")}` : null;
   if (change.stage === "preparing") {
-    const missing = plan.gateways.filter((gateway) => !change.prepared.includes(gateway));
-    return `writing the routing on ${missing.join(", ")}`;
+    const { prepared, down } = change;
+    if (down.length > 0) return notServing(down);
+    const missing = plan.gateways.filter((gateway) => !prepared.includes(gateway));
+    if (missing.length > 0) return `writing the routing on ${missing.join(", ")}`;
   }
   const silent = plan.gateways.filter((gateway) => seen.gateways[gateway]?.known === false);
   if (silent.length > 0) return `switching; no word from ${silent.join(", ")}`;
   const dead = plan.gateways.filter((gateway) => gatewaySeen(seen, gateway)?.value.serving === false);
-  if (dead.length > 0) return `nginx on ${dead.join(", ")} is not running or does not run our config`;
+  if (dead.length > 0) return notServing(dead);
   if (sameRouting(change.routing, wantedAtEnd(rollout)))
     return `making ${stableAfter(rollout)} the stable release`;
   return `switching to ${formatShare(change.routing.share)}`;
 }
+
+const notServing = (gateways: readonly HostName[]): string =>
+  `nginx on ${gateways.join(", ")} is not running or does not run our config`;
 
 const stableAfter = ({ aborted, from, release }: Rollout): string =>
   aborted === null ? release : (from ?? "nothing");

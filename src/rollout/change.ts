@@ -1,6 +1,7 @@
 import type { Instant } from "../base/time.ts";
 import { appError } from "../base/errors.ts";
 import type { SlotKey } from "../model/ids.ts";
+import type { GatewayState } from "../model/observation.ts";
 import type { Rollout, RoutingChange } from "../model/rollout.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { isFirst, isGoingBack, nextGeneration } from "./evolve.ts";
@@ -16,7 +17,7 @@ import { gatewaySeen, isHealthy, isOverwritten, isSick } from "./sight.ts";
  */
 export function request(rollout: Rollout, routing: Routing, now: Instant): Rollout {
   const { change } = rollout;
-  if (change !== null && (!isGoingBack(rollout) || sameRouting(change.routing, routing))) return rollout;
+  if (change !== null && !isStaleNow(rollout, change, routing)) return rollout;
   if (!rollout.unsettled && sameRouting(rollout.routing, routing)) {
     return change === null ? rollout : { ...rollout, change: null };
   }
@@ -27,6 +28,8 @@ export function request(rollout: Rollout, routing: Routing, now: Instant): Rollo
     since: now,
     stage: "preparing",
     prepared: [],
+    down: [],
+    refusals: {},
   };
   return { ...next.rollout, change: asked };
 }
@@ -38,48 +41,94 @@ export function widen(rollout: Rollout, routing: Routing, now: Instant): Rollout
   if (!isWider || isPast(rollout, before)) return request(rollout, routing, now);
   return rollout.change === null ? beginHook(rollout, before, now) : rollout;
 }
+/** Going back replaces whatever was asked for on the way forward, and what is no longer wanted. */
+const isStaleNow = ({ aborted }: Rollout, change: RoutingChange, wanted: Routing): boolean =>
+  aborted !== null && (change.since < aborted.at || !sameRouting(change.routing, wanted));
 
 /**
  *   preparing ─(written on every gateway)→ committing ─(seen on every gateway)→ confirmed
+ *
+ * Forward a change happens on all gateways or on none: each has it written, and serves, before the first one
+ * switches. Going back each gateway switches as soon as it has it written.
  */
 export function advanceChange(rollout: Rollout, seen: Seen): Rollout {
-  const { change, plan } = rollout;
+  const { change } = rollout;
   if (change === null) return rollout;
-  if (change.stage === "preparing") {
-    const all = plan.gateways.every((gateway) => change.prepared.includes(gateway));
-    if (all && leadsAstray(rollout, seen)) return rollout;
-    return all
-      ? { ...rollout, unsettled: true, touched: true, change: { ...change, stage: "committing" } }
-      : rollout;
-  }
-  const sights = plan.gateways.map((gateway) => gatewaySeen(seen, gateway)?.value);
-  const isOvertaken = sights.some(
-    (state) => state !== undefined && isOverwritten(rollout, state, change.generation),
-  );
+  return change.stage === "preparing" ? begin(rollout, change, seen) : confirm(rollout, change, seen);
+}
+
+function begin(rollout: Rollout, change: RoutingChange, seen: Seen): Rollout {
+  const { prepared } = change;
+  const isReady = isGoingBack(rollout)
+    ? prepared.length > 0
+    : rollout.plan.gateways.every((name) => prepared.includes(name));
+  if (!isReady || leadsAstray(rollout, change, seen)) return rollout;
+  return { ...rollout, unsettled: true, touched: true, change: { ...change, stage: "committing" } };
+}
+
+function confirm(rollout: Rollout, change: RoutingChange, seen: Seen): Rollout {
+  const { gateways } = rollout.plan;
+  const isOvertaken = gateways.some((name) => {
+    const state = gatewaySeen(seen, name)?.value;
+    return state !== undefined && isOverwritten(rollout, state, change.generation);
+  });
   if (isOvertaken) return overtaken(rollout);
-  const confirmed = sights.every(
-    (state) =>
-      state !== undefined &&
-      state.generation === change.generation &&
-      state.routing !== null &&
-      sameRouting(state.routing, change.routing) &&
-      (state.serving || isGoingBack(rollout)),
-  );
-  if (!confirmed) return rollout;
+  const willing = gateways.filter((name) => change.refusals[name] === undefined);
+  if (!willing.every((name) => hasIt(rollout, change, gatewaySeen(seen, name)?.value))) return rollout;
+  const refusal = Object.values(change.refusals)[0];
+  if (refusal !== undefined) return stuck(rollout, refusal);
   return { ...rollout, routing: change.routing, unsettled: false, change: null };
+}
+
+const hasIt = (rollout: Rollout, { generation, routing }: RoutingChange, state?: GatewayState): boolean =>
+  state !== undefined &&
+  state.generation === generation &&
+  state.routing !== null &&
+  sameRouting(state.routing, routing) &&
+  (state.serving || isGoingBack(rollout));
+
+/**
+ * A switch whose answer was lost is not made again on what was true long ago, unless a gateway is seen to
+ * have it: then all shall. Going back, one of the way forward is never made again.
+ */
+export function isWithheld(rollout: Rollout, seen: Seen): boolean {
+  const { change, plan, aborted } = rollout;
+  if (change?.stage !== "committing") return false;
+  if (aborted !== null && change.since < aborted.at) return true;
+  const isThere = plan.gateways.some(
+    (name) => (gatewaySeen(seen, name)?.value.generation ?? 0) >= change.generation,
+  );
+  if (isThere) return false;
+  return isGoingBack(rollout)
+    ? strandsUsers(rollout, change.routing, seen)
+    : leadsAstray(rollout, change, seen);
 }
 
 /**
  * Whoever is led somewhere is led to a slot that is seen to be well when the switch is made: writing may have
  * taken long. What only stays as it is need not be seen.
  */
-function leadsAstray(rollout: Rollout, seen: Seen): boolean {
-  const { change, routing, slots } = rollout;
-  if (change === null) return false;
+function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boolean {
+  const { routing, slots } = rollout;
   const { canary, share } = change.routing;
   const joining = (Object.keys(slots) as SlotKey[]).filter((slot) => slots[slot]?.at === "joining");
   const asked = share > routing.share ? [...canary, ...joining] : joining;
-  return asked.some((slot) => !isHealthy(seen, slot)) || desertsUsers(rollout, change.routing, seen);
+  return (
+    asked.some((slot) => !isHealthy(seen, slot)) ||
+    desertsUsers(rollout, change.routing, seen) ||
+    strandsUsers(rollout, change.routing, seen)
+  );
+}
+
+/** Going back, nobody is led from a canary that may serve to a stable release that is not seen to. */
+function strandsUsers({ routing, aborted, plan }: Rollout, next: Routing, seen: Seen): boolean {
+  if (aborted === null || next.stable.length === 0) return false;
+  // A switch of the way forward may have landed after all.
+  const landed = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing?.share ?? 0);
+  const share = landed.reduce<number>((most, each) => Math.max(most, each), routing.share);
+  if (next.share >= share && next.canary.length > 0) return false;
+  if (next.stable.some((slot) => isHealthy(seen, slot))) return false;
+  return routing.canary.some((slot) => !isSick(seen, slot));
 }
 
 /** Forward, whoever is taken out leaves enough behind that are well, unless he is sick himself. */

@@ -72,24 +72,26 @@ function leaving(rollout: Rollout, slot: SlotKey, { now }: Sight): Rollout {
 }
 
 /**
- * Requests in flight over all gateways, and when the oldest of these looks was; null if one could not be
- * asked, or saw the slot still in rotation: then nothing that it counted says anything about a drain.
+ * Requests in flight over all gateways, and when the oldest and the newest of these looks were; null if one
+ * could not be asked, or saw the slot still in rotation: then nothing that it counted says anything about a drain.
  */
 export function inFlightOf(
   rollout: Rollout,
   slot: SlotKey,
   seen: Seen,
-): { requests: number; at: Instant } | null {
+): { requests: number; at: Instant; newest: Instant } | null {
   let requests = 0;
   let at: Instant | null = null;
+  let newest = instant(0);
   for (const gateway of rollout.plan.gateways) {
     const state = gatewaySeen(seen, gateway);
     const traffic = state?.value.inFlight[slot];
     if (state === null || traffic === undefined || isRouted(state.value, slot)) return null;
     requests += traffic.requests;
     at = at === null || state.at < at ? state.at : at;
+    newest = state.at > newest ? state.at : newest;
   }
-  return { requests, at: at ?? (0 as Instant) };
+  return { requests, at: at ?? instant(0), newest };
 }
 
 const isRouted = ({ routing }: GatewayState, slot: SlotKey): boolean =>
@@ -115,11 +117,11 @@ function draining(
   if (traffic.requests > 0) {
     return course.zeros === 0
       ? rollout
-      : withCourse(rollout, slot, { ...course, zeros: 0, sampledAt: traffic.at });
+      : withCourse(rollout, slot, { ...course, zeros: 0, sampledAt: traffic.newest });
   }
   if (course.zeros > 0 && traffic.at < after(course.sampledAt, APART)) return rollout;
   if (course.zeros + 1 >= SAMPLES) return stop(rollout, slot, { target, attempt, now });
-  return withCourse(rollout, slot, { ...course, zeros: course.zeros + 1, sampledAt: traffic.at });
+  return withCourse(rollout, slot, { ...course, zeros: course.zeros + 1, sampledAt: traffic.newest });
 }
 
 function stopping(

@@ -4,7 +4,7 @@ import { after, earliest, formatDuration, type Instant } from "../base/time.ts";
 import { ENDED, type PhaseName, type Rollout } from "../model/rollout.ts";
 import { actionsOf, type Action } from "./actions.ts";
 import { because } from "./because.ts";
-import { advanceChange } from "./change.ts";
+import { advanceChange, isWithheld } from "./change.ts";
 import { advanceSlots } from "./courses.ts";
 import { goBack, stuck } from "./endings.ts";
 import { abortBy, courseOf } from "./evolve.ts";
@@ -59,10 +59,15 @@ export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
   const next = moved === rollout ? rollout : stamp(moved, rollout, { seen, now });
   return {
     rollout: next,
-    actions: ENDED.includes(next.phase.name) ? [] : actionsOf(next),
+    actions: ENDED.includes(next.phase.name) ? [] : permitted(next, seen),
     wakeAt: wakeAt(next, now),
     because: because(next, seen, now),
   };
+}
+
+function permitted(rollout: Rollout, seen: Seen): readonly Action[] {
+  const actions = actionsOf(rollout);
+  return isWithheld(rollout, seen) ? actions.filter(({ kind }) => kind !== "commit") : actions;
 }
 
 /** Moves on as long as what is known and seen carries it. */

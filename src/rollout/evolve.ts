@@ -29,6 +29,14 @@ export function enter(rollout: Rollout, phase: Phase): Rollout {
 export const courseOf = (rollout: Rollout, slot: SlotKey): SlotCourse =>
   present(rollout.slots[slot], `course of ${slot}`);
 
+/** What a slot runs, or is about to. One that is only on its way out still runs the other release. */
+export function runningIn(rollout: Rollout, slot: SlotKey): ReleaseId | null {
+  const course = courseOf(rollout, slot);
+  if (course.at === "settled") return course.release;
+  if (course.at !== "leaving" && course.at !== "draining") return course.target;
+  return course.target === rollout.release ? rollout.from : rollout.release;
+}
+
 export const withCourse = (rollout: Rollout, slot: SlotKey, course: SlotCourse): Rollout => ({
   ...rollout,
   slots: { ...rollout.slots, [slot]: course },

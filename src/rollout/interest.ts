@@ -44,6 +44,7 @@ export function interestOf(rollout: Rollout): Interest {
         if (plan.passive && course.at === "joining") inFlight.push(slot);
         break;
       case "leaving":
+        health.push(slot);
         // The look that shows that it is out of rotation is the first sample of its drain.
         if (isCommitting && !plan.passive) inFlight.push(slot);
         break;

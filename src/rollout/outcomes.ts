@@ -2,10 +2,10 @@ import type { AppError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { HostName } from "../model/ids.ts";
 import type { Outcome } from "../model/outcome.ts";
-import type { Rollout } from "../model/rollout.ts";
+import type { Rollout, RoutingChange } from "../model/rollout.ts";
 import type { Action } from "./actions.ts";
 import { failed } from "./courses.ts";
-import { abortBy, courseOf, withCourse } from "./evolve.ts";
+import { abortBy, courseOf, isGoingBack, withCourse } from "./evolve.ts";
 import { goBack, stuck } from "./endings.ts";
 import { actionsOf } from "./actions.ts";
 import { endHook, holdsUp } from "./hooks.ts";
@@ -21,12 +21,16 @@ export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Inst
     if (!asked) return r;
     if (action.kind === "hook") return absorbHook(r, outcome, now);
     if (outcome.kind === "unknown") return r;
-    return outcome.kind === "done" ? done(r, action) : refuse(r, action, { error: outcome.error, now });
+    return outcome.kind === "done"
+      ? done(r, action, outcome)
+      : refuse(r, action, { error: outcome.error, now });
   }, rollout);
 }
 
-function done(rollout: Rollout, action: Action): Rollout {
-  const { phase, change } = rollout;
+type Done = Extract<Outcome, { kind: "done" }>;
+
+function done(rollout: Rollout, action: Action, outcome: Done): Rollout {
+  const { phase } = rollout;
   switch (action.kind) {
     case "fetch":
       return phase.name === "staging" ? { ...rollout, phase: { ...phase, fetched: true } } : rollout;
@@ -39,13 +43,24 @@ function done(rollout: Rollout, action: Action): Rollout {
       return withCourse(rollout, action.slot, { ...course, passed: course.passed + 1 });
     }
     case "prepare":
-      if (change === null) return rollout;
-      return { ...rollout, change: { ...change, prepared: [...change.prepared, action.gateway] } };
+      return written(rollout, action.gateway, outcome);
     case "withdraw":
       return withdrawn(rollout, action.gateway);
     default:
       return rollout;
   }
+}
+
+/** Forward, where nginx does not run nobody could see the switch happen: it is waited for. */
+function written(rollout: Rollout, gateway: HostName, { serving = true }: Done): Rollout {
+  const { change } = rollout;
+  if (change === null) return rollout;
+  const { prepared, down } = change;
+  if (serving || isGoingBack(rollout)) {
+    const up = down.filter((name) => name !== gateway);
+    return { ...rollout, change: { ...change, prepared: [...prepared, gateway], down: up } };
+  }
+  return down.includes(gateway) ? rollout : { ...rollout, change: { ...change, down: [...down, gateway] } };
 }
 
 /** Only what runs before something can stop it; what failed afterwards is in the journal. */
@@ -97,10 +112,19 @@ function refuse(
 
 type ChangeAction = Extract<Action, { kind: "prepare" | "commit" }>;
 
-/** One that refuses before any has switched stops the change everywhere: what was written is taken back. */
+/**
+ * One that refuses before any has switched stops the change everywhere: what was written is taken back.
+ * Going back, it stops only itself.
+ */
 function changeRefused(rollout: Rollout, action: ChangeAction, { error, now }: Refusal): Rollout {
-  if (error.code === "gateway.fenced" || rollout.aborted !== null) return stuck(rollout, error);
-  const others = rollout.plan.gateways.filter((name) => name !== action.gateway);
+  const { change, plan } = rollout;
+  if (change !== null && isGoingBack(rollout)) {
+    const refusals: RoutingChange["refusals"] = { ...change.refusals, [action.gateway]: error };
+    const isAlone = plan.gateways.every((name) => refusals[name] !== undefined);
+    return isAlone ? stuck(rollout, error) : { ...rollout, change: { ...change, refusals } };
+  }
+  if (error.code === "gateway.fenced") return stuck(rollout, error);
+  const others = plan.gateways.filter((name) => name !== action.gateway);
   const isUndone = action.kind === "prepare" && others.length > 0;
   const withdrawal = isUndone ? { table: action.table, gateways: others } : null;
   return goBack({ ...rollout, change: null, withdrawal }, abortBy("gateway", error, now));

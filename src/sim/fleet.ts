@@ -42,6 +42,8 @@ export interface SimSlot {
   servesFrom: number;
   /** When it answered last, if it does not now. */
   lastServed: number;
+  /** Health checks in a row that said no although it serves. */
+  lies: number;
   /** It has answered since it was last started. */
   wasHealthy: boolean;
   /** Smoke checks passed since it was last started. */
@@ -121,6 +123,7 @@ function buildSlot(slot: Slot, host: SimHost, stable: ReleaseId | null): SimSlot
     restarts: 0,
     servesFrom: runs ? 0 : NEVER,
     lastServed: 0,
+    lies: 0,
     wasHealthy: runs,
     passed: new Set(),
     lockedUntil: 0,

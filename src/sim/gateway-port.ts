@@ -6,7 +6,7 @@ import type { Gateway, Slot } from "../model/application.ts";
 import { generation, type HostName } from "../model/ids.ts";
 import type { GatewayState, Observed } from "../model/observation.ts";
 import { DONE, refused, type Outcome } from "../model/outcome.ts";
-import type { RoutingTable } from "../model/routing.ts";
+import type { Routing, RoutingTable } from "../model/routing.ts";
 import type { GatewayPort } from "../ports/gateway.ts";
 import { benchOf, faultsNow, mustBeWritten, tell, trafficOf, type Context, type Line } from "./context.ts";
 import { isAlive, routingText, type SimGateway } from "./fleet.ts";
@@ -15,7 +15,13 @@ import { harmsOfSwitch } from "./harms.ts";
 import { deliver, look, type Effect } from "./network.ts";
 import { followRouting, inFlight } from "./traffic.ts";
 
-type Act = (context: Context, sim: SimGateway, table: RoutingTable) => Outcome;
+interface Sent {
+  readonly table: RoutingTable;
+  readonly at: number;
+  /** What the gateway followed when it was sent. */
+  readonly before: Routing | null;
+}
+type Act = (context: Context, sim: SimGateway, sent: Sent) => Outcome;
 
 /** Gateways as one controller sees and writes them. */
 export function gatewayPort(line: Line): GatewayPort {
@@ -25,8 +31,9 @@ export function gatewayPort(line: Line): GatewayPort {
   const write = (gateway: Gateway, table: RoutingTable, act: Act): Promise<Outcome> => {
     const sim = find(gateway);
     const at = table.generation;
+    const sent: Sent = { table, at: context.timeline.now(), before: sim.table?.routing ?? null };
     mustBeWritten(context, `${act.name} ${gateway.name}`, at);
-    const effect: Effect = (finish) => finish(fenced(context, sim, table) ?? act(context, sim, table));
+    const effect: Effect = (finish) => finish(fenced(context, sim, table) ?? act(context, sim, sent));
     const what = act === commit ? ` ${routingText(table.routing)}` : "";
     return deliver(line, { name: `${act.name}@${at} ${gateway.name}${what}`, host: sim.host, effect });
   };
@@ -71,7 +78,7 @@ function fenced(context: Context, sim: SimGateway, table: RoutingTable): Outcome
   return null;
 }
 
-function prepare(context: Context, sim: SimGateway, table: RoutingTable): Outcome {
+function prepare(context: Context, sim: SimGateway, { table }: Sent): Outcome {
   if (sim.table === null && !isAlive(sim, context.timeline.now())) {
     return refused(appError("gateway.not-running", `${sim.gateway.name}: nginx does not run`));
   }
@@ -84,10 +91,10 @@ function prepare(context: Context, sim: SimGateway, table: RoutingTable): Outcom
   sim.seen = table.generation;
   sim.seenBy = table.writer;
   sim.prepared.set(table.generation, table);
-  return DONE;
+  return { kind: "done", serving: isAlive(sim, context.timeline.now()) };
 }
 
-function commit(context: Context, sim: SimGateway, table: RoutingTable): Outcome {
+function commit(context: Context, sim: SimGateway, { table, at, before }: Sent): Outcome {
   const prepared = sim.prepared.get(table.generation);
   if (prepared === undefined) {
     return refused(appError("gateway.config", `${sim.gateway.name}: ${table.generation} was not prepared`));
@@ -95,7 +102,7 @@ function commit(context: Context, sim: SimGateway, table: RoutingTable): Outcome
   sim.seen = table.generation;
   sim.seenBy = table.writer;
   if (sim.table?.generation === table.generation) return DONE;
-  context.harms.push(...harmsOfSwitch(sim, prepared.routing, benchOf(context)));
+  context.harms.push(...harmsOfSwitch(sim, prepared.routing, { ...benchOf(context), sentAt: at, before }));
   followRouting(sim, prepared.routing, trafficOf(context));
   sim.table = prepared;
   sim.prepared.clear();

@@ -23,6 +23,13 @@ export interface Bench {
   readonly rollout: Rollout | null;
 }
 
+/** A switch is judged by what could be known when it was sent: it may be long on its way. */
+export interface SwitchBench extends Bench {
+  readonly sentAt: number;
+  /** What the gateway followed then. */
+  readonly before: Routing | null;
+}
+
 const harm = (now: number, law: number, what: string): Harm => ({ at: instant(now), law, what });
 
 /** A slot is about to be stopped by a write. */
@@ -42,7 +49,7 @@ export function harmsOfStop(slot: SimSlot, { fleet, now, drain }: Bench): readon
 }
 
 /** A gateway is about to follow another routing. */
-export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: Bench): readonly Harm[] {
+export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: SwitchBench): readonly Harm[] {
   return [
     ...carriers(gateway, next, bench),
     ...rotation(gateway, next, bench),
@@ -147,30 +154,39 @@ function returns({ gateway, table }: SimGateway, next: Routing, { now, rollout }
   return [harm(now, 12, what)];
 }
 
-/** Longer than it takes to notice that a slot is gone, even for a controller that was just started. */
-const NOTICED = 12_000;
+/** As long as a health check is believed, and a little: who sends a switch has asked since then. */
+const NOTICED = 4000;
 
 /** Another gateway has switched already: now all must. */
 const isBegun = (next: Routing, { fleet }: Bench): boolean =>
   [...fleet.gateways.values()].some(({ table }) => table !== null && sameRouting(table.routing, next));
 
 /** Law 5: whoever serves is not taken out while nobody else has served for long. */
-function deserted({ gateway, table }: SimGateway, next: Routing, { fleet, now }: Bench): readonly Harm[] {
-  if (table === null) return [];
+function deserted(
+  { gateway }: SimGateway,
+  next: Routing,
+  { fleet, now, sentAt, before }: SwitchBench,
+): readonly Harm[] {
+  if (before === null) return [];
   const stays = [...next.canary, ...next.stable];
-  const leaves = [...table.routing.canary, ...table.routing.stable].filter((key) => !stays.includes(key));
+  const leaves = [...before.canary, ...before.stable].filter((key) => !stays.includes(key));
   const served = (key: SlotKey): number => servedAt(fleet.slots.get(key), now);
-  if (!leaves.some((key) => served(key) === now)) return [];
-  if (stays.length === 0 || stays.some((key) => now - served(key) < NOTICED)) return [];
+  // Who was told so often that it does not serve has to believe it.
+  const isMisled = (key: SlotKey): boolean => (fleet.slots.get(key)?.lies ?? 0) >= 3;
+  if (!leaves.some((key) => served(key) === now && !isMisled(key))) return [];
+  if (stays.length === 0 || stays.some((key) => sentAt - served(key) < NOTICED)) return [];
   const what = `${gateway.name} takes out ${leaves.join(", ")}, and nobody else has served for long`;
   return [harm(now, 5, what)];
 }
 
 /** Law 4: a role that gets more traffic has a slot that served not long ago, unless nobody serves at all. */
-function unserved({ gateway, table }: SimGateway, next: Routing, { fleet, now }: Bench): readonly Harm[] {
-  const before = table?.routing;
-  if (before === undefined) return [];
-  const isGone = (key: SlotKey): boolean => now - servedAt(fleet.slots.get(key), now) >= NOTICED;
+function unserved(
+  { gateway }: SimGateway,
+  next: Routing,
+  { fleet, now, sentAt, before }: SwitchBench,
+): readonly Harm[] {
+  if (before === null) return [];
+  const isGone = (key: SlotKey): boolean => sentAt - servedAt(fleet.slots.get(key), now) >= NOTICED;
   const more: readonly (readonly [string, number, readonly SlotKey[]])[] = [
     ["canary", next.share - before.share, next.canary],
     ["stable", before.share - next.share, next.stable],

@@ -87,8 +87,10 @@ export function probePort(line: Line): ProbePort {
       answer(line, 3, () => {
         const slot = present(fleet.slots.get(key), key);
         if (!isReachable(slot.host, timeline.now())) return null;
-        if (dice.look.chance(faultsNow(context).healthFlaps)) return { healthy: false, answer: "502" };
         const health = healthOf(slot, timeline.now());
+        const lies = dice.look.chance(faultsNow(context).healthFlaps);
+        slot.lies = lies && health.healthy ? slot.lies + 1 : 0;
+        if (lies) return { healthy: false, answer: "502" };
         if (health.healthy) slot.wasHealthy = true;
         return health;
       }),

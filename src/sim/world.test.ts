@@ -105,7 +105,7 @@ describe("writes", () => {
     expect(unknown).toMatchObject({ kind: "unknown", error: { code: "host.timeout" } });
     const all = { ...routing, stable: [first.key, second.key] };
     const newer = { ...stamp(5), routing: all };
-    expect(await wait(world, ports.gateways.prepare(gateway, newer))).toEqual({ kind: "done" });
+    expect(await wait(world, ports.gateways.prepare(gateway, newer))).toMatchObject({ kind: "done" });
 
     await pass(world, minutes(2));
 

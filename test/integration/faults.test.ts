@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { masterPid, startNginx, testNginx, workerPids } from "../../src/demo/nginx.ts";
+import type { Sections } from "../../src/demo/scene.ts";
 import { ended, processesIn, signal } from "../../src/demo/processes.ts";
 import { failuresOf } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
@@ -28,6 +29,13 @@ const breakNginx = ({ nginx }: Workspace): string => {
   writeFileSync(file, "server { bogus on; }\n");
   return file;
 };
+
+async function killNginx({ nginx }: Workspace): Promise<void> {
+  const master = masterPid(nginx)!;
+  const all = [master, ...workerPids(nginx)];
+  for (const pid of all) signal(pid, "SIGKILL");
+  for (const pid of all) await ended(pid, 5000);
+}
 
 function listenOn(port: number): Promise<Server> {
   const server = createServer((socket) => socket.end("go away\n"));
@@ -150,28 +158,53 @@ describe.skipIf(!hasNginx("integration: faults"))("around the release", () => {
     mustExit(await workspace.glidepath("release", "v1"), 0);
   });
 
-  it("an nginx killed in the middle can start again, and the release reaches its end", async () => {
-    const workspace = await opened();
-    await workspace.bringUp("v1");
-    const running = workspace.start(["release", "v2", "--json"]);
-    await running.says(/ drains/);
-    const { nginx } = workspace;
-    const master = masterPid(nginx)!;
-    for (const pid of [master, ...workerPids(nginx)]) signal(pid, "SIGKILL");
-    await ended(master, 2000);
-    await wait(1500);
-    await startNginx(nginx);
-    const load = await workspace.load();
-    const ran = await running.done;
-    mustExit(ran, 0, 1, 4);
-    // Stuck is an end too, when it says what is wrong and a command leads on.
-    if (ran.code === 4) mustExit(await workspace.glidepath("resume", "--wait"), 0);
-    const report = await load.stop();
-    expect(failuresOf(report)).toEqual([]);
-    const release = ran.code === 1 ? "v1" : "v2";
-    expect(await workspace.inSlots()).toEqual([release, release]);
-    expect(await workspace.status()).toMatchObject({ stable: release, rollout: null });
-    await testNginx(nginx);
+  describe("an nginx that is killed in the middle", () => {
+    /** The definite moments, by what the command has just said. */
+    const MOMENTS = [
+      /leaves rotation/,
+      / drains/,
+      / stops/,
+      / starts v2/,
+      /joins rotation/,
+      /stable release/,
+    ];
+
+    it.each(MOMENTS)("after %s holds the release up until it is there again", async (moment) => {
+      const workspace = await opened();
+      await workspace.bringUp("v1");
+      const running = workspace.start(["release", "v2", "--json"]);
+      await running.says(moment);
+      await killNginx(workspace);
+      await until(
+        () => workspace.status(),
+        ({ rollout }) => rollout === null || /^nginx on |; nginx on /.test(rollout.because),
+      );
+      await startNginx(workspace.nginx);
+      const load = await workspace.load();
+      mustExit(await running.done, 0);
+      expect(failuresOf(await load.stop())).toEqual([]);
+      expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
+      expect(await workspace.status()).toMatchObject({ stable: "v2", rollout: null });
+      await testNginx(workspace.nginx);
+    });
+
+    it("and stays away turns the release round when progressDeadline is over", async () => {
+      const edit = (sections: Sections): Sections => ({
+        ...sections,
+        rollout: { ...(sections["rollout"] as object), progressDeadline: "6s" },
+      });
+      const workspace = await opened({ edit });
+      await workspace.bringUp("v1");
+      const running = workspace.start(["release", "v2", "--json"]);
+      await running.says(/joins rotation/);
+      await killNginx(workspace);
+      mustExit(await running.done, 1);
+      expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+      await startNginx(workspace.nginx);
+      const load = await workspace.load();
+      expect(failuresOf(await load.stop())).toEqual([]);
+      expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
+    });
   });
 
   it("a new release that is killed once while it starts is started again", async () => {

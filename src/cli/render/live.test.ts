@@ -77,6 +77,8 @@ describe("the live view", () => {
           since: NOW,
           stage: "preparing",
           prepared: [],
+          down: [],
+          refusals: {},
         },
       },
       "  gateway web1  table 18, writing: 0 of 1 done",

@@ -147,9 +147,15 @@ async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const config = writeConfig({ ...place, home: seen.home });
   const built = seen.built ? DONE : await build(place, seen, { table, pool: config.pool });
   if (built.kind !== "done") return built;
-  const installed = seen.sha === sha256(config.text) && running?.config === config.digest;
-  return installed ? DONE : install(place, config, table);
+  const isThere = seen.sha === sha256(config.text);
+  if (isThere && running?.config === config.digest) return DONE;
+  const installed = await install(place, config, table);
+  // Whoever starts nginx again starts it with our config, and with the switch as it stands then.
+  return isThere && isDown(installed) ? { kind: "done", serving: false } : installed;
 }
+
+const isDown = (outcome: Outcome): boolean =>
+  outcome.kind === "refused" && outcome.error.code === "gateway.not-running";
 
 /** In one run, because nearly always nothing but the generation is new. */
 function lookAndBuild(place: Place, table: RoutingTable): Promise<HostReply> {

@@ -38,16 +38,21 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
 }
 
 /**
- * While the canary serves, nobody is led from it to slots of which not one could be asked; and where the
- * first answer was no, it is asked again. A canary that does not serve is left at once.
+ * Nobody is led from a canary that may serve to slots of which none is seen to; and where the first answer
+ * was no, it is asked again. A canary that does not serve is left at once, for one that does.
  */
 function isUnsure(rollout: Rollout, seen: Seen): boolean {
   const canary = rollout.plan.slots.filter((slot) => canServeCanary(rollout, slot));
-  if (canary.some((slot) => seen.health[slot] === undefined)) return true;
-  if (canary.every((slot) => isUnwell(seen, slot))) return false;
   const stable = serving(rollout, rollout.from);
-  if (stable.some((slot) => isUnwell(seen, slot) && !isSick(seen, slot))) return true;
-  return stable.length > 0 && !stable.some((slot) => isHealthy(seen, slot) || isSick(seen, slot));
+  if (canary.some((slot) => seen.health[slot] === undefined)) return true;
+  if (canary.length === 0 || stable.length === 0) return false;
+  const isWavering = stable.some((slot) => isUnwell(seen, slot) && !isSick(seen, slot));
+  if (stable.some((slot) => isHealthy(seen, slot))) {
+    return isWavering && !canary.every((slot) => isUnwell(seen, slot));
+  }
+  const isCanaryWell = canary.some((slot) => isHealthy(seen, slot));
+  if (!isCanaryWell) return !canary.every((slot) => isSick(seen, slot));
+  return isWavering || !stable.some((slot) => isSick(seen, slot));
 }
 
 export const ATTEMPTS = 3;

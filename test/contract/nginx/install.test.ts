@@ -12,6 +12,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { localHost } from "../../../src/drivers/local/host.ts";
+import { startNginx, stopNginx } from "../../../src/demo/nginx.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
@@ -295,5 +296,27 @@ test("passive: no config is written, what was ordered is remembered", async () =
   expect(existsSync(w.gateway.config)).toBe(false);
   expect(await w.port.observe(w.gateway, w.slots)).toMatchObject({
     value: { running: true, serving: true, generation: 1, routing: table.routing },
+  });
+});
+
+test("where nginx is down the switch can be made, and is there when it starts again", async () => {
+  const w = await open();
+  expect(await w.port.prepare(w.gateway, w.table(1, {}))).toEqual(DONE);
+  expect(await w.port.commit(w.gateway, w.table(1, {}))).toEqual(DONE);
+  await stopNginx(w.nginx);
+  const next = w.table(2, { stable: 1 });
+  expect(await w.port.prepare(w.gateway, next)).toEqual({ kind: "done", serving: false });
+  expect(await w.port.commit(w.gateway, next)).toEqual(DONE);
+  expect(await w.port.observe(w.gateway, [])).toMatchObject({
+    value: { running: false, serving: false, generation: 2, routing: next.routing },
+  });
+  await startNginx(w.nginx);
+  expect((await ask({ port: w.listen })).body).toBe(String(w.slots[1]?.port));
+  // Another config cannot be proved without an nginx that runs.
+  await stopNginx(w.nginx);
+  const other = w.changed({ readTimeout: 11_000 as never });
+  expect(await other.port.prepare(other.gateway, w.table(3, {}))).toMatchObject({
+    kind: "refused",
+    error: { code: "gateway.not-running" },
   });
 });
