@@ -73,7 +73,8 @@ function leaving(rollout: Rollout, slot: SlotKey, { now }: Sight): Rollout {
 
 /**
  * Requests in flight over all gateways, and when the oldest and the newest of these looks were; null if one
- * could not be asked, or saw the slot still in rotation: then nothing that it counted says anything about a drain.
+ * could not be asked, or saw the slot still in rotation: then nothing that it counted says anything about a
+ * drain.
  */
 export function inFlightOf(
   rollout: Rollout,
