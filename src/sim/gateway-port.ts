@@ -111,7 +111,7 @@ function commit(context: Context, sim: SimGateway, { table, at, before }: Sent):
 }
 
 /** Whatever was written leads nobody anywhere, and shall not any more. */
-function withdraw(_: Context, sim: SimGateway, table: RoutingTable): Outcome {
+function withdraw(_: Context, sim: SimGateway, { table }: Sent): Outcome {
   sim.withdrawn = table.generation;
   sim.prepared.delete(table.generation);
   return DONE;
