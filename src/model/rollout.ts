@@ -143,6 +143,8 @@ export interface RoutingChange {
   readonly routing: Routing;
   readonly since: Instant;
   readonly stage: "preparing" | "committing";
+  /** It was asked for while going back. */
+  readonly back: boolean;
   /** Gateways that have it written. */
   readonly prepared: readonly HostName[];
   /** Forward: gateways that have it written and do not serve. It is written anew until they do. */

@@ -27,6 +27,7 @@ export function request(rollout: Rollout, routing: Routing, now: Instant): Rollo
     routing,
     since: now,
     stage: "preparing",
+    back: isGoingBack(rollout),
     prepared: [],
     down: [],
     refusals: {},
@@ -43,7 +44,7 @@ export function widen(rollout: Rollout, routing: Routing, now: Instant): Rollout
 }
 /** Going back replaces whatever was asked for on the way forward, and what is no longer wanted. */
 const isStaleNow = ({ aborted }: Rollout, change: RoutingChange, wanted: Routing): boolean =>
-  aborted !== null && (change.since < aborted.at || !sameRouting(change.routing, wanted));
+  aborted !== null && (!change.back || !sameRouting(change.routing, wanted));
 
 /**
  *   preparing ─(written on every gateway)→ committing ─(seen on every gateway)→ confirmed
@@ -94,7 +95,7 @@ const hasIt = (rollout: Rollout, { generation, routing }: RoutingChange, state?:
 export function isWithheld(rollout: Rollout, seen: Seen): boolean {
   const { change, plan, aborted } = rollout;
   if (change?.stage !== "committing") return false;
-  if (aborted !== null && change.since < aborted.at) return true;
+  if (aborted !== null && !change.back) return true;
   const isThere = plan.gateways.some(
     (name) => (gatewaySeen(seen, name)?.value.generation ?? 0) >= change.generation,
   );

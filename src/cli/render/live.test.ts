@@ -76,6 +76,7 @@ describe("the live view", () => {
           routing: rollout().routing,
           since: NOW,
           stage: "preparing",
+          back: false,
           prepared: [],
           down: [],
           refusals: {},
