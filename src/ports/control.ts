@@ -74,9 +74,8 @@ export interface PlanStory {
   readonly steps: readonly PlannedStep[];
   readonly maxUnavailable: number;
   readonly order: readonly SlotKey[];
-  /** The most that one slot must carry at the worst moment, as a part of all traffic, and when that is. */
-  readonly worst: { readonly load: number; readonly even: number; readonly when: string };
-  readonly wayBack: { readonly load: number; readonly when: string };
+  /** The most that one slot must carry on the way forward, as a part of all traffic; and when all is even. */
+  readonly worst: { readonly load: number; readonly even: number };
   readonly gateways: readonly { readonly name: HostName; readonly config: ConfigPreview | AppError }[];
 }
 
@@ -84,8 +83,14 @@ export interface PlannedStep {
   readonly share: number;
   readonly canarySlots: number;
   readonly stableSlots: number;
+  /** The hosts, slots and labels that the file names for it. */
+  readonly named: readonly string[];
   readonly bake: number;
   readonly approve: boolean;
+  /** What one slot of each role carries while the step holds, as a part of all traffic. */
+  readonly loads: { readonly canary: number; readonly stable: number };
+  /** Going back from here: the part of all traffic that returns at once, and what one slot carries then. */
+  readonly back: { readonly atOnce: number; readonly load: number };
 }
 
 /** Everything that a person can ask of an application's releases. */

@@ -1,9 +1,10 @@
-import { appError, type AppError } from "../base/errors.ts";
-import type { Application } from "../model/application.ts";
+import type { AppError } from "../base/errors.ts";
+import type { Application, Step } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
 import { canarySlotsFor, wayBack } from "../model/capacity.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
-import { basisPoints, EVERYTHING, formatShare } from "../model/share.ts";
+import { EVERYTHING } from "../model/share.ts";
+import { tooSmall } from "./create.ts";
 
 /** What a release would do to the pool, by arithmetic alone. Loads are parts of all traffic, 0 to 1. */
 export interface Arithmetic {
@@ -12,16 +13,29 @@ export interface Arithmetic {
   readonly order: readonly SlotKey[];
   readonly maxUnavailable: number;
   readonly steps: readonly ArithmeticStep[];
-  readonly worst: { readonly load: number; readonly even: number; readonly when: string };
-  readonly wayBack: { readonly load: number; readonly when: string };
+  readonly worst: { readonly load: number; readonly even: number };
 }
 
 interface ArithmeticStep {
   readonly share: number;
   readonly canarySlots: number;
   readonly stableSlots: number;
+  /** The hosts, slots and labels that the file names for it. */
+  readonly named: readonly string[];
   readonly bake: number;
   readonly approve: boolean;
+  /** What one slot of each role carries while the step holds. */
+  readonly loads: { readonly canary: number; readonly stable: number };
+  /** Going back from here: the part of the users that returns at once, and what one slot carries then. */
+  readonly back: { readonly atOnce: number; readonly load: number };
+}
+
+interface Pool {
+  readonly n: number;
+  /** Slots that may be out of rotation at once. */
+  readonly u: number;
+  readonly maxLoad: number;
+  readonly split: "users" | "servers";
 }
 
 export function arithmeticOf(
@@ -29,32 +43,35 @@ export function arithmeticOf(
   release: ReleaseId,
   from: ReleaseId | null,
 ): Arithmetic | AppError {
-  const { policy } = application;
+  const { policy, gateway } = application;
   const order = poolOf(application.hosts).map((slot) => slot.key);
   const n = order.length;
+  if (n < 2) return tooSmall(application);
   const u = Math.max(1, Math.min(policy.maxUnavailable, n - 1));
-  if (n < 2) return appError("pool.too-small", "a pool of one slot cannot be released smoothly");
-  const steps = policy.steps.map((step) => {
-    const canarySlots = from === null ? n : (step.slots ?? canarySlotsFor(step.share, n, u));
-    const { share, bake, approve } = step;
-    return { share, canarySlots, stableSlots: n - canarySlots, bake, approve };
-  });
-  const worst = { load: 1 / (n - u), even: 1 / n, when: `while ${u} of ${n} slots is being updated` };
-  return { release, from, order, maxUnavailable: u, steps, worst, wayBack: wayBackOf(application, n, u) };
+  const pool: Pool = { n, u, maxLoad: policy.maxLoad, split: gateway.split };
+  const steps = from === null ? [] : policy.steps.map((step) => stepOf(step, pool));
+  const worst = { load: from === null ? 1 / n : 1 / (n - u), even: 1 / n };
+  return { release, from, order, maxUnavailable: u, steps, worst };
 }
 
-/**
- * The heaviest moment of going back: at the last step, when the fewest stable slots are left to return to.
- */
-function wayBackOf(application: Application, n: number, u: number): { load: number; when: string } {
-  const { maxLoad } = application.policy;
-  const { share } = wayBack(n, u, maxLoad);
-  const returned = basisPoints(EVERYTHING - share);
-  const kept = Math.max(1, Math.ceil((share * n) / (EVERYTHING * maxLoad)));
-  const load = Math.max(returned / EVERYTHING / u, share / EVERYTHING / kept);
-  const when =
-    share === 0
-      ? "all users return at once, in one switch"
-      : `at 100 %, ${formatShare(returned)} of the users return at once; the rest follow as slots return`;
-  return { load, when };
+function stepOf(step: Step, pool: Pool): ArithmeticStep {
+  const { share, bake, approve, named = [] } = step;
+  const canarySlots = step.slots ?? canarySlotsFor(share, pool.n, pool.u);
+  const stableSlots = pool.n - canarySlots;
+  const loads = loadsOf(share / EVERYTHING, canarySlots, pool);
+  const back = backFrom(share / EVERYTHING, stableSlots, pool);
+  return { share, canarySlots, stableSlots, named, bake, approve, loads, back };
+}
+
+/** By servers nginx balances over all slots; at 100 % those that are left have no traffic any more. */
+function loadsOf(part: number, canary: number, { n, split }: Pool): ArithmeticStep["loads"] {
+  if (split === "servers" && part > 0 && part < 1) return { canary: 1 / n, stable: 1 / n };
+  return { canary: part / canary, stable: (1 - part) / (n - canary) };
+}
+
+function backFrom(part: number, stable: number, { n, maxLoad }: Pool): ArithmeticStep["back"] {
+  const { share, keep } = wayBack(n, stable, maxLoad);
+  const stays = Math.min(part, share / EVERYTHING);
+  const load = Math.max((1 - stays) / stable, stays === 0 ? 0 : stays / Math.max(1, keep));
+  return { atOnce: part - stays, load };
 }

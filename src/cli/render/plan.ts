@@ -1,6 +1,6 @@
 import { structuredPatch } from "diff";
 import type { AppError } from "../../base/errors.ts";
-import type { Application } from "../../model/application.ts";
+import { HOOKS, type Application } from "../../model/application.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import type { PlannedStep, PlanStory } from "../../ports/control.ts";
 import type { ConfigPreview } from "../../ports/gateway.ts";
@@ -23,26 +23,61 @@ function poolText(story: PlanStory, application: Application): string {
   return `${slots} on ${hosts}; at most ${story.maxUnavailable} out of rotation at once`;
 }
 
-/** Nobody is served yet, so nothing has to be spared: all slots come up and join together. */
-const firstText = ({ release, order }: PlanStory): string =>
-  `nothing runs yet: start ${release} on ${order.join(", ")} at once; then everybody gets it`;
+/** More names than this are no story any more. */
+const MOST_NAMES = 4;
 
-const namesOf = (slots: readonly SlotKey[]): string => slots.join(", then ");
-
-function stepText(story: PlanStory, index: number): string {
-  const step = story.steps[index];
-  if (step === undefined) return "";
-  const before = story.steps[index - 1]?.canarySlots ?? 0;
-  const taken = story.order.slice(before, Math.max(before, step.canarySlots));
-  const updated = taken.length === 0 ? "no further slot is updated" : `update ${namesOf(taken)}`;
-  return [`${updated}; then ${who(step, story)}`, ...holds(step)].join("; ");
+function slotsText(slots: readonly SlotKey[], atOnce: number): string {
+  const together = atOnce > 1 && slots.length > 1 ? `, ${Math.min(atOnce, slots.length)} at a time` : "";
+  if (slots.length <= MOST_NAMES) {
+    return together === "" ? slots.join(", then ") : `${slots.join(", ")}${together}`;
+  }
+  return `${slots.length} slots (${slots[0]} first, ${slots.at(-1)} last)${together}`;
 }
 
-function who(step: PlannedStep, { release, from }: PlanStory): string {
-  if (step.share === 0) return `${release} gets only those whom a rule sends there`;
-  if (step.share === 10_000) return `everybody gets ${release}`;
-  const rest = `the rest ${from ?? "nothing"} on ${step.stableSlots}`;
-  return `${share(step.share)} get ${release} on ${counted(step.canarySlots, "slot")}, ${rest}`;
+const hostsText = ({ hosts }: Application): string =>
+  hosts.length <= MOST_NAMES
+    ? hosts.map((host) => host.name).join(", ")
+    : `${hosts[0]?.name ?? ""} to ${hosts.at(-1)?.name ?? ""}, ${hosts.length} hosts`;
+
+/** Nobody is served yet, so nothing has to be spared: all slots come up and join together. */
+const firstText = ({ release, order }: PlanStory): string =>
+  `nothing runs yet: start ${release} on ${slotsText(order, 1).replaceAll(", then ", ", ")} at once; ` +
+  "when all are well everybody gets it";
+
+interface Telling {
+  readonly story: PlanStory;
+  readonly application: Application;
+}
+
+function stepText({ story, application }: Telling, index: number): string {
+  const step = story.steps[index];
+  if (step === undefined) return "";
+  const before = Math.max(0, ...story.steps.slice(0, index).map(({ canarySlots }) => canarySlots));
+  const taken = story.order.slice(before, Math.max(before, step.canarySlots));
+  const isSaid = step.named.length === 0 || step.named.join() === taken.join();
+  const named = isSaid ? "" : `${step.named.join(", ")}: `;
+  const updated = taken.length === 0 ? "no further slot" : `update ${slotsText(taken, story.maxUnavailable)}`;
+  const whom = who(step, { story, application });
+  return [`${named}${updated}; then ${whom}`, ...holds(step)].join("; ");
+}
+
+function who(step: PlannedStep, { story, application }: Telling): string {
+  const { release, from } = story;
+  const isByServers = application.gateway.split === "servers";
+  const { canary: own, stable: others } = step.loads;
+  const slots = counted(step.canarySlots, "slot");
+  if (step.share === 0) {
+    return isByServers ? `nobody gets ${release} yet` : `${release} gets only those whom a rule sends there`;
+  }
+  if (step.share === 10_000) {
+    return `everybody gets ${release} on ${slots}, ${percent(own)} of the traffic each`;
+  }
+  if (isByServers) {
+    const all = step.canarySlots + step.stableSlots;
+    return `${step.canarySlots} of ${all} slots run ${release} and get ${share(step.share)} of the requests`;
+  }
+  const rest = `the rest ${from ?? "nothing"} on ${step.stableSlots} (${percent(others)} each)`;
+  return `${share(step.share)} of the users get ${release} on ${slots} (${percent(own)} each), ${rest}`;
 }
 
 function holds({ bake, approve }: PlannedStep): readonly string[] {
@@ -52,22 +87,26 @@ function holds({ bake, approve }: PlannedStep): readonly string[] {
   ];
 }
 
-function slotText({ run, smoke, policy }: Application): string {
+function slotText({ run, smoke, policy }: Application, isFirst: boolean): string {
   const drain = `drain for at most ${time(policy.drain)}`;
   const starts = run.kind === "static" ? "switch" : "stop, switch, start, wait until healthy";
   const checks = smoke.length === 0 ? [] : [`pass ${counted(smoke.length, "smoke check")}`];
+  if (isFirst) return [starts, ...checks, "join with all the others"].join(" → ");
   return ["leave rotation on every gateway", drain, starts, ...checks, "join as canary"].join(" → ");
 }
 
-function lastText({ steps, order }: PlanStory): string | null {
-  const rest = order.slice(steps.at(-1)?.canarySlots ?? 0);
-  return rest.length === 0 ? null : `update ${namesOf(rest)}, which nobody uses any more`;
+function lastText({ steps, order, maxUnavailable }: PlanStory): string | null {
+  const rest = order.slice(Math.max(0, ...steps.map(({ canarySlots }) => canarySlots)));
+  return rest.length === 0 ? null : `update ${slotsText(rest, maxUnavailable)}, which nobody uses any more`;
 }
 
-function stepLines(story: PlanStory, put: (label: string, text: string) => readonly Line[]): readonly Line[] {
+type Put = (label: string, text: string) => readonly Line[];
+
+function stepLines(telling: Telling, put: Put): readonly Line[] {
+  const { story } = telling;
   const last = lastText(story);
   return [
-    ...story.steps.flatMap((step, i) => put(share(step.share), stepText(story, i))),
+    ...story.steps.flatMap((step, i) => put(share(step.share), stepText(telling, i))),
     ...(last === null ? [] : put("finish", last)),
   ];
 }
@@ -105,14 +144,54 @@ function gatewayLines({ name, config }: PlanStory["gateways"][number]): readonly
   return [head, ...shorten(diffLines(current, wanted)).map((given) => indent(4, given))];
 }
 
-const worstText = ({ load, even, when }: PlanStory["worst"]): string =>
-  `one slot carries ${percent(load)} of the traffic (${percent(even)} when even): ${when}`;
+function worstText({ worst, maxUnavailable, order }: PlanStory): string {
+  const few = maxUnavailable === 1 ? "1 slot is" : `${maxUnavailable} of ${order.length} slots are`;
+  const even = `${percent(worst.even)} when even`;
+  return `one slot carries ${percent(worst.load)} of the traffic (${even}): while ${few} updated`;
+}
+
+/** Before anybody is led anywhere this is looked at; where it does not hold, the rollout waits. */
+const capacityText = ({ order, maxUnavailable }: PlanStory): string =>
+  `before each switch ${order.length - maxUnavailable} of ${order.length} slots must be healthy, ` +
+  "and each that gets more traffic";
+
+function backText({ steps, from }: PlanStory): string {
+  const isWhole = ({ back, share: points }: PlannedStep): boolean => back.atOnce >= points / 10_000 - 1e-9;
+  const whole = steps.filter(isWhole);
+  const load = (some: readonly PlannedStep[]): string =>
+    `at most ${percent(Math.max(...some.map(({ back }) => back.load)))} of the traffic on one slot`;
+  const last = whole.at(-1);
+  const upTo =
+    last === undefined || last === steps.at(-1) ? "all users" : `up to ${share(last.share)} all users`;
+  return [
+    ...(last === undefined ? [] : [`${upTo} get ${from ?? ""} again in one switch, ${load(whole)}`]),
+    ...steps
+      .filter((step) => !isWhole(step))
+      .map((step) => {
+        const now = `${percent(step.back.atOnce)} of the users return at once, the rest as slots return`;
+        return `at ${share(step.share)} ${now}, ${load([step])}`;
+      }),
+  ].join("; ");
+}
+
+function hookText({ hooks }: Application): string {
+  const names = HOOKS.filter((name) => hooks[name] !== undefined);
+  return names.length === 0 ? "" : `${names.join(", ")}: each once at its place`;
+}
+
+function timeText({ steps }: PlanStory): string {
+  const baked = steps.reduce((sum, { bake }) => sum + bake, 0);
+  const gates = steps.filter(({ approve }) => approve).length;
+  return [
+    ...(baked > 0 ? [`at least ${time(baked)} of holding`] : []),
+    ...(gates > 0 ? [counted(gates, "approval")] : []),
+  ].join(", and ");
+}
 
 /** What a release would do, told from its start to its end. */
 export function planLines(story: PlanStory, application: Application, columns: number): readonly Line[] {
-  const put = (label: string, text: string): readonly Line[] => item(label, text, columns);
-  const hosts = application.hosts.map((host) => host.name).join(", ");
-  const { worst, wayBack } = story;
+  const put: Put = (label, text) => (text === "" ? [] : item(label, text, columns));
+  const isFirst = story.from === null;
   return [
     line(
       strong(application.name),
@@ -122,14 +201,20 @@ export function planLines(story: PlanStory, application: Application, columns: n
     ),
     EMPTY,
     ...put("pool", poolText(story, application)),
-    ...put("fetch", `once, verify, and unpack on ${hosts}; no traffic is touched`),
-    ...(story.from === null ? put("start", firstText(story)) : stepLines(story, put)),
+    ...put("fetch", `once, verify, and unpack on ${hostsText(application)}; no traffic is touched`),
+    ...(isFirst ? put("start", firstText(story)) : stepLines({ story, application }, put)),
     EMPTY,
-    ...put("each slot", slotText(application)),
-    ...put("worst", worstText(worst)),
-    ...put("way back", `at most ${percent(wayBack.load)} of the traffic on one slot: ${wayBack.when}`),
+    ...put("each slot", slotText(application, isFirst)),
+    ...put("hooks", hookText(application)),
+    ...put("capacity", isFirst ? "" : capacityText(story)),
+    ...put("worst", isFirst ? "" : worstText(story)),
+    ...put("way back", isFirst ? FIRST_BACK : backText(story)),
+    ...put("time", timeText(story)),
     EMPTY,
     line("  ", dim(story.gateways.length === 1 ? "gateway" : "gateways")),
     ...story.gateways.flatMap(gatewayLines).map((given) => indent(4, given)),
   ];
 }
+
+const FIRST_BACK =
+  "until it serves `glidepath abort` stops it again; once it serves there is nothing to go back to";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { appError } from "../../base/errors.ts";
 import { instant } from "../../base/time.ts";
-import type { RolloutId } from "../../model/ids.ts";
+import { generation, slotKey, type HostName, type RolloutId } from "../../model/ids.ts";
+import type { SlotStatus } from "../../ports/control.ts";
 import type { JournalEntry } from "../../ports/journal.ts";
 import {
   A,
@@ -14,7 +15,7 @@ import {
   slotStatus,
   SLOTS,
 } from "../testing/records.ts";
-import { status, story, WEB1 } from "../testing/records.ts";
+import { status, story, V1, WEB1 } from "../testing/records.ts";
 import { planLines } from "./plan.ts";
 import { checkLines, historyLines, recordLines } from "./reports.ts";
 import { statusLines } from "./status.ts";
@@ -27,19 +28,25 @@ describe("plan", () => {
       "",
       "  pool       4 slots on 2 hosts; at most 1 out of rotation at once",
       "  fetch      once, verify, and unpack on web1, web2; no traffic is touched",
-      "  5 %        update web1:8001; then 5 % get v2 on 1 slot, the rest v1 on 3; hold for 10m",
-      "             and watch",
-      "  25 %       no further slot is updated; then 25 % get v2 on 1 slot, the rest v1 on 3;",
-      "             hold for 10m and watch; wait until somebody says `glidepath promote`",
-      "  100 %      update web2:8001, then web1:8002; then everybody gets v2",
+      "  5 %        update web1:8001; then 5 % of the users get v2 on 1 slot (5 % each), the rest",
+      "             v1 on 3 (31.7 % each); hold for 10m and watch",
+      "  25 %       no further slot; then 25 % of the users get v2 on 1 slot (25 % each), the",
+      "             rest v1 on 3 (25 % each); hold for 10m and watch; wait until somebody says",
+      "             `glidepath promote`",
+      "  100 %      update web2:8001, then web1:8002; then everybody gets v2 on 3 slots, 33.3 %",
+      "             of the traffic each",
       "  finish     update web2:8002, which nobody uses any more",
       "",
       "  each slot  leave rotation on every gateway → drain for at most 30s → stop, switch,",
       "             start, wait until healthy → pass 1 smoke check → join as canary",
-      "  worst      one slot carries 33.3 % of the traffic (25 % when even): while one slot is",
-      "             being updated",
-      "  way back   at most 50 % of the traffic on one slot: right after an abort at 100 %, until",
-      "             slots return",
+      "  capacity   before each switch 3 of 4 slots must be healthy, and each that gets more",
+      "             traffic",
+      "  worst      one slot carries 33.3 % of the traffic (25 % when even): while 1 slot is",
+      "             updated",
+      "  way back   up to 25 % all users get v1 again in one switch, at most 33.3 % of the",
+      "             traffic on one slot; at 100 % 50 % of the users return at once, the rest as",
+      "             slots return, at most 50 % of the traffic on one slot",
+      "  time       at least 20m of holding, and 1 approval",
       "",
       "  gateway",
       "    web1  /etc/nginx/conf.d/shop.conf stays as it is: no reload",
@@ -64,10 +71,11 @@ describe("plan", () => {
   });
 
   test("of the first release has no steps", () => {
-    const lines = planLines(story({ from: null }), application, 100).map(textOf);
-    expect(lines[4]).toBe(
-      "  start      nothing runs yet: start v2 on web1:8001, web2:8001, web1:8002, web2:8002 at once; then",
-    );
+    const lines = planLines(story({ from: null }), application, 90).map(textOf);
+    expect(lines.slice(4, 6)).toEqual([
+      "  start      nothing runs yet: start v2 on web1:8001, web2:8001, web1:8002, web2:8002 at",
+      "             once; when all are well everybody gets it",
+    ]);
     expect(lines.join(" ")).not.toContain("25 %  ");
   });
 
@@ -108,6 +116,38 @@ describe("status", () => {
       "",
       "  gateway web1  table 17 confirmed",
     ]);
+  });
+
+  /** Six hosts with three slots each: the first is being updated, one slot of the last is down. */
+  function large(): readonly SlotStatus[] {
+    const slots = [1, 2, 3, 4, 5, 6].flatMap((host) =>
+      [8001, 8002, 8003].map((port) => slotStatus(slotKey(`web${host}` as HostName, port))),
+    );
+    const down = { generation: generation(3), release: V1, process: "stopped", restarts: 0 } as const;
+    const changed: Readonly<Record<number, Partial<SlotStatus>>> = {
+      0: { role: "canary" },
+      1: { role: "none", inRotation: false },
+      17: { state: { known: true, at: NOW, value: down } },
+    };
+    return slots.map((slot, i) => Object.assign(slot, changed[i]));
+  }
+
+  test("of many slots is told host by host, within 80 columns; slots that are alike are one line", () => {
+    const lines = statusLines(status({ slots: large(), rollout: null }), "shop", 80).map(textOf);
+    expect(lines.slice(2, -2)).toEqual([
+      "  slot          release  role    rotation           process  in flight  health",
+      "  web1:8001     v1       canary  ● in rotation      running  4          healthy",
+      "  web1:8002     v1       –       ○ out of rotation  running  4          healthy",
+      "  web1:8003     v1       stable  ● in rotation      running  4          healthy",
+      "  web2 3 slots  v1       stable  ● in rotation      running  12         healthy",
+      "  web3 3 slots  v1       stable  ● in rotation      running  12         healthy",
+      "  web4 3 slots  v1       stable  ● in rotation      running  12         healthy",
+      "  web5 3 slots  v1       stable  ● in rotation      running  12         healthy",
+      "  web6:8001     v1       stable  ● in rotation      running  4          healthy",
+      "  web6:8002     v1       stable  ● in rotation      running  4          healthy",
+      "  web6:8003     v1       stable  ● in rotation      stopped  4          –",
+    ]);
+    expect(Math.max(...lines.map((text) => text.length))).toBeLessThanOrEqual(80);
   });
 
   test("says so when nobody carries it", () => {
@@ -171,20 +211,33 @@ describe("history", () => {
     ]);
   });
 
-  test("of one rollout has its journal", () => {
-    const entry = {
-      sequence: 1,
-      rollout: done.id,
-      at: NOW,
-      kind: "decided",
-      because: "staged on web1",
-      data: null,
-    };
-    const lines = recordLines({ rollout: done, receipt: null }, [entry as JournalEntry]).map(textOf);
-    expect(lines).toEqual([
-      "shop release 01R  started 2026-03-14 09:25:51 UTC",
+  test("of one rollout has its journal, with what hooks said and who ordered what", () => {
+    const hook = { name: "beforeRelease", state: "running", since: done.startedAt, attempt: 1 };
+    const lines: readonly Partial<JournalEntry>[] = [
+      { at: done.startedAt, kind: "started", because: "fetching v2" },
+      {
+        at: instant(NOW - 50_000),
+        kind: "outcome",
+        because: "hook beforeRelease: done in 3s",
+        data: { hook, outcome: "done", output: "adding a column\ndone" },
+      },
+      { at: instant(NOW - 40_000), kind: "order", because: "ann@build1: promote" },
+      { at: NOW, kind: "ended", because: "v2 runs in all 4 slots" },
+    ];
+    const entries = lines.map((entry, sequence) =>
+      Object.assign({ sequence, rollout: done.id, data: null }, entry),
+    ) as readonly JournalEntry[];
+    expect(recordLines({ rollout: done, receipt: null }, entries).map(textOf)).toEqual([
+      "shop release 01R  v1 → v2",
+      "  started 2026-03-14 09:25:51 UTC, ended 2026-03-14 09:26:53 UTC",
+      "  steps 5 % (10m), 25 % (10m, approval), 100 %",
       "",
-      "  1m2s  decided  staged on web1",
+      "  0ms   started  fetching v2",
+      "  12s   outcome  hook beforeRelease: done in 3s",
+      "                 adding a column",
+      "                 done",
+      "  22s   order    ann@build1: promote",
+      "  1m2s  ended    v2 runs in all 4 slots",
       "",
       "✓ v2 serves everybody, in place of v1: done in 1m2s",
     ]);

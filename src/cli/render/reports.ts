@@ -3,9 +3,9 @@ import type { Rollout } from "../../model/rollout.ts";
 import type { Finding } from "../../ports/examine.ts";
 import type { HistoryRecord, JournalEntry } from "../../ports/journal.ts";
 import { endLines } from "./receipt.ts";
-import { bad, clean, dim, EMPTY, good, indent, line, strong, table, warn } from "./text.ts";
+import { bad, canary, clean, dim, EMPTY, good, indent, line, strong, table, warn } from "./text.ts";
 import type { Line, Span } from "./text.ts";
-import { clock, count, counted, time } from "./words.ts";
+import { clock, count, counted, share, time } from "./words.ts";
 
 const MARKS: Readonly<Record<Finding["severity"], Span>> = {
   fine: good("✓ "),
@@ -68,20 +68,51 @@ function historyRow({ rollout, receipt }: HistoryRecord): readonly Line[] {
 export const historyLines = (records: readonly HistoryRecord[]): readonly Line[] =>
   records.length === 0 ? [line("no rollout yet")] : table([HEAD, ...records.map(historyRow)]);
 
+function stepsText({ plan }: Rollout): string {
+  return plan.steps
+    .map(({ share: points, bake, approve }) => {
+      const holds = [...(bake > 0 ? [time(bake)] : []), ...(approve ? ["approval"] : [])];
+      return `${share(points)}${holds.length === 0 ? "" : ` (${holds.join(", ")})`}`;
+    })
+    .join(", ");
+}
+
+/** What a hook said, when that is what the entry is about. */
+function outputOf({ data }: JournalEntry): readonly string[] {
+  const isSaid = typeof data === "object" && data !== null && "output" in data;
+  const text = isSaid && typeof data.output === "string" ? clean(data.output) : "";
+  return text === "" ? [] : text.split("\n");
+}
+
+function entryRows(rollout: Rollout, entry: JournalEntry): readonly (readonly Line[])[] {
+  const { at, kind, because } = entry;
+  const row = [
+    line(dim(time(between(rollout.startedAt, at)))),
+    line(kind === "order" || kind === "taken-over" ? warn(kind) : dim(kind)),
+    line(clean(because)),
+  ];
+  return [row, ...outputOf(entry).map((text) => [EMPTY, EMPTY, line(dim(text))])];
+}
+
 /** One rollout with everything that was decided and why. */
 export function recordLines(
   { rollout, receipt }: HistoryRecord,
   entries: readonly JournalEntry[],
 ): readonly Line[] {
-  const rows = entries.map(({ at, kind, because }) => [
-    line(dim(time(between(rollout.startedAt, at)))),
-    line(kind === "order" || kind === "taken-over" ? warn(kind) : dim(kind)),
-    line(clean(because)),
-  ]);
-  const head = line(
-    strong(`${rollout.app} ${rollout.kind} `),
-    dim(rollout.id),
-    `  started ${clock(rollout.startedAt)} UTC`,
-  );
-  return [head, EMPTY, ...table(rows).map((given) => indent(2, given)), EMPTY, ...endLines(rollout, receipt)];
+  const ended = rollout.endedAt === null ? "" : `, ended ${clock(rollout.endedAt)} UTC`;
+  const rows = entries.flatMap((entry) => entryRows(rollout, entry));
+  return [
+    line(
+      strong(`${rollout.app} ${rollout.kind} `),
+      dim(rollout.id),
+      `  ${rollout.from ?? "nothing"} → `,
+      canary(rollout.release),
+    ),
+    line("  ", dim(`started ${clock(rollout.startedAt)} UTC${ended}`)),
+    line("  ", dim(`steps ${stepsText(rollout)}`)),
+    EMPTY,
+    ...table(rows).map((given) => indent(2, given)),
+    EMPTY,
+    ...endLines(rollout, receipt),
+  ];
 }

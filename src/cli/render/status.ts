@@ -63,6 +63,34 @@ function slotRow(slot: SlotStatus, rollout: Rollout | null): readonly Line[] {
   ];
 }
 
+/** More slots than this are told host by host. */
+const MANY = 8;
+
+const ofHost = (slots: readonly SlotStatus[]): readonly (readonly SlotStatus[])[] => {
+  const hosts = [...new Set(slots.map(({ slot }) => slot.host))];
+  return hosts.map((host) => slots.filter(({ slot }) => slot.host === host));
+};
+
+function summed(slots: readonly SlotStatus[]): SlotStatus["inFlight"] {
+  let sum = { requests: 0, connections: 0 };
+  for (const { inFlight } of slots) {
+    if (inFlight === null) return null;
+    const { requests, connections } = inFlight;
+    sum = { requests: sum.requests + requests, connections: sum.connections + connections };
+  }
+  return sum;
+}
+
+/** The slots of a host of which all that is shown is the same, but for what is in flight, are one row. */
+function hostRows(slots: readonly SlotStatus[], rollout: Rollout | null): readonly (readonly Line[])[] {
+  const rows = slots.map((slot) => slotRow(slot, rollout));
+  const looks = rows.map((row) => JSON.stringify([...row.slice(1, 5), ...row.slice(6)]));
+  const [first] = slots;
+  if (first === undefined || slots.length === 1 || new Set(looks).size > 1) return rows;
+  const together = slotRow({ ...first, inFlight: summed(slots) }, rollout);
+  return [[line(`${first.slot.host} ${slots.length} slots`), ...together.slice(1)]];
+}
+
 const HEAD = ["slot", "release", "role", "rotation", "process", "in flight", "health"].map((text) =>
   line(dim(text)),
 );
@@ -107,7 +135,13 @@ function orphanLines(rollout: Rollout): readonly Line[] {
 /** What runs where, in which rotation, and because of what. */
 export function statusLines(status: Status, app: string, columns: number): readonly Line[] {
   const rollout = status.rollout !== null && isOpen(status.rollout) ? status.rollout : null;
-  const rows = [HEAD, ...status.slots.map((slot) => slotRow(slot, rollout))];
+  const isLarge = status.slots.length > MANY;
+  const rows = [
+    HEAD,
+    ...(isLarge
+      ? ofHost(status.slots).flatMap((slots) => hostRows(slots, rollout))
+      : status.slots.map((slot) => slotRow(slot, rollout))),
+  ];
   return [
     line(strong(app), `  stable ${status.stable ?? "none yet"}`),
     ...rolloutLines(status),
