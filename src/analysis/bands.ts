@@ -1,7 +1,6 @@
 import type { Band, QuantileReport } from "../model/verdict.ts";
-import { quantile, type Histogram } from "../model/traffic.ts";
 import { lnBeta } from "./numeric.ts";
-import { totalOf } from "./thresholds.ts";
+import { timeAt, totalOf, type Times } from "./times.ts";
 
 /** Bands to show: the truth is inside at every moment at once, with probability 1 − alpha. */
 const PRIOR = 0.5;
@@ -40,12 +39,12 @@ export const difference = (canary: Band, stable: Band): Band => ({
 });
 
 /** Of a quantile, by a band around the whole distribution (Howard and Ramdas). */
-export function quantileReport(histogram: Histogram, q: number, alpha: number): QuantileReport {
-  const n = totalOf(histogram);
-  const value = quantile(histogram, q);
+export function quantileReport(times: Times, q: number, alpha: number): QuantileReport {
+  const n = totalOf(times);
+  const value = timeAt(times, q);
   if (n < 2 || value === null) return { q, value, low: null, high: null };
   const spread = 0.8 * Math.log(1612 / alpha);
   const radius = 0.85 * Math.sqrt((Math.log1p(Math.log(n)) + spread) / n);
-  const at = (part: number): number | null => (part <= 0 || part >= 1 ? null : quantile(histogram, part));
+  const at = (part: number): number | null => (part <= 0 || part >= 1 ? null : timeAt(times, part));
   return { q, value, low: at(q - radius), high: at(q + radius) };
 }

@@ -1,50 +1,57 @@
 import type { AnalysisSettings } from "../model/analysis.ts";
-import type { RoleEvidence, UserRequest } from "../model/evidence.ts";
-import type { Histogram } from "../model/traffic.ts";
-import { addCounts } from "./evidence.ts";
+import { NO_EVIDENCE, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
 import { isError, isRefused } from "./rules.ts";
-import { above, totalOf } from "./thresholds.ts";
+import { NO_TIMES, above, addHistogram, addTimes, totalOf, type Times } from "./times.ts";
 
 /** What is judged, of one role. */
 export interface Tally {
   readonly n: number;
   readonly errors: number;
   readonly refused: number;
-  readonly latency: Histogram;
+  readonly latency: Times;
   /** How long clients waited that left. */
-  readonly left: Histogram;
+  readonly left: Times;
 }
 
-export const NO_TALLY: Tally = { n: 0, errors: 0, refused: 0, latency: {}, left: {} };
+export const NO_TALLY: Tally = { n: 0, errors: 0, refused: 0, latency: NO_TIMES, left: NO_TIMES };
 
 export const addTally = (a: Tally, b: Tally): Tally => ({
   n: a.n + b.n,
   errors: a.errors + b.errors,
   refused: a.refused + b.refused,
-  latency: addCounts(a.latency, b.latency),
-  left: addCounts(a.left, b.left),
+  latency: addTimes(a.latency, b.latency),
+  left: addTimes(a.left, b.left),
 });
 
-export function tallyOf(settings: AnalysisSettings, evidence: RoleEvidence): Tally {
-  let errors = 0;
-  let refused = 0;
+/** The tally with what a slice shows. */
+export function addEvidence(tally: Tally, settings: AnalysisSettings, evidence: RoleEvidence): Tally {
+  if (evidence === NO_EVIDENCE) return tally;
+  let { errors, refused } = tally;
   for (const [status, count] of Object.entries(evidence.failures)) {
     if (isError(settings, Number(status))) errors += count;
     if (isRefused(settings, Number(status))) refused += count;
   }
-  return { n: evidence.requests, errors, refused, latency: evidence.latency, left: evidence.left };
+  return {
+    n: tally.n + evidence.requests,
+    errors,
+    refused,
+    latency: addHistogram(tally.latency, evidence.latency),
+    left: addHistogram(tally.left, evidence.left),
+  };
 }
 
-export function tallyOfUsers(settings: AnalysisSettings, requests: readonly UserRequest[]): Tally {
-  const latency: Record<number, number> = {};
-  let errors = 0;
-  let refused = 0;
-  for (const { bucket, failure } of requests) {
-    if (bucket !== null) latency[bucket] = (latency[bucket] ?? 0) + 1;
+/** The tally with one request of each of these users. */
+export function addUsers(tally: Tally, settings: AnalysisSettings, users: readonly UserRequest[]): Tally {
+  if (users.length === 0) return tally;
+  const times: Record<number, number> = {};
+  let { errors, refused } = tally;
+  for (const { bucket, failure } of users) {
+    if (bucket !== null) times[bucket] = (times[bucket] ?? 0) + 1;
     if (failure !== null && isError(settings, failure)) errors += 1;
     if (failure !== null && isRefused(settings, failure)) refused += 1;
   }
-  return { n: requests.length, errors, refused, latency, left: {} };
+  const latency = addHistogram(tally.latency, times);
+  return { n: tally.n + users.length, errors, refused, latency, left: tally.left };
 }
 
 /** Who left after so long was failed; who left before says nothing. */
@@ -72,7 +79,4 @@ export const NO_BLOCK: Block = {
 };
 
 /** The bets of a latency table: requests that were measured, and those above the threshold. */
-export const slower = (histogram: Histogram, bucket: number) => ({
-  n: totalOf(histogram),
-  bad: above(histogram, bucket),
-});
+export const slower = (times: Times, bucket: number) => ({ n: totalOf(times), bad: above(times, bucket) });

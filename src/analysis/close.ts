@@ -1,13 +1,13 @@
-import type { Histogram } from "../model/traffic.ts";
 import { NO_BLOCK, addTally, slower, withLeft, type Tally } from "./block.ts";
 import { learn, takeBlock, type Rate } from "./comparison.ts";
-import { addCounts } from "./evidence.ts";
 import { logSumExp } from "./numeric.ts";
 import { lnWealth } from "./mixture.ts";
 import { takeProof } from "./proof.ts";
 import type { Table } from "./projection.ts";
 import type { Rules } from "./rules.ts";
 import type { JudgeState, Proofs, Tests } from "./state.ts";
+import type { Threshold } from "./thresholds.ts";
+import { above, addTimes, totalOf } from "./times.ts";
 
 /** Both roles of a block, as they are compared: requests, or users. */
 interface Sample {
@@ -32,7 +32,7 @@ export function closeBlock(state: JudgeState, rules: Rules): JudgeState {
     proofs: proveAll(state, rules, tables),
     totals: state.judgedSince === null ? state.totals : addTotals(state, all),
     harm: addHarm(state, all),
-    baseline: { ...baseline, fresh: addCounts(baseline.fresh, block.stable.latency) },
+    baseline: { ...baseline, fresh: addTimes(baseline.fresh, block.stable.latency) },
   };
 }
 
@@ -46,15 +46,24 @@ function tablesOf({ thresholds }: JudgeState, { canary, stable }: Sample): Table
   return {
     errors: { canary: errorsOf(canary), stable: errorsOf(stable) },
     refused: { canary: refusedOf(canary), stable: refusedOf(stable) },
-    latency: thresholds.map((threshold) =>
-      threshold === null
-        ? null
-        : {
-            canary: slower(canary.latency, threshold.canary),
-            stable: slower(stable.latency, threshold.stable),
-          },
-    ),
+    latency: latencyTables(thresholds, canary, stable),
   };
+}
+
+function latencyTables(
+  thresholds: readonly Threshold[],
+  { latency: canary }: Tally,
+  { latency: stable }: Tally,
+): readonly (Table | null)[] {
+  const [ours, theirs] = [totalOf(canary), totalOf(stable)];
+  return thresholds.map((threshold) =>
+    threshold === null
+      ? null
+      : {
+          canary: { n: ours, bad: above(canary, threshold.canary) },
+          stable: { n: theirs, bad: above(stable, threshold.stable) },
+        },
+  );
 }
 
 const errorsOf = ({ n, errors }: Tally): Rate => ({ n, bad: errors });
@@ -144,14 +153,4 @@ export function lnTogether({ tests }: JudgeState, { weights, drip }: Rules): num
   ];
   if (tests.refused !== null) parts.push(Math.log(weights.refused) + lnWealth(tests.refused.mixture, drip));
   return logSumExp(parts);
-}
-
-/** What was known counts a part of itself; three decimals are enough. */
-export function fade(histogram: Histogram, decay: number): Histogram {
-  const left: Record<number, number> = {};
-  for (const [bucket, count] of Object.entries(histogram)) {
-    const rounded = Math.round(count * decay * 1000) / 1000;
-    if (rounded > 0) left[Number(bucket)] = rounded;
-  }
-  return left;
 }

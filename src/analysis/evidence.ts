@@ -18,6 +18,7 @@ export function addCounts(a: Counts, b: Counts): Counts {
 
 /** Pieces of one slice add up, in any order. */
 export function addBoth(a: Both, b: Both): Both {
+  if (a === NOTHING_SEEN && !hasUsers(b)) return b;
   const users = keepLowest(a, b, "users");
   const failedUsers = keepLowest(a, b, "failedUsers");
   const role = (name: "canary" | "stable"): RoleEvidence => ({
@@ -32,6 +33,10 @@ export function addBoth(a: Both, b: Both): Both {
   });
   return { canary: role("canary"), stable: role("stable") };
 }
+
+/** Only users have an order and a limit that a single piece may not keep to. */
+const hasUsers = ({ canary, stable }: Both): boolean =>
+  [canary, stable].some(({ users, failedUsers }) => users.length > 0 || failedUsers.length > 0);
 
 interface Sample {
   readonly canary: readonly UserRequest[];

@@ -1,20 +1,22 @@
 import { instant } from "../base/time.ts";
 import { SLICE, sliceOf, startOf, type UserRequest } from "../model/evidence.ts";
 import { EVERYTHING } from "../model/share.ts";
-import { NO_TALLY, addTally, tallyOf, tallyOfUsers, type Block } from "./block.ts";
+import { addEvidence, addUsers, type Block } from "./block.ts";
 import { closeBlock, lnTogether } from "./close.ts";
 import { NOTHING_SEEN, type Both } from "./evidence.ts";
 import { excessGains, firstErrorGains, labelGains, missingGains } from "./label.ts";
 import { takeGains } from "./mixture.ts";
 import { betweenBlocks } from "./plan.ts";
 import { isError, type Rules } from "./rules.ts";
-import { shareAt, shareDuring } from "./shares.ts";
+import { shareAround, shareAt, shareDuring } from "./shares.ts";
 import type { Arrivals, JudgeState } from "./state.ts";
 import { NOBODY, hasSeen, markSeen } from "./users.ts";
 
 /** Slices in the order of time, each once and whole: what is folded does not depend on how it came. */
 export function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
-  const begun = state.shares.some(({ at }) => sliceOf(at) === slice) ? enterShare(state, rules) : state;
+  const begun = state.shares.some(({ at }) => sliceOf(at) === slice)
+    ? enterShare(state, rules, slice)
+    : state;
   const { [slice]: both = NOTHING_SEEN, ...pending } = state.pending;
   let next: JudgeState = { ...begun, pending, next: slice + 1 };
   if (both !== NOTHING_SEEN) next = takeSlice(next, rules, { slice, both });
@@ -25,8 +27,8 @@ export function foldSlice(state: JudgeState, rules: Rules, slice: number): Judge
 }
 
 /** Before and after are not compared within one block. Users bet anew under another share. */
-export const enterShare = (state: JudgeState, rules: Rules): JudgeState => {
-  const closed = closeBlock(state, rules);
+export const enterShare = (state: JudgeState, rules: Rules, slice: number): JudgeState => {
+  const closed = betweenBlocks(closeBlock(state, rules), rules, slice);
   return {
     ...closed,
     users: { ...closed.users, seen: NOBODY },
@@ -50,8 +52,8 @@ function takeSlice(state: JudgeState, rules: Rules, { slice, both }: Slice): Jud
     block: {
       ...state.block,
       since: state.block.since ?? slice,
-      canary: addTally(state.block.canary, tallyOf(settings, canary)),
-      stable: addTally(state.block.stable, tallyOf(settings, stable)),
+      canary: addEvidence(state.block.canary, settings, canary),
+      stable: addEvidence(state.block.stable, settings, stable),
     },
     totals: {
       ...totals,
@@ -85,10 +87,9 @@ function addArrivals(arrivals: Arrivals, canary: Counts, stable: Counts): Arriva
 function takeUsers(state: JudgeState, rules: Rules, both: Both): JudgeState {
   const { settings } = rules;
   const fresh = newcomers(state, { canary: both.canary.users, stable: both.stable.users }, state.users.seen);
-  const known = settings.unit === "user" ? state.block.users : { canary: NO_TALLY, stable: NO_TALLY };
   const users: Block["users"] = {
-    canary: addTally(known.canary, tallyOfUsers(settings, fresh.canary)),
-    stable: addTally(known.stable, tallyOfUsers(settings, fresh.stable)),
+    canary: addUsers(state.block.users.canary, settings, fresh.canary),
+    stable: addUsers(state.block.users.stable, settings, fresh.stable),
   };
   const taken: JudgeState = {
     ...state,
@@ -114,7 +115,7 @@ function takeFirstErrors(state: JudgeState, rules: Rules, both: Both): JudgeStat
     ["stable", stable],
   ] as const) {
     for (const { arrived } of requests) {
-      const share = shareDuring(state.shares, arrived, arrived);
+      const share = shareAround(state.shares, arrived);
       if (share === null) continue;
       firstErrors = takeGains(firstErrors, firstErrorGains(share)[role], rules.drip);
     }
@@ -139,9 +140,7 @@ function newcomers(
   seen: JudgeState["users"]["seen"],
 ): Newcomers {
   const fresh = (requests: readonly UserRequest[]) =>
-    requests.filter(
-      ({ user, arrived }) => !hasSeen(seen, user) && shareDuring(shares, arrived, arrived) !== null,
-    );
+    requests.filter(({ user, arrived }) => !hasSeen(seen, user) && shareAround(shares, arrived) !== null);
   const canary = fresh(of.canary);
   const stable = fresh(of.stable);
   const ofCanary = new Set(canary.map(({ user }) => user));

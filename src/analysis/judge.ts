@@ -10,7 +10,7 @@ import { METRIC_EVERY, isBadPair, takePair } from "./metrics.ts";
 import { rulesOf, type JudgePlan, type Rules } from "./rules.ts";
 import { CLOCKS, addShare, shareAt, shareNow } from "./shares.ts";
 import { newState, type GatewayState, type JudgeState } from "./state.ts";
-import { verdictOf } from "./verdict.ts";
+import { failureOf, verdictOf } from "./verdict.ts";
 
 /** Evidence → verdict. Everything that is remembered is in the state. */
 export interface Judge {
@@ -20,6 +20,8 @@ export interface Judge {
   /** Told at once: null when a change begins, the share when it is seen on every gateway. */
   shareChanged(state: JudgeState, at: Instant, share: BasisPoints | null): JudgeState;
   verdict(state: JudgeState, now: Instant): Verdict;
+  /** Whether the verdict is `fail`, without working out the rest. */
+  hasFailed(state: JudgeState): boolean;
 }
 
 export function createJudge(settings: AnalysisSettings, plan: JudgePlan): Judge {
@@ -30,6 +32,7 @@ export function createJudge(settings: AnalysisSettings, plan: JudgePlan): Judge 
     observeMetric: (state, point) => takeMetric(state, rules, point),
     shareChanged: (state, at, share) => changeShare(state, rules, { at, share }),
     verdict: (state, now) => verdictOf(state, rules, now),
+    hasFailed: (state) => failureOf(state, rules) !== null,
   };
 }
 
@@ -79,8 +82,8 @@ function changeShare(
 ): JudgeState {
   if (state.shares.length > 0 && shareNow(state.shares) === change.share) return state;
   const told = { ...state, shares: addShare(state.shares, change) };
-  const isFolded = state.next !== null && sliceOf(change.at) < state.next;
-  return isFolded ? enterShare(told, rules) : told;
+  const { next } = state;
+  return next !== null && sliceOf(change.at) < next ? enterShare(told, rules, next) : told;
 }
 
 function takeMetric(state: JudgeState, rules: Rules, point: MetricPoint): JudgeState {

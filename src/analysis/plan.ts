@@ -1,15 +1,15 @@
 import { minutes, seconds } from "../base/time.ts";
 import { SLICE } from "../model/evidence.ts";
-import { bucketOf, quantile, type Histogram } from "../model/traffic.ts";
-import { fade } from "./close.ts";
 import { moveRates, restartComparison, type Comparison } from "./comparison.ts";
-import { addCounts } from "./evidence.ts";
 import { clamp } from "./numeric.ts";
 import { restart } from "./mixture.ts";
 import { moveProof } from "./proof.ts";
 import type { Rules } from "./rules.ts";
 import { LEAST_LEFT, type Baseline, type JudgeState, type Tests } from "./state.ts";
-import { above, thresholdsOf, totalOf, type Threshold } from "./thresholds.ts";
+import { thresholdsOf, type Threshold } from "./thresholds.ts";
+import { NO_TIMES, addTimes, bucketAt, fade } from "./times.ts";
+import { slower } from "./block.ts";
+import { edgeOf } from "../model/traffic.ts";
 
 /** What is done between blocks, from time to time: then nothing can be chosen by an outcome. */
 const PLAN_EVERY = seconds(10) / SLICE;
@@ -55,13 +55,13 @@ function movePlan(state: JudgeState, rules: Rules, slice: number): JudgeState {
 const MOST_PATIENCE = seconds(30) / SLICE;
 
 function moveBaseline(baseline: Baseline, decay: number): Baseline {
-  const latency = addCounts(fade(baseline.latency, decay), baseline.fresh);
-  const slowest = quantile(latency, 0.999) ?? 0;
+  const latency = addTimes(fade(baseline.latency, decay), baseline.fresh);
+  const slowest = bucketAt(latency, 0.999) ?? LEAST_LEFT;
   return {
     latency,
-    fresh: {},
-    patience: Math.ceil(clamp((slowest + 1000) / SLICE, seconds(2) / SLICE, MOST_PATIENCE)),
-    leftLimit: Math.max(LEAST_LEFT, bucketOf(slowest)),
+    fresh: NO_TIMES,
+    patience: Math.ceil(clamp((edgeOf(slowest) + 1000) / SLICE, seconds(2) / SLICE, MOST_PATIENCE)),
+    leftLimit: Math.max(LEAST_LEFT, slowest),
   };
 }
 
@@ -86,15 +86,10 @@ function atThresholds(state: JudgeState, thresholds: readonly Threshold[]): Comp
   const rates = latency.rates.map((rate, k) => {
     const threshold = thresholds[k] ?? null;
     if (threshold === null || state.thresholds[k]?.stable === threshold.stable) return rate;
-    return rateAbove(state.baseline.latency, threshold.stable);
+    return slower(state.baseline.latency, threshold.stable);
   });
   return { ...latency, rates };
 }
-
-const rateAbove = (histogram: Histogram, bucket: number) => ({
-  n: totalOf(histogram),
-  bad: above(histogram, bucket),
-});
 
 function restartAll(tests: Tests, rules: Rules): Tests {
   const { drip } = rules;

@@ -23,6 +23,21 @@ export function shareAt(changes: readonly ShareChange[], moment: Instant): Basis
   return changes.findLast(({ at }) => at <= moment)?.share ?? null;
 }
 
+/**
+ * The largest share, as a fraction, that may have been in force for a request that arrived then. A bet that
+ * the canary has too many of the errors is fair for every smaller one as well.
+ */
+export function shareAround(changes: readonly ShareChange[], moment: Instant): number | null {
+  const now = shareAt(changes, moment);
+  if (now === null || now <= 0) return null;
+  const around = changes.filter(({ at }, i) => {
+    const until = changes[i + 1]?.at ?? Infinity;
+    return at <= moment + CLOCKS && until >= moment - CLOCKS;
+  });
+  const most = Math.max(...around.map(({ share }) => share ?? 0));
+  return most >= EVERYTHING ? null : most / EVERYTHING;
+}
+
 /** The share as a fraction that was surely in force from `from` to `to`; null: none, or all or nothing. */
 export function shareDuring(changes: readonly ShareChange[], from: Instant, to: Instant): number | null {
   let share: BasisPoints | null = null;

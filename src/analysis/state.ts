@@ -1,7 +1,7 @@
 import type { Instant } from "../base/time.ts";
 import type { HostName } from "../model/ids.ts";
 import type { BasisPoints } from "../model/share.ts";
-import { bucketOf, type Histogram } from "../model/traffic.ts";
+import { bucketOf } from "../model/traffic.ts";
 import { NO_BLOCK, NO_TALLY, type Block, type Tally } from "./block.ts";
 import { newComparison, type Comparison } from "./comparison.ts";
 import type { Both } from "./evidence.ts";
@@ -11,6 +11,7 @@ import { newMixture, type Mixture } from "./mixture.ts";
 import { newProof, type Proof } from "./proof.ts";
 import type { Rules } from "./rules.ts";
 import { QUANTILES, type Threshold } from "./thresholds.ts";
+import { NO_TIMES, type Times } from "./times.ts";
 import { NOBODY, type Seen } from "./users.ts";
 
 /** All that the judge knows. Plain JSON of some kilobytes: whoever goes on with it comes to the same. */
@@ -65,8 +66,8 @@ export interface Arrivals {
 
 /** How long the stable's requests take, decayed; `fresh` is of the blocks since it was last moved. */
 export interface Baseline {
-  readonly latency: Histogram;
-  readonly fresh: Histogram;
+  readonly latency: Times;
+  readonly fresh: Times;
   /** A request that is not told so many slices after it arrived is missing. */
   readonly patience: number;
   /** A client that left after a longer time than this bucket's was failed. */
@@ -118,7 +119,7 @@ export function newState(rules: Rules, at: Instant): JudgeState {
     block: NO_BLOCK,
     arrivals: { counts: {}, settled: -1 },
     judgedSince: null,
-    baseline: { latency: {}, fresh: {}, patience: FIRST_PATIENCE, leftLimit: LEAST_LEFT },
+    baseline: { latency: NO_TIMES, fresh: NO_TIMES, patience: FIRST_PATIENCE, leftLimit: LEAST_LEFT },
     thresholds: QUANTILES.map(() => null),
     tests: {
       errors: newComparison(rules.errors),

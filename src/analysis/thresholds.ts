@@ -1,4 +1,5 @@
-import { bucketOf, edgeOf, type Histogram } from "../model/traffic.ts";
+import { bucketOf, edgeOf } from "../model/traffic.ts";
+import { bucketAt, totalOf, type Times } from "./times.ts";
 
 /** The stable's quantiles at which latency is compared, and what they take. */
 export const QUANTILES = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999] as const;
@@ -19,17 +20,11 @@ interface Tolerated {
 /** So many requests above a quantile make it known. */
 const ENOUGH_ABOVE = 10;
 
-export function thresholdsOf(histogram: Histogram, tolerated: Tolerated): readonly Threshold[] {
-  const buckets = entriesOf(histogram);
-  const total = buckets.reduce((sum, [, count]) => sum + count, 0);
+export function thresholdsOf(times: Times, tolerated: Tolerated): readonly Threshold[] {
+  const total = totalOf(times);
   return QUANTILES.map((q) => {
-    if (total * (1 - q) < ENOUGH_ABOVE) return null;
-    let seen = 0;
-    for (const [bucket, count] of buckets) {
-      seen += count;
-      if (seen >= q * total) return snug(bucket, tolerated);
-    }
-    return null;
+    const bucket = total * (1 - q) < ENOUGH_ABOVE ? null : bucketAt(times, q);
+    return bucket === null ? null : snug(bucket, tolerated);
   });
 }
 
@@ -48,19 +43,4 @@ function snug(quantile: number, { ratio, margin }: Tolerated): Threshold {
   });
   const best = pairs.reduce((a, b) => (b.waste < a.waste - 1e-9 ? b : a));
   return { stable: best.stable, canary: best.canary };
-}
-
-export const entriesOf = (histogram: Histogram): readonly (readonly [number, number])[] =>
-  Object.entries(histogram)
-    .map(([bucket, count]) => [Number(bucket), count] as const)
-    .toSorted((a, b) => a[0] - b[0]);
-
-export const totalOf = (histogram: Histogram): number =>
-  Object.values(histogram).reduce((sum, count) => sum + count, 0);
-
-/** Requests in the buckets above this one. */
-export function above(histogram: Histogram, bucket: number): number {
-  let count = 0;
-  for (const [key, number] of Object.entries(histogram)) if (Number(key) > bucket) count += number;
-  return count;
 }

@@ -22,7 +22,7 @@ export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdic
   const canary = summaryOf(totals.canary, totals.cold.canary, alpha);
   const stable = summaryOf(totals.stable, totals.cold.stable, alpha);
   const gaps = gapsOf(state, rules, now);
-  const reason = reasonOf({ state, rules, now, tests, share, target, gaps });
+  const reason = reasonOf({ state, rules, now, share, target, gaps });
   const requestsMissing = missingOf(state, rules, { target, reason });
   const facts = { share, canary, stable, tests, arrived: totals.arrived, requestsMissing, gaps };
   const budget = harmOf(state, rules);
@@ -60,7 +60,6 @@ interface Case {
   readonly state: JudgeState;
   readonly rules: Rules;
   readonly now: Instant;
-  readonly tests: readonly TestReport[];
   readonly share: BasisPoints | null;
   readonly target: number | null;
   readonly gaps: readonly string[];
@@ -69,13 +68,17 @@ interface Case {
 /** Evidence against it doubles as doubt: from here on nothing is proven, and a budget may run out. */
 const DOUBT = Math.LN2;
 
-function reasonOf(one: Case): Reason {
-  const { state, rules, tests, share, gaps } = one;
-  const worse = worseTest(state.lnMost, rules, tests);
+export function failureOf(state: JudgeState, rules: Rules): Reason | null {
+  const worse = worseTest(state.lnMost, rules, testsOf(state, rules, null));
   if (worse !== null) return { why: "worse", test: worse };
-  if (harmOf(state, rules).low > rules.settings.maxFailedRequests && lnErrors(state, rules) > DOUBT) {
-    return { why: "budget", test: "budget" };
-  }
+  const isBeyond = harmOf(state, rules).low > rules.settings.maxFailedRequests;
+  return isBeyond && lnErrors(state, rules) > DOUBT ? { why: "budget", test: "budget" } : null;
+}
+
+function reasonOf(one: Case): Reason {
+  const { state, rules, share, gaps } = one;
+  const failure = failureOf(state, rules);
+  if (failure !== null) return failure;
   if (gaps.length > 0) return { why: "gap" };
   if (share === null) return { why: "share changing" };
   if (share === NOTHING || share === EVERYTHING) return { why: "nothing to compare" };

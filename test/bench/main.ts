@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { hasNginx } from "../support/nginx.ts";
+import { FULL, benchAnalysis } from "./analysis/main.ts";
 import { benchGlidepath } from "./glidepath.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
@@ -18,10 +19,12 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ...PEERS.map((peer) => [peer.name, () => benchPeer(peer)] as const),
   ["glidepath", benchGlidepath],
 ]);
-const NAMES = [...procedures.keys(), "throughput"];
+const MEASURED = [...procedures.keys(), "throughput"];
+const NAMES = [...MEASURED, "analysis"];
+/** What is computed and not measured, takes longer and needs no nginx, is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
-  all: NAMES,
+  all: MEASURED,
 };
 
 function save(name: string, content: unknown): void {
@@ -80,7 +83,26 @@ function printThroughput(results: readonly Throughput[]): void {
   console.log(`\n${table(header, rows)}`);
 }
 
+/** `--runs 200` → 200. */
+function numberAfter(option: string, args: readonly string[], otherwise: number): number {
+  const at = args.indexOf(option);
+  return at === -1 ? otherwise : Number(args[at + 1]);
+}
+
+function analyse(args: readonly string[]): number {
+  const runs = numberAfter("--runs", args, FULL.runs);
+  const seed = numberAfter("--seed", args, FULL.seed);
+  if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(seed)) {
+    console.error("bench: analysis [--runs N] [--seed N], whole numbers");
+    return 2;
+  }
+  const results = benchAnalysis({ ...FULL, runs, seed }, (text) => console.log(text));
+  save("analysis", results);
+  return 0;
+}
+
 async function main(asked: readonly string[]): Promise<number> {
+  if (asked[0] === "analysis") return analyse(asked.slice(1));
   const names = (asked.length === 0 ? ["all"] : asked).flatMap((name) => GROUPS[name] ?? [name]);
   const unknown = names.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) {
