@@ -1,4 +1,4 @@
-import { NO_BLOCK, addTally, slower, withLeft, type Tally } from "./block.ts";
+import { NO_BLOCK, addTally, withLeft, type Tally } from "./block.ts";
 import { learn, takeBlock, type Rate } from "./comparison.ts";
 import { logSumExp } from "./numeric.ts";
 import { lnWealth } from "./mixture.ts";
@@ -83,9 +83,11 @@ function testAll(tests: Tests, rules: Rules, tables: Tables): Tests {
 
 /** From every request of the stable: a guess of its rates needs no independence. */
 function learnAll(tests: Tests, { thresholds }: JudgeState, stable: Tally): Tests {
-  const slow = thresholds.map((threshold) =>
-    threshold === null ? { n: 0, bad: 0 } : slower(stable.latency, threshold.stable),
-  );
+  const n = totalOf(stable.latency);
+  const slow = thresholds.map((threshold) => ({
+    n: threshold === null ? 0 : n,
+    bad: threshold === null ? 0 : above(stable.latency, threshold.stable),
+  }));
   return {
     ...tests,
     errors: learn(tests.errors, [errorsOf(stable)]),
