@@ -50,6 +50,7 @@ export const ERRORS = {
   "gateway.rights": { exit: 3 },
   "hook.failed": { exit: 1 },
   "hook.unknown": { exit: 4 },
+  "analysis.failed": { exit: 1 },
   deadline: { exit: 1 },
   interrupted: { exit: 5 },
 } as const satisfies Record<string, { readonly exit: number }>;

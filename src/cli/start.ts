@@ -53,7 +53,8 @@ export function startAndFollow(
     const busy = await underWay(control);
     if (busy !== null) return fail(context, busy);
     const early = earlySignals(context);
-    const start = () => begin(control, { sha256: sha256.value, by: context.deps.by });
+    const observe = context.options["observe"] === true;
+    const start = () => begin(control, { sha256: sha256.value, by: context.deps.by, observe });
     const started = await (supersedes === null ? start() : whenFree(context, start));
     early.off();
     if (!started.ok) return fail(context, started.error);

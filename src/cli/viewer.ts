@@ -4,6 +4,7 @@ import type { RolloutEvent } from "../ports/control.ts";
 import { pageOf, type Context } from "./context.ts";
 import { errorLines } from "./render/error.ts";
 import { advance, liveLines, newsLine, NOTHING_YET } from "./render/live.ts";
+import { judgeLine } from "./render/verdict.ts";
 import { line, print, warn, wrap, type Line } from "./render/text.ts";
 import { gist } from "./render/words.ts";
 import { eventJson } from "./wire.ts";
@@ -23,7 +24,15 @@ const QUIET_MS = 30_000;
 export function newsFilter(): (event: RolloutEvent) => boolean {
   let last = "";
   let lastAt = 0;
+  let judged = "";
   return (event) => {
+    if (event.kind === "verdict") {
+      const { kind, share, canary } = event.verdict;
+      const turn = `${kind} ${share === null ? judged.split(" ")[1] : share}`;
+      const isTurn = canary.requests > 0 && turn !== judged;
+      if (canary.requests > 0) judged = turn;
+      return isTurn;
+    }
     if (event.kind !== "decided" && event.kind !== "trouble") return event.kind === "ended";
     const said = event.kind === "trouble" ? event.error.message : decidedGist(event);
     if (said === last && event.at - lastAt < QUIET_MS) return false;
@@ -59,18 +68,21 @@ function plainViewer(context: Context): Viewer {
       if (event.kind === "ended" || !isNews(event)) return;
       if (event.kind === "decided") say([newsLine(shorten(event.rollout), event.at)]);
       if (event.kind === "trouble") say(errorLines(event.error));
+      if (event.kind === "verdict") say([judgeLine(event.verdict)]);
     },
     question: () => {},
     end: () => {},
   };
 }
 
+/** For programs all of it is news. */
+const STREAMED: ReadonlySet<RolloutEvent["kind"]> = new Set(["progress", "traffic", "verdict"]);
+
 function jsonViewer(context: Context): Viewer {
   const isNews = newsFilter();
   return {
     event: (event) => {
-      const json =
-        event.kind === "progress" || event.kind === "traffic" || isNews(event) ? eventJson(event) : null;
+      const json = STREAMED.has(event.kind) || isNews(event) ? eventJson(event) : null;
       if (json !== null) context.io.stdout(`${JSON.stringify(json)}\n`);
     },
     question: () => {},

@@ -5,6 +5,7 @@ import { ENDED, type Rollout } from "../model/rollout.ts";
 import type { GatewayStatus, PlanStory, RolloutEvent, SlotStatus, Status } from "../ports/control.ts";
 import type { HistoryRecord, JournalEntry } from "../ports/journal.ts";
 import type { Receipt } from "../model/receipt.ts";
+import type { Verdict } from "../model/verdict.ts";
 import { quantile, type Traffic } from "../model/traffic.ts";
 import { reachOf } from "./render/live.ts";
 import { isOpen } from "./render/status.ts";
@@ -55,9 +56,23 @@ export function statusJson(status: Status, app: string): object {
     rollout: rollout === null ? null : rolloutJson(rollout),
     slots: status.slots.map(slotJson),
     gateways: status.gateways.map(gatewayJson),
-    analysis: { verdict: rollout?.aborted?.by === "analysis" ? "abort" : "continue", metrics: [] },
+    analysis: analysisJson(rollout, status.verdict),
   };
 }
+
+/** Without a rollout, or where none is judged, nothing speaks against anything. */
+function analysisJson(rollout: Rollout | null, verdict: Verdict | null): object {
+  if (rollout === null || verdict === null) return { verdict: "continue", metrics: [] };
+  return { ...verdictJson(verdict), observe: rollout.plan.analysis?.observe ?? false };
+}
+
+const verdictJson = ({ kind, at, sentence, tests, ...rest }: Verdict): object => ({
+  verdict: kind,
+  at: when(at),
+  because: sentence,
+  ...rest,
+  metrics: tests,
+});
 
 const outcomeOf = ({ phase }: Rollout): string | null => (ENDED.includes(phase.name) ? phase.name : null);
 
@@ -133,6 +148,8 @@ export function eventJson(event: RolloutEvent): object | null {
       return { event: kind, at, received: event.received, total: event.total };
     case "traffic":
       return { event: kind, at, ...trafficJson(event.during) };
+    case "verdict":
+      return { event: kind, ...verdictJson(event.verdict) };
     case "trouble":
       return { event: kind, at, error: event.error };
     case "ended":

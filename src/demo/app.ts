@@ -23,6 +23,8 @@ export interface Behaviour {
   readonly exitsAtOnce?: boolean;
   /** How long an idle connection stays open; Node's default is 5 s. */
   readonly keepAliveMs?: number;
+  /** Milliseconds that an answer takes beyond what it is asked to take. */
+  readonly delayMs?: number;
   /** A part of all requests, 0 to 1, that is answered with 500. */
   readonly errorShare?: number;
 }
@@ -107,7 +109,8 @@ function stream(res: ServerResponse, lasts: number): void {
 const server = createServer((req, res) => {
   compute();
   const url = new URL(req.url ?? "/", "http://any");
-  const wait = Math.min(Math.max(Number(url.searchParams.get("ms") ?? "0") || 0, 0), LONGEST_MS);
+  const asked = Math.min(Math.max(Number(url.searchParams.get("ms") ?? "0") || 0, 0), LONGEST_MS);
+  const wait = asked + (url.pathname === "/healthz" ? 0 : (behaviour.delayMs ?? 0));
   if (req.method === "POST") echo(req, res, wait);
   else if (url.pathname === "/stream") stream(res, wait);
   else if (wait > 0) setTimeout(() => send(res, answerTo(url.pathname)), wait);

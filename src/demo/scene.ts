@@ -56,6 +56,8 @@ export function defaultSections(scene: Scene): Sections {
       log: join(nginx.directory, "logs", "shop.log"),
     },
     rollout: { steps: [{ share: "100%" }], drain: "10s" },
+    // A demonstration has little time and little traffic.
+    analysis: { minRequests: 20, warmup: "1s" },
   };
 }
 

@@ -90,7 +90,11 @@ async function begin(carrier: Carrier, wanted: Start & { fence: Fence }): Promis
   const saved = loaded.value;
   const busy = stillActive(saved);
   if (busy !== null) return err(busy);
-  const created = await beginning(application, ports, { ...wanted, saved });
+  const created = await beginning(application, ports, {
+    ...wanted,
+    saved,
+    observe: wanted.options.observe ?? false,
+  });
   if (!created.ok) return created;
   const { rollout, stable } = created.value;
   const { fence } = wanted;
@@ -196,10 +200,11 @@ async function run(
 ): Promise<Result<Rollout, AppError>> {
   const { application, ports, held } = carrier;
   if (held === null) return err(noRollout(application));
-  const watch = createWatch({ application, ports, rollout: held.rollout, onEvent });
+  const { rollout, fence } = held;
+  const watch = await createWatch({ application, ports, rollout, fence, onEvent });
   const reading = new AbortController();
   const watched = watch.run(reading.signal);
-  const result = await carry(held, { application, ports, onEvent, signal });
+  const result = await carry(held, { application, ports, onEvent, signal, watch });
   reading.abort();
   await watched;
   carrier.held = null;

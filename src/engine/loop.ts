@@ -17,6 +17,7 @@ import { admit, EMPTY, ledgerWake, settle, type Ledger } from "./ledger.ts";
 import { createNews, type News } from "./news.ts";
 import { createObserver, type Observer } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
+import type { Watch } from "./watch.ts";
 
 /** What a carrier of a rollout holds. */
 export interface Held {
@@ -32,6 +33,7 @@ export interface LoopContext {
   readonly ports: EnginePorts;
   readonly onEvent: (event: RolloutEvent) => void;
   readonly signal: AbortSignal;
+  readonly watch: Pick<Watch, "follow" | "verdict">;
 }
 
 /** How soon an order of another process is obeyed, at the latest. */
@@ -120,7 +122,9 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   await noteHooks(parts, outcomes);
   const now = clock.now();
   const before = state.rollout;
-  const decision = decide(ordered, { ...observer.latest(now), outcomes }, now);
+  const verdict = context.watch.verdict(now);
+  const seen = { ...observer.latest(now), outcomes, ...(verdict === undefined ? {} : { verdict }) };
+  const decision = decide(ordered, seen, now);
   const decided = await withLog(parts, decision.rollout);
   const failure = await persist(parts, decided);
   if (failure !== null) return err(failure);
@@ -204,6 +208,7 @@ async function persist({ held, context, state }: Parts, rollout: Rollout): Promi
   state.revision = saved.value;
   state.rollout = rollout;
   state.stable = stable;
+  context.watch.follow(rollout);
   context.onEvent({ kind: "decided", at, rollout });
   return null;
 }

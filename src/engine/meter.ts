@@ -16,25 +16,33 @@ export interface Meter {
   /** The traffic during the rollout so far. */
   during(): Traffic;
   receipt(rollout: Rollout, entries: readonly JournalEntry[]): Receipt;
+  /** For whoever goes on with it. */
+  counted(): Counted;
+}
+
+export interface Counted {
+  readonly before: Traffic;
+  readonly during: Traffic;
 }
 
 /** How far back "before" reaches. */
-export const BEFORE = seconds(30);
+const BEFORE = seconds(30);
 /** An end becomes known soon after it: what is older than this was before it. */
 const YOUNG = seconds(60);
 
-export function createMeter(application: Application, rollout: Rollout): Meter {
+export function createMeter(application: Application, rollout: Rollout, counted: Counted | null): Meter {
   if (application.gateway.passive) return notMeasured;
   const missing = new Map<HostName, string>();
-  let before = NO_TRAFFIC;
-  let old = NO_TRAFFIC;
+  let before = counted?.before ?? NO_TRAFFIC;
+  let old = counted?.during ?? NO_TRAFFIC;
   let young: readonly LogSlice[] = [];
   const sum = (slices: readonly LogSlice[]): Traffic =>
     slices.reduce((total, { traffic }) => addTraffic(total, traffic), NO_TRAFFIC);
   const take = (slices: readonly LogSlice[], now: Instant): void => {
     const isBefore = ({ slice }: LogSlice): boolean => startOf(slice) < rollout.startedAt;
+    const isNear = ({ slice }: LogSlice): boolean => startOf(slice) >= rollout.startedAt - BEFORE;
     const isOld = ({ slice }: LogSlice): boolean => startOf(slice) < now - YOUNG;
-    before = addTraffic(before, sum(slices.filter(isBefore)));
+    before = addTraffic(before, sum(slices.filter((slice) => isBefore(slice) && isNear(slice))));
     const all = [...young, ...slices.filter((slice) => !isBefore(slice))];
     old = addTraffic(old, sum(all.filter(isOld)));
     young = all.filter((slice) => !isOld(slice));
@@ -46,6 +54,7 @@ export function createMeter(application: Application, rollout: Rollout): Meter {
       if (reading.ok) take(reading.value.slices, answeredAt);
     },
     during: () => addTraffic(old, sum(young)),
+    counted: () => ({ before, during: addTraffic(old, sum(young)) }),
     receipt: (ended, entries) => {
       const end = endOf(ended);
       const during = addTraffic(old, sum(young.filter(({ slice }) => startOf(slice) <= end)));
@@ -62,6 +71,7 @@ const lossIn = (losses: number): string | null =>
 const notMeasured: Meter = {
   add: () => undefined,
   during: () => NO_TRAFFIC,
+  counted: () => ({ before: NO_TRAFFIC, during: NO_TRAFFIC }),
   receipt: (ended, entries) => ({
     ...timesOf(ended, entries),
     before: NO_TRAFFIC,

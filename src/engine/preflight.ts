@@ -14,13 +14,14 @@ interface Wanted {
   readonly kind: Rollout["kind"];
   readonly release: ReleaseId;
   readonly saved: Saved;
+  readonly observe: boolean;
 }
 
 /** What a new rollout starts from: what the store says, held against what is really there. */
 export async function beginning(
   application: Application,
   ports: EnginePorts,
-  { kind, release, saved }: Wanted,
+  { kind, release, saved, observe }: Wanted,
 ): Promise<Result<{ rollout: Rollout; stable: ReleaseId | null }, AppError>> {
   const seen = await lookOnce(application, ports, { stable: saved.stable, count: false });
   const obstacle = obstacleTo(application, seen);
@@ -34,6 +35,7 @@ export async function beginning(
     from: release === stable.value && isDown(application, seen) ? null : stable.value,
     generation: newestGeneration(seen, saved.generation),
     now: ports.clock.now(),
+    observe,
     runs: await runsBefore(application, ports),
     newcomers: newcomersIn(application, seen),
   });

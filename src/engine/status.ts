@@ -7,9 +7,11 @@ import type { GatewayState, InFlight, Observation, Observed } from "../model/obs
 import type { Rollout } from "../model/rollout.ts";
 import { isEnded } from "../model/rollout.ts";
 import type { GatewayStatus, SlotStatus, Status } from "../ports/control.ts";
+import type { Verdict } from "../model/verdict.ts";
 import { because } from "../rollout/because.ts";
 import { lookOnce, NOTHING_SEEN } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
+import { verdictIn } from "./watch.ts";
 
 /** Everything as it is now: what the store says, and what is really there. */
 export async function readStatus(
@@ -20,20 +22,30 @@ export async function readStatus(
   const loaded = await ports.journal.load(application.name);
   if (!loaded.ok) return loaded;
   const { stable, rollout } = loaded.value;
+  const verdict = rollout === null ? null : verdictIn(await ports.journal.kept(rollout.id));
   const seen = isLooking ? await lookOnce(application, ports, { stable, count: true }) : NOTHING_SEEN;
   const at = ports.clock.now();
   return ok({
     at,
     stable,
-    rollout: rollout === null ? null : explained(rollout, seen, at),
+    rollout: rollout === null ? null : explained(rollout, { seen, verdict }, at),
     slots: poolOf(application.hosts).map((slot) => slotStatus(slot, seen, { rollout, stable, at })),
     gateways: application.gateways.map(({ name }) => gatewayStatus(name, seen, { rollout, at })),
     holder: await ports.lease.holder(application.name),
+    verdict,
   });
 }
 
-const explained = (rollout: Rollout, seen: Observation, at: Instant): Rollout =>
-  isEnded(rollout) ? rollout : { ...rollout, because: because(rollout, { ...seen, outcomes: [] }, at) };
+interface Sight {
+  readonly seen: Observation;
+  readonly verdict: Verdict | null;
+}
+
+function explained(rollout: Rollout, { seen, verdict }: Sight, at: Instant): Rollout {
+  if (isEnded(rollout)) return rollout;
+  const all = { ...seen, outcomes: [], ...(verdict === null ? {} : { verdict }) };
+  return { ...rollout, because: because(rollout, all, at) };
+}
 
 const unseen = (at: Instant): { known: false; at: Instant; why: string } => ({
   known: false,

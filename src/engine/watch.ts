@@ -1,15 +1,31 @@
-import { after, instant, millis } from "../base/time.ts";
+import { after, instant, millis, seconds, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
 import type { Rollout } from "../model/rollout.ts";
+import type { Verdict } from "../model/verdict.ts";
 import type { RolloutEvent } from "../ports/control.ts";
+import type { Fence } from "../ports/journal.ts";
 import type { Roles } from "../ports/telemetry.ts";
-import { createGauge } from "./gauge.ts";
-import { BEFORE, createMeter, type Meter } from "./meter.ts";
+import { createGauge, type Gauge, type Places, type Read } from "./gauge.ts";
+import { createJudging, LEARNED, type JudgeMemory, type Judging } from "./judging.ts";
+import { createMeter, type Counted, type Meter } from "./meter.ts";
+import { createTeller, type Teller } from "./teller.ts";
 import type { EnginePorts } from "./ports.ts";
 
-/** Reads the gateways' logs for as long as a rollout is carried, for the receipt and for whoever watches. */
+/** What is kept of a rollout besides its state, so that whoever goes on counts and judges on. Plain JSON. */
+export interface WatchMemory {
+  readonly places: Places;
+  readonly counted: Counted;
+  readonly judge: JudgeMemory | null;
+  readonly verdict: Verdict | null;
+}
+
+/** Reads the gateways' logs for as long as a rollout is carried: for its receipt, and for its judge. */
 export interface Watch {
   readonly meter: Meter;
+  /** Told of every state of the rollout, before its actions begin. */
+  follow(rollout: Rollout): void;
+  /** undefined: it is not judged, or nothing is known yet. */
+  verdict(now: Instant): Verdict | undefined;
   /** Reads until the signal; ends when the last reading has. */
   run(signal: AbortSignal): Promise<void>;
   /** Everything that is there now. */
@@ -18,42 +34,96 @@ export interface Watch {
 
 /** How often the logs are read. */
 const EVERY = millis(300);
-/** How often the traffic so far is told. */
-const TELL = millis(1000);
+/** How often what is known is kept. */
+const KEEP = seconds(2);
 
 export interface WatchOptions {
   readonly application: Application;
   readonly ports: EnginePorts;
   readonly rollout: Rollout;
+  readonly fence: Fence;
   readonly onEvent: (event: RolloutEvent) => void;
 }
 
-const ROLES: Roles = { joined: {}, warmup: millis(0) };
+interface Parts extends WatchOptions {
+  readonly gauge: Gauge;
+  readonly meter: Meter;
+  readonly judging: Judging | null;
+  readonly teller: Teller;
+}
 
-export function createWatch({ application, ports, rollout, onEvent }: WatchOptions): Watch {
-  const { clock } = ports;
-  const meter = createMeter(application, rollout);
-  const gauge = createGauge({ application, ports, back: instant(rollout.startedAt - BEFORE), places: {} });
-  const begin = (): readonly Promise<void>[] => gauge.begin(ROLES, (read) => meter.add(read));
+export async function createWatch(options: WatchOptions): Promise<Watch> {
+  const { application, ports, rollout } = options;
+  const memory = (await ports.journal.kept(rollout.id)) as WatchMemory | null;
+  const settings = rollout.plan.analysis === null ? null : application.analysis;
+  const judge = memory?.judge ?? null;
+  const parts: Parts = {
+    ...options,
+    gauge: createGauge({
+      application,
+      ports,
+      back: instant(rollout.startedAt - LEARNED),
+      places: memory?.places ?? {},
+    }),
+    meter: createMeter(application, rollout, memory?.counted ?? null),
+    judging: settings === null ? null : createJudging({ application, settings, rollout, memory: judge }),
+    teller: createTeller(options),
+  };
+  return watchOf(parts);
+}
+
+function watchOf(parts: Parts): Watch {
+  const { meter, judging, ports } = parts;
   return {
     meter,
-    run: async (signal) => {
-      const reading = new Set<Promise<void>>();
-      let tellAt = clock.now();
-      while (!signal.aborted) {
-        for (const each of begin()) {
-          reading.add(each);
-          void each.finally(() => reading.delete(each));
-        }
-        const now = clock.now();
-        if (now >= tellAt) {
-          onEvent({ kind: "traffic", at: now, during: meter.during() });
-          tellAt = after(now, TELL);
-        }
-        await clock.sleep(after(now, EVERY), signal);
-      }
-      await Promise.all(reading);
-    },
-    readAll: async () => void (await Promise.all(begin())),
+    follow: (rollout) => judging?.follow(rollout, ports.clock.now()),
+    verdict: (now) => judging?.verdict(now),
+    run: (signal) => watch(parts, signal),
+    readAll: async () => void (await Promise.all(begin(parts))),
   };
 }
+
+const UNJUDGED: Roles = { joined: {}, warmup: millis(0) };
+
+const begin = (parts: Parts): readonly Promise<void>[] =>
+  parts.gauge.begin(parts.judging?.roles(parts.ports.clock.now()) ?? UNJUDGED, (read) => take(parts, read));
+
+function take({ meter, judging, teller }: Parts, read: Read): void {
+  meter.add(read);
+  judging?.take(read);
+  teller.heard(read);
+}
+
+async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { meter, judging, teller, ports } = parts;
+  const reading = new Set<Promise<void>>();
+  let keepAt = ports.clock.now();
+  while (!signal.aborted) {
+    for (const each of begin(parts)) {
+      reading.add(each);
+      void each.finally(() => reading.delete(each));
+    }
+    const now = ports.clock.now();
+    await teller.tell(now, { during: meter.during(), verdict: judging?.verdict(now) ?? null });
+    if (now >= keepAt) {
+      await keep(parts, now);
+      keepAt = after(now, KEEP);
+    }
+    await ports.clock.sleep(after(now, EVERY), signal);
+  }
+  await Promise.all(reading);
+  await keep(parts, ports.clock.now());
+}
+
+/** All of one moment: what was read is in the sums, and what is in the sums is not read again. */
+async function keep({ ports, rollout, fence, gauge, meter, judging }: Parts, now: Instant): Promise<void> {
+  const memory: WatchMemory = {
+    places: gauge.places(),
+    counted: meter.counted(),
+    judge: judging?.memory() ?? null,
+    verdict: judging?.verdict(now) ?? null,
+  };
+  await ports.journal.keep(rollout.id, fence, memory);
+}
+
+export const verdictIn = (memory: unknown): Verdict | null => (memory as WatchMemory | null)?.verdict ?? null;

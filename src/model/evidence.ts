@@ -42,7 +42,10 @@ export interface RoleEvidence {
    * request that another slot repaired counts with the status of its first attempt (none: 502).
    */
   readonly failures: Readonly<Record<number, number>>;
-  /** Total time of the requests that are not failed with 0 or 5xx; not of those meant to last. */
+  /**
+   * Total time of the requests that are not failed with 0 or 5xx; not of those meant to last, nor of `cold`
+   * ones.
+   */
   readonly latency: Histogram;
   /** How long clients waited that left before the answer came (499). */
   readonly left: Histogram;
@@ -55,7 +58,10 @@ export interface RoleEvidence {
   readonly users: readonly UserRequest[];
   /** The same of the requests in `failures`. */
   readonly failedUsers: readonly UserRequest[];
-  /** Requests not counted in anything above, because their slot had just joined (`warmup`). */
+  /**
+   * Requests whose time is not told above, because their slot had just joined (`warmup`): caches that are
+   * empty make an application slow. That it fails is no less a failure then.
+   */
   readonly cold: number;
 }
 

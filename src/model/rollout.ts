@@ -74,6 +74,8 @@ export interface RolloutPlan {
   /** How many smoke checks a slot must pass. */
   readonly smokeChecks: number;
   readonly passive: boolean;
+  /** How it is judged; null: it is not. */
+  readonly analysis: PlannedAnalysis | null;
   /** Those that the file has. */
   readonly hooks: readonly HookName[];
 }
@@ -97,6 +99,13 @@ export interface HookSubject {
   readonly share?: BasisPoints;
 }
 export type HookEnd = "done" | "failed" | "unknown";
+
+export interface PlannedAnalysis {
+  /** Verdicts are told and move nothing. */
+  readonly observe: boolean;
+  /** A bake may end when the next share is proven safe. */
+  readonly early: boolean;
+}
 
 export interface Pause {
   readonly by: string;

@@ -8,12 +8,15 @@ import type { Order, Rollout } from "../model/rollout.ts";
 import type { RoutingTable } from "../model/routing.ts";
 import type { Slot } from "../model/application.ts";
 import type { Traffic } from "../model/traffic.ts";
+import type { Verdict } from "../model/verdict.ts";
 import type { ConfigPreview } from "./gateway.ts";
 import type { HistoryRecord, JournalEntry, LeaseHolder } from "./journal.ts";
 
 export interface StartOptions {
   readonly sha256: string | null;
   readonly by: string;
+  /** Judge and tell, never act; whatever the file says. */
+  readonly observe?: boolean;
 }
 
 /** One slot as `status` shows it. */
@@ -42,6 +45,8 @@ export interface Status {
   readonly slots: readonly SlotStatus[];
   readonly gateways: readonly GatewayStatus[];
   readonly holder: LeaseHolder | null;
+  /** The last of the rollout; null: it is not judged. */
+  readonly verdict: Verdict | null;
 }
 
 /** What a follower sees while a rollout runs here. */
@@ -60,6 +65,7 @@ export type RolloutEvent =
       readonly total: number | null;
     }
   | { readonly kind: "traffic"; readonly at: Instant; readonly during: Traffic }
+  | { readonly kind: "verdict"; readonly at: Instant; readonly verdict: Verdict }
   | { readonly kind: "trouble"; readonly at: Instant; readonly error: AppError }
   | {
       readonly kind: "ended";

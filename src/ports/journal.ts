@@ -34,7 +34,7 @@ export interface Save {
 /** One line of the journal. */
 export interface Entry {
   readonly at: Instant;
-  readonly kind: "started" | "decided" | "order" | "outcome" | "ended" | "receipt" | "taken-over";
+  readonly kind: "started" | "decided" | "order" | "outcome" | "ended" | "receipt" | "taken-over" | "verdict";
   readonly because: string;
   /** Anything that explains it: keys, generations, outcomes. JSON. */
   readonly data: unknown;
@@ -63,6 +63,13 @@ export interface Journal {
   save(save: Save): Promise<Result<number, AppError>>;
   /** A line that changes no state. */
   note(rollout: RolloutId, entry: Entry): Promise<void>;
+  /**
+   * Keeps what is known of a rollout besides its state, in place of what was kept before: evidence, and
+   * places in logs. JSON. Whoever does not hold the lease any more keeps nothing.
+   */
+  keep(rollout: RolloutId, fence: Fence, memory: unknown): Promise<void>;
+  /** null: nothing was ever kept. */
+  kept(rollout: RolloutId): Promise<unknown>;
   attachReceipt(rollout: RolloutId, receipt: Receipt): Promise<void>;
   submit(rollout: RolloutId, order: Order, by: string): Promise<Result<SubmittedOrder, AppError>>;
   /** Orders after `sequence`, oldest first. */

@@ -13,6 +13,7 @@ import { gatewaySeen } from "./sight.ts";
 import { hookWords } from "./hooks.ts";
 import { stepOf } from "./steps.ts";
 import { slotsForStep } from "./phases/updating.ts";
+import { heldBy } from "./verdicts.ts";
 
 /** One sentence: what the rollout does or waits for now, and why. */
 export function because(rollout: Rollout, seen: Seen, now: Instant): string {
@@ -34,6 +35,9 @@ function forward(rollout: Rollout, seen: Seen, now: Instant): string {
       const { share, bake } = stepOf(rollout);
       const sick = sickCanary(rollout, seen);
       if (now >= phase.until && sick.length > 0) return waitingFor(sick, seen);
+      const held = now >= phase.until ? heldBy(rollout, seen) : null;
+      if (held !== null)
+        return `${formatShare(share)} has held for ${formatDuration(bake)}; waiting: ${held}`;
       const left = formatDuration(between(now, phase.until));
       return `baking ${formatShare(share)} for ${formatDuration(bake)}: ${left} left`;
     }

@@ -4,7 +4,7 @@ import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
 import { HOOKS, poolOf, type Application, type RunSpec, type Step } from "../model/application.ts";
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
-import type { Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
+import type { PlannedAnalysis, Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
 import { stop } from "./evolve.ts";
 
@@ -18,6 +18,8 @@ export interface Beginning {
   readonly now: Instant;
   /** Slots that hold nothing yet though the others serve: they are brought to the stable release first. */
   readonly newcomers: readonly SlotKey[];
+  /** The verdicts of its analysis are told and move nothing. */
+  readonly observe: boolean;
   /** How releases that served before were run. */
   readonly runs: Rollout["runs"];
 }
@@ -36,7 +38,7 @@ export function createRollout(application: Application, beginning: Beginning): R
     kind,
     release,
     from,
-    plan: planOf(application, from === null || kind === "rollback" ? STRAIGHT : application.policy.steps),
+    plan: planOf(application, beginning),
     runs: runsOf(application, beginning),
     generation,
     phase: { name: "staging", fetched: false, staged: [] },
@@ -77,8 +79,18 @@ function runsOf(application: Application, { kind, release, from, runs }: Beginni
   return { ...(from === null ? {} : { [from]: before(from) }), [release]: wanted };
 }
 
-function planOf(application: Application, steps: readonly Step[]): RolloutPlan {
+/** Whoever goes back to what served before knows why; and a first release has nothing to be compared with. */
+function analysisOf(
+  { analysis, gateway }: Application,
+  { kind, from, observe }: Beginning,
+): PlannedAnalysis | null {
+  if (analysis === null || gateway.passive || kind === "rollback" || from === null) return null;
+  return { observe: observe || analysis.observe, early: analysis.early };
+}
+
+function planOf(application: Application, beginning: Beginning): RolloutPlan {
   const { policy, hosts, gateways, hooks } = application;
+  const isStraight = beginning.from === null || beginning.kind === "rollback";
   const pool = poolOf(hosts);
   const last = policy.steps.at(-1);
   assert(last?.share === EVERYTHING, "the last step is 100 %");
@@ -89,7 +101,7 @@ function planOf(application: Application, steps: readonly Step[]): RolloutPlan {
     hosts: hosts.map((host) => host.name),
     gateways: names,
     hostOf,
-    steps,
+    steps: isStraight ? STRAIGHT : policy.steps,
     split: application.gateway.split,
     maxUnavailable: Math.max(1, Math.min(policy.maxUnavailable, pool.length - 1)),
     maxLoad: policy.maxLoad,
@@ -98,6 +110,7 @@ function planOf(application: Application, steps: readonly Step[]): RolloutPlan {
     healthyWithin: application.health.within,
     smokeChecks: application.smoke.length,
     passive: application.gateway.passive,
+    analysis: analysisOf(application, beginning),
     hooks: HOOKS.filter((name) => hooks[name] !== undefined),
   };
 }

@@ -16,6 +16,7 @@ import { shifting } from "./phases/shifting.ts";
 import { staging } from "./phases/staging.ts";
 import { updating } from "./phases/updating.ts";
 import type { Seen } from "./seen.ts";
+import { heed } from "./verdicts.ts";
 
 export interface Decision {
   /** The same object as before if nothing moved. */
@@ -55,7 +56,7 @@ export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
     return { rollout, actions: [], wakeAt: null, because: because(rollout, seen, now) };
   }
   const absorbed = absorb(rollout, seen.outcomes, now);
-  const moved = settle(watchDeadline(failForward(absorbed, now), now), seen, now);
+  const moved = settle(watchDeadline(failForward(heed(absorbed, seen, now), now), now), seen, now);
   const next = moved === rollout ? rollout : stamp(moved, rollout, { seen, now });
   return {
     rollout: next,

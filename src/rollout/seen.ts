@@ -1,5 +1,6 @@
 import type { Observation } from "../model/observation.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { Verdict } from "../model/verdict.ts";
 import type { Action } from "./actions.ts";
 
 /** How a dispatched action ended. */
@@ -13,5 +14,7 @@ export interface Settled {
  * decision.
  */
 export interface Seen extends Observation {
+  /** By the evidence of the gateways; absent where nothing is judged, or nothing is known yet. */
+  readonly verdict?: Verdict;
   readonly outcomes: readonly Settled[];
 }

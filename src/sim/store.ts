@@ -41,6 +41,8 @@ export interface Store {
   readonly entries: JournalEntry[];
   readonly orders: (SubmittedOrder & { readonly rollout: RolloutId })[];
   readonly rollouts: Map<RolloutId, HistoryRecord>;
+  /** As text, so that nothing that is kept changes afterwards. */
+  readonly memories: Map<RolloutId, string>;
   holding: Holding | null;
   leases: number;
 }
@@ -53,6 +55,7 @@ export function createStore(context: Context): Store {
     entries: [],
     orders: [],
     rollouts: new Map(),
+    memories: new Map(),
     holding: null,
     leases: 0,
   };
@@ -76,6 +79,11 @@ export function simJournal(parts: StoreParts): Journal {
     load: () => whileAlive(() => ok(structuredClone(store.saved))),
     save: (save) => (life.alive ? write(parts, save) : never()),
     note: (rollout, entry) => whileAlive(() => append(store, { ...entry, rollout })),
+    keep: (rollout, fence, memory) =>
+      whileAlive(() => {
+        if (fenceRefusal(store, fence) === null) store.memories.set(rollout, JSON.stringify(memory));
+      }),
+    kept: (rollout) => whileAlive(() => JSON.parse(store.memories.get(rollout) ?? "null") as unknown),
     attachReceipt: (id, receipt) => whileAlive(() => attach(store, id, receipt)),
     submit: (rollout, order, by) =>
       whileAlive(() => {

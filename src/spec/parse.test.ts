@@ -304,10 +304,6 @@ describe("warnings", () => {
     "{ name: orders, prometheus: http://p:9090, query: 'rate(x{release=\"{release}\"}[1m])', lower: 0.9 }";
   it.each([
     [
-      `analysis: { alpha: 0.05, errors: { margin: 0.05% }, bad: [5xx, 429], metrics: [${METRIC}] }`,
-      "glidepath.yaml:5:1 analysis: is valid, but not acted on yet by this version",
-    ],
-    [
       "rollout: { split: servers, key: address }",
       "glidepath.yaml:5:28 rollout.key: has no effect with split: servers",
     ],
@@ -319,8 +315,11 @@ describe("warnings", () => {
   ])("%s", (more, expected) => {
     expect(application(withMore(more)).warnings).toEqual([expected]);
   });
-  it("analysis: off is silent", () => {
-    expect(application(withMore("analysis: off")).warnings).toEqual([]);
+  it.each([
+    "analysis: off",
+    `analysis: { alpha: 0.05, errors: { margin: 0.05% }, bad: [5xx, 429], metrics: [${METRIC}] }`,
+  ])("%s is silent", (analysis) => {
+    expect(application(withMore(analysis)).warnings).toEqual([]);
   });
   it("root is told, unless another user is named", () => {
     const told = "glidepath.yaml:4:1 run: the application runs as root (name another user in run.user)";

@@ -82,10 +82,6 @@ const syntaxMistakes = (document: ReadDocument): readonly Diagnostic[] =>
 
 function warnings(file: Tree, context: FileContext): readonly Finding[] {
   const found = [...trafficWarnings(file)];
-  const analysis = get(file, "analysis");
-  if (analysis !== undefined && analysis !== "off") {
-    found.push(finding("warning", ["analysis"], "is valid, but not acted on yet by this version"));
-  }
   const run = section(file, "run");
   const user = get(run, "user") ?? context.user;
   if (user === "root" && get(run, "static") !== true) {

@@ -56,6 +56,7 @@ export function rolloutOf({
       healthyWithin: seconds(60),
       smokeChecks,
       passive: false,
+      analysis: null,
       hooks: [],
     },
     generation: generation(0),

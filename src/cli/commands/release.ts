@@ -9,6 +9,7 @@ export const release: CommandRow = {
   options: [
     SHA256_OPTION,
     { flags: "--supersede", help: "take the place of the rollout that is under way, which goes back first" },
+    { flags: "--observe", help: "judge the release and tell, but never act on it" },
     { flags: "--detach", help: "let a controller service carry it" },
   ],
   run: async (context) => {

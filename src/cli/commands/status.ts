@@ -5,6 +5,7 @@ import { answerTable, fail, pageOf, withOpened, type Context } from "../context.
 import type { Opened } from "../deps.ts";
 import { DONE } from "../exit.ts";
 import { statusLines } from "../render/status.ts";
+import { trailWith, type Point } from "../render/verdict.ts";
 import { dim, EMPTY, line, print } from "../render/text.ts";
 import { gist } from "../render/words.ts";
 import { statusJson } from "../wire.ts";
@@ -16,14 +17,14 @@ async function once(context: Context, { control, application }: Opened): Promise
   if (!status.ok) return fail(context, status.error);
   answerTable(
     context,
-    () => statusLines(status.value, application.name, context.io.columns()),
+    () => statusLines(status.value, application.name, { columns: context.io.columns() }),
     () => statusJson(status.value, application.name),
   );
   return DONE;
 }
 
 /** What must change for a new block. */
-const newsOf = ({ stable, rollout, slots, gateways }: Status): string =>
+const newsOf = ({ stable, rollout, slots, gateways, verdict }: Status): string =>
   JSON.stringify([
     stable,
     rollout === null
@@ -37,6 +38,7 @@ const newsOf = ({ stable, rollout, slots, gateways }: Status): string =>
       inRotation,
     ]),
     gateways.map(({ name, confirmed }) => [name, confirmed]),
+    verdict?.kind ?? null,
   ]);
 
 /** Live on a terminal; elsewhere a new block whenever something but a time changed. */
@@ -46,6 +48,7 @@ async function watch(context: Context, { control, application }: Opened): Promis
   const stop = new AbortController();
   const off = io.onSignal(() => stop.abort());
   let last = "";
+  let trail: readonly Point[] = [];
   while (!stop.signal.aborted) {
     const status = await control.status();
     if (!status.ok) {
@@ -53,7 +56,9 @@ async function watch(context: Context, { control, application }: Opened): Promis
       off();
       return fail(context, status.error);
     }
-    const lines = statusLines(status.value, application.name, io.columns());
+    const { verdict } = status.value;
+    if (verdict !== null) trail = trailWith(trail, verdict);
+    const lines = statusLines(status.value, application.name, { columns: io.columns(), trail });
     const json = statusJson(status.value, application.name);
     const news = newsOf(status.value);
     if (live) {

@@ -5,8 +5,10 @@ import type { SlotKey } from "../../model/ids.ts";
 import type { Rollout, SlotCourse } from "../../model/rollout.ts";
 import { EVERYTHING, type BasisPoints } from "../../model/share.ts";
 import type { Traffic } from "../../model/traffic.ts";
+import type { Verdict } from "../../model/verdict.ts";
 import type { RolloutEvent } from "../../ports/control.ts";
 import { bad, canary, clean, dim, EMPTY, good, indent, line, plain, strong, table, warn } from "./text.ts";
+import { trailWith, verdictLines, type Point } from "./verdict.ts";
 import { wrap, type Line, type Span } from "./text.ts";
 import { bar, bytes, count, percent, share, time } from "./words.ts";
 
@@ -16,6 +18,8 @@ export interface LiveState {
   readonly traffic: Traffic | null;
   readonly download: { readonly received: number; readonly total: number | null } | null;
   readonly trouble: AppError | null;
+  readonly verdict: Verdict | null;
+  readonly trail: readonly Point[];
   readonly inFlight: Readonly<Record<SlotKey, number>>;
 }
 
@@ -24,6 +28,8 @@ export const NOTHING_YET: LiveState = {
   traffic: null,
   download: null,
   trouble: null,
+  verdict: null,
+  trail: [],
   inFlight: {},
 };
 
@@ -38,6 +44,8 @@ export function advance(state: LiveState, event: RolloutEvent): LiveState {
       return { ...state, download: { received: event.received, total: event.total } };
     case "traffic":
       return { ...state, traffic: event.during };
+    case "verdict":
+      return { ...state, verdict: event.verdict, trail: trailWith(state.trail, event.verdict) };
     case "trouble":
       return { ...state, trouble: event.error };
     case "ended":
@@ -210,6 +218,14 @@ function becauseLines(because: string, columns: number): readonly Line[] {
   return wrap(clean(because), Math.max(20, columns - 4)).map((text) => line("  ", text));
 }
 
+/** While there is something to compare, and what it came to. */
+function judgeLines({ verdict, trail }: LiveState, rollout: Rollout, columns: number): readonly Line[] {
+  const { analysis } = rollout.plan;
+  if (verdict === null || analysis === null || verdict.canary.requests === 0) return [];
+  const { release, from } = rollout;
+  return verdictLines(verdict, trail, { release, from, observe: analysis.observe, columns });
+}
+
 const APPROVE = line("  → ", "`glidepath promote` in another terminal goes on, `glidepath abort` goes back");
 
 export interface LiveOptions {
@@ -232,6 +248,7 @@ export function liveLines(state: LiveState, { now, columns, rows }: LiveOptions)
     gatewayLine(rollout),
     EMPTY,
     ...(traffic === null ? [] : [trafficLine(traffic)]),
+    ...judgeLines(state, rollout, columns),
     ...becauseLines(rollout.because, columns),
     ...(rollout.phase.name === "approval" ? [APPROVE] : []),
     ...(trouble === null ? [] : [line("  ", warn(`! ${clean(trouble.message)}`))]),

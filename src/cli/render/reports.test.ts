@@ -104,7 +104,7 @@ describe("status", () => {
   ];
 
   test("shows the rollout, who carries it, slots and gateways", () => {
-    expect(statusLines(status({ slots }), "shop", 80).map(textOf)).toEqual([
+    expect(statusLines(status({ slots }), "shop", { columns: 80 }).map(textOf)).toEqual([
       "shop  stable v1",
       "  → v2  baking · step 1 of 3 · 5 % · 7m",
       "  baking 5 % for 10m: 3m12s left",
@@ -133,7 +133,7 @@ describe("status", () => {
   }
 
   test("of many slots is told host by host, within 80 columns; slots that are alike are one line", () => {
-    const lines = statusLines(status({ slots: large(), rollout: null }), "shop", 80).map(textOf);
+    const lines = statusLines(status({ slots: large(), rollout: null }), "shop", { columns: 80 }).map(textOf);
     expect(lines.slice(2, -2)).toEqual([
       "  slot          release  role    rotation           process  in flight  health",
       "  web1:8001     v1       canary  ● in rotation      running  4          healthy",
@@ -151,16 +151,18 @@ describe("status", () => {
   });
 
   test("says so when nobody carries it", () => {
-    const lines = statusLines(status({ holder: holder(false) }), "shop", 80).map(textOf);
+    const lines = statusLines(status({ holder: holder(false) }), "shop", { columns: 80 }).map(textOf);
     expect(lines[3]).toBe("  no process carries it: `glidepath resume` goes on, `glidepath abort` goes back");
   });
 
   test("is silent about a rollout that has ended, but not about one that is stuck", () => {
     const ended = status({ rollout: rollout({ phase: { name: "completed" } }), holder: null });
-    expect(statusLines(ended, "shop", 80).map(textOf)[1]).toBe("");
+    expect(statusLines(ended, "shop", { columns: 80 }).map(textOf)[1]).toBe("");
     const error = appError("slot.fenced", "refused");
     const stuck = status({ rollout: rollout({ phase: { name: "stuck", error } }), holder: null });
-    expect(statusLines(stuck, "shop", 80).map(textOf)[1]).toBe("  → v2  stuck · step 1 of 3 · 5 % · 7m");
+    expect(statusLines(stuck, "shop", { columns: 80 }).map(textOf)[1]).toBe(
+      "  → v2  stuck · step 1 of 3 · 5 % · 7m",
+    );
   });
 
   test.each([
@@ -168,14 +170,14 @@ describe("status", () => {
     [gatewayStatus({ state: { known: false, at: NOW, why: "ssh: refused" } }), "unknown: ssh: refused"],
   ])("a gateway %#", (gateway, expected) => {
     expect(
-      statusLines(status({ gateways: [gateway] }), "shop", 80)
+      statusLines(status({ gateways: [gateway] }), "shop", { columns: 80 })
         .map(textOf)
         .at(-1),
     ).toBe(`  gateway web1  ${expected}`);
   });
 
   test("on a narrow terminal leaves out the columns that matter least", () => {
-    const head = statusLines(status(), "shop", 60).map(textOf)[5];
+    const head = statusLines(status(), "shop", { columns: 60 }).map(textOf)[5];
     expect(head).toBe("  slot       release  role    rotation");
   });
 });

@@ -18,6 +18,7 @@ import {
   type Line,
   type Span,
 } from "./text.ts";
+import { verdictLines, type Point } from "./verdict.ts";
 import { share, time } from "./words.ts";
 
 /** Still something to do or to decide. */
@@ -106,7 +107,21 @@ function gatewayText({ name, state, confirmed }: GatewayStatus): readonly Line[]
   ];
 }
 
-function rolloutLines({ rollout, at, holder }: Status): readonly Line[] {
+export interface StatusView {
+  readonly columns: number;
+  /** What the verdicts were before, for whoever watches. */
+  readonly trail?: readonly Point[];
+}
+
+function judgeLines({ rollout, verdict }: Status, { columns, trail = [] }: StatusView): readonly Line[] {
+  const analysis = rollout?.plan.analysis ?? null;
+  if (rollout === null || verdict === null || analysis === null || verdict.canary.requests === 0) return [];
+  const { release, from } = rollout;
+  return verdictLines(verdict, trail, { release, from, observe: analysis.observe, columns });
+}
+
+function rolloutLines(status: Status, view: StatusView): readonly Line[] {
+  const { rollout, at, holder } = status;
   if (rollout === null || !isOpen(rollout)) return [];
   const step = stepWords(rollout);
   const words = [step, share(reachOf(rollout)), time(between(rollout.startedAt, at))].filter(
@@ -123,6 +138,7 @@ function rolloutLines({ rollout, at, holder }: Status): readonly Line[] {
       ...paused,
     ),
     line("  ", clean(rollout.because)),
+    ...judgeLines(status, view),
     ...(holder?.alive === true ? [line("  ", dim(`carried by ${holder.who}`))] : orphanLines(rollout)),
   ];
 }
@@ -133,7 +149,7 @@ function orphanLines(rollout: Rollout): readonly Line[] {
 }
 
 /** What runs where, in which rotation, and because of what. */
-export function statusLines(status: Status, app: string, columns: number): readonly Line[] {
+export function statusLines(status: Status, app: string, view: StatusView): readonly Line[] {
   const rollout = status.rollout !== null && isOpen(status.rollout) ? status.rollout : null;
   const isLarge = status.slots.length > MANY;
   const rows = [
@@ -144,9 +160,9 @@ export function statusLines(status: Status, app: string, columns: number): reado
   ];
   return [
     line(strong(app), `  stable ${status.stable ?? "none yet"}`),
-    ...rolloutLines(status),
+    ...rolloutLines(status, view),
     EMPTY,
-    ...table(columns < 70 ? rows.map((row) => row.slice(0, 4)) : rows).map((given) => indent(2, given)),
+    ...table(view.columns < 70 ? rows.map((row) => row.slice(0, 4)) : rows).map((given) => indent(2, given)),
     EMPTY,
     ...table(status.gateways.map(gatewayText)).map((given) => line("  ", dim("gateway "), ...given)),
   ];

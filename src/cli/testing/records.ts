@@ -49,6 +49,7 @@ export function rollout(overrides: Partial<Rollout> = {}): Rollout {
       healthyWithin: minutes(1),
       smokeChecks: 2,
       passive: false,
+      analysis: null,
       hooks: [],
     },
     generation: generation(17),
@@ -155,6 +156,7 @@ export const status = (overrides: Partial<Status> = {}): Status => ({
   slots: SLOTS.map((key) => slotStatus(key)),
   gateways: [gatewayStatus()],
   holder: holder(true),
+  verdict: null,
   ...overrides,
 });
 

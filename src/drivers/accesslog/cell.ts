@@ -121,12 +121,34 @@ export function slicesOf(cells: readonly Cell[]): readonly LogSlice[] {
   return [...slices].toSorted(([a], [b]) => a - b).map(([slice, ways]) => sliceFrom(slice, ways));
 }
 
+function added(a: Histogram, b: Histogram): Histogram {
+  const sums: Record<number, number> = { ...a };
+  for (const [key, count] of Object.entries(b)) sums[Number(key)] = (sums[Number(key)] ?? 0) + count;
+  return sums;
+}
+
+/** A slot that has just joined may be slow, and may not fail. */
+function withCold(warm: RoleEvidence, cold: RoleEvidence): RoleEvidence {
+  const timeless = (requests: readonly UserRequest[]): readonly UserRequest[] =>
+    requests.map(({ user, arrived, failure }) => ({ user, arrived, failure, bucket: null }));
+  return {
+    requests: warm.requests + cold.requests,
+    failures: added(warm.failures, cold.failures),
+    latency: warm.latency,
+    left: added(warm.left, cold.left),
+    arrived: added(warm.arrived, cold.arrived),
+    users: [...warm.users, ...timeless(cold.users)].toSorted(byUser),
+    failedUsers: [...warm.failedUsers, ...timeless(cold.failedUsers)].toSorted(byUser),
+    cold: cold.requests,
+  };
+}
+
 function sliceFrom(slice: number, ways: Partial<Record<Way, Cell>>): LogSlice {
   const { c, s, x } = ways;
   const canary = c === undefined ? NO_EVIDENCE : evidenceOf(c);
   const evidence: EvidenceSlice = {
     slice,
-    canary: x === undefined ? canary : { ...canary, cold: x.requests },
+    canary: x === undefined ? canary : withCold(canary, evidenceOf(x)),
     stable: s === undefined ? NO_EVIDENCE : evidenceOf(s),
   };
   return { ...evidence, traffic: Object.values(ways).map(trafficOf).reduce(addTraffic, NO_TRAFFIC) };

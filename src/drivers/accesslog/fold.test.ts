@@ -211,6 +211,24 @@ test.each([
   expect(stableOf(line(over))).toEqual(expected);
 });
 
+const SLOT = "127.0.0.1:8001";
+const joinedAt = (at: number): Partial<Ways> => ({ joined: new Map([[SLOT, instant(at)]]) });
+
+test("a slot that has just joined may be slow, and may not fail", () => {
+  const bad = line({ role: "canary", status: "503", statuses: "503" });
+  const [slice] = foldOf(line({ role: "canary" }) + bad, joinedAt(END - 5000)).seconds;
+  expect(slice!.canary).toEqual({
+    ...WELL,
+    requests: 2,
+    failures: { 503: 1 },
+    latency: {},
+    arrived: { [sliceOf(instant(END - 42))]: 2 },
+    users: [{ ...USER, bucket: null }],
+    failedUsers: [{ ...USER, bucket: null, failure: 503 }],
+    cold: 2,
+  });
+});
+
 test("of each user the first request to arrive is kept", () => {
   const text = line({ duration: "0.042" }) + line({ duration: "0.100" }) + line({ duration: "0.050" });
   expect(stableOf(text).users).toEqual([{ ...USER, arrived: END - 100, bucket: bucketOf(100) }]);
@@ -228,16 +246,13 @@ test("of many users those are kept whose numbers are smallest, in both roles tog
   expect(slice!.canary.users.length).toBeGreaterThan(USERS_KEPT / 8);
 });
 
-const SLOT = "127.0.0.1:8001";
-const joinedAt = (at: number): Partial<Ways> => ({ joined: new Map([[SLOT, instant(at)]]) });
-
 test.each([
   { id: "by the role", over: { role: "canary" }, ways: {}, expected: { canary: 1, cold: 0, stable: 0 } },
   {
     id: "as cold soon after its slot joined",
     over: { role: "canary" },
     ways: joinedAt(END - 5000),
-    expected: { canary: 0, cold: 1, stable: 0 },
+    expected: { canary: 1, cold: 1, stable: 0 },
   },
   {
     id: "as warm later",

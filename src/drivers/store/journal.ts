@@ -8,6 +8,7 @@ import type { Order, Rollout } from "../../model/rollout.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type {
   Entry,
+  Fence,
   HistoryRecord,
   Journal,
   JournalEntry,
@@ -127,6 +128,27 @@ const recordOf = (row: Row): HistoryRecord => ({
   receipt: row["receipt"] === null ? null : (jsonOf(row["receipt"]) as Receipt),
 });
 
+const PUT_MEMORY = `INSERT INTO memory (rollout, body) VALUES ($rollout, $body)
+  ON CONFLICT (rollout) DO UPDATE SET body = excluded.body`;
+const APP_OF = "SELECT app FROM rollout WHERE id = ?";
+const MEMORY = "SELECT body FROM memory WHERE rollout = ?";
+
+interface Memory {
+  readonly rollout: RolloutId;
+  readonly fence: Fence;
+  readonly memory: unknown;
+}
+
+/** Whoever does not hold the lease any more is silently refused: his next save will tell him. */
+function keep(database: Database, { rollout, fence, memory }: Memory): Result<null, AppError> {
+  return transaction(database, () => {
+    const app = textOrNull(database.sqlite.prepare(APP_OF).get(rollout)?.["app"] ?? null) as AppName | null;
+    if (app === null || refusalOf(database, app, fence) !== null) return ok(null);
+    database.sqlite.prepare(PUT_MEMORY).run({ rollout, body: JSON.stringify(memory) });
+    return ok(null);
+  });
+}
+
 const ORDERS = "SELECT * FROM submitted WHERE rollout = ? AND sequence > ? ORDER BY sequence";
 const ENTRIES = "SELECT * FROM entry WHERE rollout = ? AND sequence > ? ORDER BY sequence";
 const HISTORY = "SELECT state, receipt FROM rollout WHERE app = ? ORDER BY started_at DESC, id DESC LIMIT ?";
@@ -142,6 +164,8 @@ export function storeJournal(database: Database, clock: Clock): Journal {
     load: async (app) => attempt(database, () => load(database, app)),
     save: async (given) => save(database, given),
     note: async (rollout, entry) => must(database, () => insertEntry(database, rollout, entry)),
+    keep: async (rollout, fence, memory) => void keep(database, { rollout, fence, memory }),
+    kept: async (rollout) => rows(MEMORY, rollout).map((row) => jsonOf(row["body"]))[0] ?? null,
     attachReceipt: async (rollout, receipt) =>
       void must(database, () => sqlite.prepare(ATTACH).run(JSON.stringify(receipt), rollout)),
     submit: async (rollout, order, by) => submit(database, { rollout, order, by, at: clock.now() }),

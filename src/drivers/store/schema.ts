@@ -1,7 +1,7 @@
 /**
  * One row a version, in order; a row that was released is never edited. `saved` holds what decisions are made
  * on, `rollout` every rollout as it last stood, `entry` the journal, `submitted` what operators said, `lease`
- * who may write.
+ * who may write, `memory` what is known of a rollout besides its state.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -47,6 +47,12 @@ export const MIGRATIONS: readonly string[] = [
     started TEXT NOT NULL,
     since INTEGER NOT NULL,
     expires INTEGER NOT NULL
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE memory (
+    rollout TEXT PRIMARY KEY REFERENCES rollout (id),
+    body TEXT NOT NULL
   ) STRICT;
   `,
 ];

@@ -27,6 +27,7 @@ export function rollout(id: string, overrides: Partial<Rollout> = {}): Rollout {
       healthyWithin: seconds(60),
       smokeChecks: 0,
       passive: false,
+      analysis: null,
       hooks: [],
     },
     generation: generation(1),

@@ -1,0 +1,102 @@
+import { createJudge, type Judge } from "../analysis/judge.ts";
+import type { JudgeState } from "../analysis/state.ts";
+import { instant, millis, minutes, seconds, type Instant } from "../base/time.ts";
+import type { AnalysisSettings } from "../model/analysis.ts";
+import type { Application } from "../model/application.ts";
+import type { MetricPoint } from "../model/evidence.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Rollout } from "../model/rollout.ts";
+import { NOTHING, type BasisPoints } from "../model/share.ts";
+import type { Verdict } from "../model/verdict.ts";
+import type { Roles } from "../ports/telemetry.ts";
+import type { Read } from "./gauge.ts";
+
+/** What a judge must remember to go on where another left off. Plain JSON. */
+export interface JudgeMemory {
+  readonly state: JudgeState;
+  readonly joined: Roles["joined"];
+  /** The stable role has passed to the release, or it goes back: nothing is compared any more. */
+  readonly isOver: boolean;
+}
+
+/** The judge of one rollout: told of its shares and of what the gateways logged. */
+export interface Judging {
+  /** Of every state of the rollout, before its actions begin. */
+  follow(rollout: Rollout, now: Instant): void;
+  take(read: Read): void;
+  takeMetric(point: MetricPoint): void;
+  verdict(now: Instant): Verdict;
+  /** Who serves whom, for whoever reads the logs. */
+  roles(now: Instant): Roles;
+  memory(): JudgeMemory;
+}
+
+/** How far back before the rollout the stable release is learned. */
+export const LEARNED = minutes(3);
+/** A slot's warm-up is told for so long after it, as logs may come late. */
+const LATE = minutes(1);
+
+export interface JudgingOptions {
+  readonly application: Application;
+  readonly settings: AnalysisSettings;
+  readonly rollout: Rollout;
+  readonly memory: JudgeMemory | null;
+}
+
+export function createJudging({ application, settings, rollout, memory }: JudgingOptions): Judging {
+  const judge = createJudge(settings, {
+    gateways: rollout.plan.gateways,
+    shares: rollout.plan.steps.map(({ share }) => share),
+    expected: expectedOf(rollout),
+  });
+  let { state, joined, isOver } = memory ?? beginning(judge, rollout);
+  const isRecent = (since: Instant, now: Instant): boolean => now - since < settings.warmup + LATE;
+  return {
+    follow: (next, now) => {
+      isOver ||= next.aborted !== null || isTakenOver(next);
+      if (isOnItsWay(next)) joined = { ...joinedAt(next.change?.routing.canary ?? [], now), ...joined };
+      if (!isOver) state = judge.shareChanged(state, now, shareOf(next));
+    },
+    take: ({ gateway, answeredAt, reading }) => {
+      if (isOver || !reading.ok || !reading.value.exists) return;
+      const { through, slices, losses } = reading.value;
+      state = judge.observe(state, { gateway, through, slices, lost: losses }, answeredAt);
+    },
+    takeMetric: (point) => {
+      if (!isOver) state = judge.observeMetric(state, point);
+    },
+    verdict: (now) => judge.verdict(state, now),
+    roles: (now) => {
+      const told = Object.entries(joined) as [SlotKey, Instant][];
+      const isTold = ([, since]: [SlotKey, Instant]): boolean =>
+        application.gateway.split === "servers" || isRecent(since, now);
+      return { joined: Object.fromEntries(told.filter(isTold)), warmup: settings.warmup };
+    },
+    memory: () => ({ state, joined, isOver }),
+  };
+}
+
+function beginning(judge: Judge, { startedAt }: Rollout): JudgeMemory {
+  const at = instant(startedAt - LEARNED);
+  return { state: judge.shareChanged(judge.begin(startedAt), at, NOTHING), joined: {}, isOver: false };
+}
+
+const joinedAt = (slots: readonly SlotKey[], at: Instant): Roles["joined"] =>
+  Object.fromEntries(slots.map((slot) => [slot, at]));
+
+const isOnItsWay = ({ change }: Rollout): boolean => change?.stage === "committing";
+
+/** The share on all gateways; null while they may differ. */
+const shareOf = (rollout: Rollout): BasisPoints | null =>
+  isOnItsWay(rollout) || rollout.unsettled ? null : rollout.routing.share;
+
+/** With the last slot's joining the release becomes the stable one in the gateways' tables. */
+const isTakenOver = ({ change, routing }: Rollout): boolean =>
+  change?.stage === "committing" && change.routing.canary.length === 0 && routing.canary.length > 0;
+
+const LEAST = minutes(10);
+/** About what the update of a slot takes. */
+const A_SLOT = seconds(20);
+
+const expectedOf = ({ plan }: Rollout) =>
+  millis(plan.steps.reduce((sum, { bake }) => sum + bake, LEAST + A_SLOT * plan.slots.length));

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { after, instant, minutes } from "../base/time.ts";
+import type { PlannedAnalysis, Rollout } from "../model/rollout.ts";
+import type { Verdict, VerdictKind } from "../model/verdict.ts";
+import { basisPoints } from "../model/share.ts";
+import { rolloutOf, step } from "../../test/support/rollouts.ts";
+import { decide } from "./decide.ts";
+import type { Seen } from "./seen.ts";
+
+const NOW = instant(2_000_000);
+const ACTS: PlannedAnalysis = { observe: false, early: true };
+
+/** At 5 %, with `left` of its bake to go (or over for so long). */
+function baking(left: number, analysis: PlannedAnalysis | null = ACTS): Rollout {
+  const rollout = rolloutOf({ steps: [step(500, { bake: minutes(1) }), step(10_000)] });
+  const [first, second] = rollout.plan.slots;
+  return {
+    ...rollout,
+    plan: { ...rollout.plan, analysis },
+    phase: { name: "baking", until: instant(NOW + left) },
+    slots: {
+      ...rollout.slots,
+      [first!]: { at: "settled", release: rollout.release },
+    },
+    routing: { canary: [first!], stable: [second!], share: basisPoints(500) },
+    progressAt: instant(NOW - minutes(1) + left),
+    touched: true,
+  };
+}
+
+const verdict = (kind: VerdictKind): Verdict => ({
+  kind,
+  at: NOW,
+  share: basisPoints(500),
+  sentence: `it is ${kind}`,
+  by: "errors",
+  alpha: 0.05,
+  p: 0.01,
+  canary: { requests: 40, failed: 9, rate: { value: 0.2, low: 0, high: 1 }, latency: [], cold: 0 },
+  stable: { requests: 800, failed: 0, rate: { value: 0, low: 0, high: 1 }, latency: [], cold: 0 },
+  difference: { low: 0, high: 1 },
+  tests: [
+    {
+      name: "errors",
+      question: "error rate",
+      unit: "user",
+      wealth: 2,
+      limit: 1,
+      p: 0.01,
+      where: null,
+      proof: null,
+    },
+  ],
+  budget: { failed: 9, low: 3, high: 12, most: 200 },
+  requestsMissing: null,
+  gaps: [],
+});
+
+function seen(rollout: Rollout, kind: VerdictKind | null): Seen {
+  const health = Object.fromEntries(
+    rollout.plan.slots.map((slot) => [
+      slot,
+      { known: true, at: NOW, value: { healthy: true, answer: "200" } } as const,
+    ]),
+  );
+  return {
+    slots: {},
+    health,
+    gateways: {},
+    outcomes: [],
+    ...(kind === null ? {} : { verdict: verdict(kind) }),
+  };
+}
+
+const OBSERVES: PlannedAnalysis = { observe: true, early: true };
+const LATE: PlannedAnalysis = { observe: false, early: false };
+
+describe("a verdict", () => {
+  it.each([
+    { id: "fail goes back at once", left: 30_000, kind: "fail", phase: "aborting" },
+    { id: "continue goes on baking", left: 30_000, kind: "continue", phase: "baking" },
+    { id: "proven ends a bake early", left: 30_000, kind: "proven", phase: "finishing" },
+    {
+      id: "proven ends no bake early where that is not wanted",
+      left: 1,
+      kind: "proven",
+      by: LATE,
+      phase: "baking",
+    },
+    { id: "inconclusive does not end a bake early", left: 30_000, kind: "inconclusive", phase: "baking" },
+    { id: "continue lets a bake end", left: 0, kind: "continue", phase: "finishing" },
+    { id: "inconclusive holds a bake that is over", left: 0, kind: "inconclusive", phase: "baking" },
+    { id: "unknown holds a bake that is over", left: 0, kind: "unknown", phase: "baking" },
+    { id: "that is not there yet holds a bake that is over", left: 0, kind: null, phase: "baking" },
+    { id: "that is only observed neither goes back", left: 9, kind: "fail", by: OBSERVES, phase: "baking" },
+    { id: "nor ends a bake early", left: 9, kind: "proven", by: OBSERVES, phase: "baking" },
+    { id: "nor holds it", left: 0, kind: "unknown", by: OBSERVES, phase: "finishing" },
+    { id: "is not asked for where nothing is judged", left: 0, kind: null, by: null, phase: "finishing" },
+  ] as const)("$id", ({ left, kind, phase, ...rest }) => {
+    const rollout = baking(left, "by" in rest ? rest.by : ACTS);
+    expect(decide(rollout, seen(rollout, kind), NOW).rollout.phase.name).toBe(phase);
+  });
+
+  it("of fail is heeded while it is paused, and says what was counted, by which test, at which level", () => {
+    const rollout = { ...baking(30_000), paused: { by: "alice", at: NOW } };
+    const { aborted, paused } = decide(rollout, seen(rollout, "fail"), NOW).rollout;
+    expect(paused).toBeNull();
+    expect(aborted).toMatchObject({
+      by: "analysis",
+      error: {
+        code: "analysis.failed",
+        message: "v2 is judged: it is fail",
+        details: "by error rate; counted by user; p 0.010, at most 0.05 over the whole rollout",
+      },
+    });
+  });
+
+  it("that holds a bake says what is missing, and holds it no longer than the progress deadline", () => {
+    const rollout = baking(0);
+    const held = decide(rollout, seen(rollout, "inconclusive"), NOW);
+    expect(held.because).toBe("5 % has held for 1m; waiting: it is inconclusive");
+    const end = after(NOW, rollout.plan.progressDeadline);
+    const ended = decide(rollout, seen(rollout, "inconclusive"), end).rollout;
+    expect(ended.aborted).toMatchObject({ by: "deadline", error: { code: "deadline" } });
+    expect(decide(rollout, seen(rollout, "unknown"), instant(end - 1)).rollout.aborted).toBeNull();
+  });
+});
