@@ -4,6 +4,7 @@ import type { HostName, SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { sameRouting } from "../model/routing.ts";
 import { formatShare } from "../model/share.ts";
+import { slotsWaitedFor } from "./change.ts";
 import { wantedAtEnd } from "./wanted.ts";
 import { heldBack, sickCanary } from "./begin.ts";
 import { drainLeft, inFlightOf } from "./courses.ts";
@@ -92,6 +93,8 @@ function changing(rollout: Rollout, seen: Seen): string | null {
     if (down.length > 0) return notServing(down);
     const missing = plan.gateways.filter((gateway) => !prepared.includes(gateway));
     if (missing.length > 0) return `writing the routing on ${missing.join(", ")}`;
+    const unfit = slotsWaitedFor(rollout, seen);
+    if (unfit.length > 0) return waitingFor(unfit, seen);
   }
   const silent = plan.gateways.filter((gateway) => seen.gateways[gateway]?.known === false);
   if (silent.length > 0) return `switching; no word from ${silent.join(", ")}`;

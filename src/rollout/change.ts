@@ -121,6 +121,17 @@ function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boole
   );
 }
 
+/** Slots for which a switch that is written everywhere waits: the capacity that it needs is not seen yet. */
+export function slotsWaitedFor({ change, plan, slots, aborted }: Rollout, seen: Seen): readonly SlotKey[] {
+  if (change === null || change.stage !== "preparing" || aborted !== null) return [];
+  const { canary, stable } = change.routing;
+  const concerned = plan.slots.filter((slot) => {
+    const isIn = canary.includes(slot) || stable.includes(slot);
+    return isIn || slots[slot]?.at === "joining";
+  });
+  return concerned.filter((slot) => !isHealthy(seen, slot));
+}
+
 /** Going back, nobody is led from a canary that may serve to a stable release that is not seen to. */
 function strandsUsers({ routing, aborted, plan }: Rollout, next: Routing, seen: Seen): boolean {
   if (aborted === null || next.stable.length === 0) return false;

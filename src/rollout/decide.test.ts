@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { instant, minutes } from "../base/time.ts";
+import { instant, minutes, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { because } from "./because.ts";
 import { command } from "./command.ts";
 import { withNewcomers } from "./create.ts";
 import { decide } from "./decide.ts";
@@ -19,6 +20,24 @@ const order = (world: World, kind: "pause" | "resume" | "abort" | "promote"): vo
   const answer = command(world.rollout, { order: given, by: "test" }, world.now);
   if (answer.ok) world.rollout = answer.value;
 };
+
+const BLIND = { slots: {}, gateways: {}, outcomes: [] };
+/** The first slot is not healthy, the second is. */
+const unwell = (at: Instant) => ({
+  health: Object.fromEntries(
+    [
+      ["h:1", false],
+      ["h:2", true],
+    ].map(([slot, healthy]) => [
+      slot,
+      {
+        known: true as const,
+        at,
+        value: { healthy: healthy === true, answer: healthy === true ? "200" : "503" },
+      },
+    ]),
+  ),
+});
 
 const courseAt = (rollout: Rollout): string => rollout.slots["h:1" as SlotKey]?.at ?? "";
 
@@ -73,6 +92,18 @@ describe("steps that say how many slots", () => {
     ]);
     expect(world.broken).toEqual([]);
     expect(world.rollout.phase.name).toBe("completed");
+  });
+});
+
+describe("capacity", () => {
+  it("is looked at before traffic is moved; where it is not seen the switch waits, and says for whom", () => {
+    const told = new Set<string>();
+    const world = runPerfectly(rolloutOf(), {
+      healthy: (slot, { slots }) => slots[slot]?.at !== "joining",
+      before: ({ rollout, now }) => void told.add(because(rollout, { ...BLIND, ...unwell(now) }, now)),
+    });
+    expect([...told]).toContain("h:1 joins rotation; waiting until h:1 (503) can carry the traffic");
+    expect(world.log.filter((line) => line.startsWith("canary"))).not.toContain("canary [1] stable [2] 5000");
   });
 });
 
