@@ -65,6 +65,8 @@ function oddsBetween(question: Question, low: number, high: number): Odds {
   if (!(high > low) || share <= 0 || share >= 1) return NO_BET;
   const stable = edgePoint(question, low, high);
   const canary = tolerance.ratio * stable + tolerance.margin;
+  // So near to 1 the odds of a good request cannot be computed well enough to be fair.
+  if (canary > 1 - NEAR) return NO_BET;
   return {
     canaryBad: Math.log(alternative.canary / canary),
     canaryGood: Math.log1p(-alternative.canary) - Math.log1p(-canary),
@@ -73,6 +75,7 @@ function oddsBetween(question: Question, low: number, high: number): Odds {
   };
 }
 
+const NEAR = 1e-5;
 const MOST_STEPS = 100;
 const CLOSE = 1e-15;
 

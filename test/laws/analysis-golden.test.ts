@@ -1,31 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { createJudge, type Judge } from "../../src/analysis/judge.ts";
 import type { JudgeState } from "../../src/analysis/state.ts";
-import { instant, millis, minutes } from "../../src/base/time.ts";
-import type { AnalysisSettings } from "../../src/model/analysis.ts";
+import { instant, minutes } from "../../src/base/time.ts";
 import { basisPoints } from "../../src/model/share.ts";
 import { GATEWAY, evidenceOf, type MadeRequest } from "../support/evidence.ts";
+import { SETTINGS, START } from "../support/judged.ts";
 
-export const SETTINGS: AnalysisSettings = {
-  observe: false,
-  alpha: 0.05,
-  errors: { ratio: 1.1, margin: 0.0005 },
-  latency: { ratio: 1.1, margin: millis(2) },
-  bad: [{ from: 500, to: 599 }],
-  unit: "request",
-  warmup: millis(0),
-  minRequests: 200,
-  early: true,
-  maxFailedRequests: 200,
-  metrics: [],
-};
 const PLAN = {
   gateways: [GATEWAY],
   shares: [100, 500, 1000, 2500, 5000, 10_000].map(basisPoints),
   expected: minutes(30),
 };
 
-const START = 1_700_000_000_000;
 /** So long before the canary comes the stable serves 200 requests a second; of a thousand, one fails. */
 const BEFORE = 100_000;
 
@@ -40,8 +26,8 @@ const failing = (requests: readonly MadeRequest[], each: number): MadeRequest[] 
   requests.map((request, i) => (i % each === 0 ? { ...request, status: 500 } : request));
 
 /** A judge that has seen the stable for a while, and is told of the share. */
-function seasoned(share: number, settings: Partial<AnalysisSettings> = {}) {
-  const judge = createJudge({ ...SETTINGS, ...settings }, PLAN);
+function seasoned(share: number) {
+  const judge = createJudge(SETTINGS, PLAN);
   let state = judge.begin(instant(START - BEFORE));
   state = judge.shareChanged(state, instant(START - BEFORE), basisPoints(0));
   const through = instant(START);

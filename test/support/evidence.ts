@@ -1,14 +1,7 @@
 // Made-up requests, and what the gateways' evidence of them is.
 import { instant, type Instant } from "../../src/base/time.ts";
-import { addBoth, NOTHING_SEEN, type Both } from "../../src/analysis/evidence.ts";
-import {
-  NO_EVIDENCE,
-  sliceOf,
-  type Evidence,
-  type EvidenceSlice,
-  type RoleEvidence,
-  type UserRequest,
-} from "../../src/model/evidence.ts";
+import { addBoth, NOTHING_SEEN } from "../../src/analysis/evidence.ts";
+import { sliceOf, type Evidence, type EvidenceSlice, type UserRequest } from "../../src/model/evidence.ts";
 import type { HostName } from "../../src/model/ids.ts";
 import { bucketOf } from "../../src/model/traffic.ts";
 
@@ -25,41 +18,63 @@ export interface MadeRequest {
 
 export const GATEWAY = "web1" as HostName;
 
-/** One request as evidence; requests add up as their evidence does. */
-export function evidenceOfOne(request: MadeRequest): Both {
-  const { arrived, took, role, status = 200, user } = request;
-  const at = sliceOf(instant(arrived));
-  const broken = status === 0 || status >= 500;
-  const bucket = broken ? null : bucketOf(took);
+interface Sum {
+  requests: number;
+  readonly failures: Record<number, number>;
+  readonly latency: Record<number, number>;
+  readonly left: Record<number, number>;
+  readonly arrived: Record<number, number>;
+  readonly users: UserRequest[];
+  readonly failedUsers: UserRequest[];
+  cold: number;
+}
+const empty = (): Sum => ({
+  requests: 0,
+  failures: {},
+  latency: {},
+  left: {},
+  arrived: {},
+  users: [],
+  failedUsers: [],
+  cold: 0,
+});
+
+function count(sum: Sum, { arrived, took, status = 200, user }: MadeRequest): void {
+  const add = (counts: Record<number, number>, key: number): void => {
+    counts[key] = (counts[key] ?? 0) + 1;
+  };
+  add(sum.arrived, sliceOf(instant(arrived)));
+  if (status === 499) {
+    add(sum.left, bucketOf(took));
+    return;
+  }
+  sum.requests += 1;
+  const bucket = status === 0 || status >= 500 ? null : bucketOf(took);
   const failure = status === 0 || status >= 400 ? status : null;
-  const users: readonly UserRequest[] =
-    user === undefined ? [] : [{ user, arrived: instant(arrived), bucket, failure }];
-  const evidence: RoleEvidence =
-    status === 499
-      ? { ...NO_EVIDENCE, left: { [bucketOf(took)]: 1 }, arrived: { [at]: 1 } }
-      : {
-          requests: 1,
-          failures: failure === null ? {} : { [failure]: 1 },
-          latency: bucket === null ? {} : { [bucket]: 1 },
-          left: {},
-          arrived: { [at]: 1 },
-          users,
-          failedUsers: failure === null ? [] : users,
-          cold: 0,
-        };
-  return { ...NOTHING_SEEN, [role]: evidence };
+  if (bucket !== null) add(sum.latency, bucket);
+  if (failure !== null) add(sum.failures, failure);
+  if (user === undefined) return;
+  const request = { user, arrived: instant(arrived), bucket, failure };
+  sum.users.push(request);
+  if (failure !== null) sum.failedUsers.push(request);
 }
 
 /** Summed up by the slice in which they ended. */
 export function slicesOf(requests: readonly MadeRequest[]): readonly EvidenceSlice[] {
-  const slices = new Map<number, Both>();
+  const slices = new Map<number, { readonly canary: Sum; readonly stable: Sum }>();
   for (const request of requests) {
     const slice = sliceOf(instant(request.arrived + request.took));
-    slices.set(slice, addBoth(slices.get(slice) ?? NOTHING_SEEN, evidenceOfOne(request)));
+    const sums = slices.get(slice) ?? { canary: empty(), stable: empty() };
+    slices.set(slice, sums);
+    count(sums[request.role], request);
   }
   return [...slices]
     .toSorted(([a], [b]) => a - b)
-    .map(([slice, { canary, stable }]) => ({ slice, canary, stable }));
+    .map(([slice, sums]) => {
+      // Keeps the users that are to be kept.
+      const { canary, stable } = addBoth(NOTHING_SEEN, sums);
+      return { slice, canary, stable };
+    });
 }
 
 export const evidenceOf = (
