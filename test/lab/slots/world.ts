@@ -1,13 +1,17 @@
 // Slots on a host of the lab, and the driver over them by ssh.
+import { expect } from "vitest";
 import { seconds } from "../../../src/base/time.ts";
 import { slots } from "../../../src/drivers/slots/slots.ts";
 import type { Application, RunSpec, Slot } from "../../../src/model/application.ts";
-import { generation, slotKey, type HostName, type RolloutId, type Stamp } from "../../../src/model/ids.ts";
+import { generation, slotKey, type HostName, type ReleaseId } from "../../../src/model/ids.ts";
+import type { RolloutId, Stamp } from "../../../src/model/ids.ts";
 import type { SlotState } from "../../../src/model/observation.ts";
+import type { HostPort } from "../../../src/ports/host.ts";
 import type { SlotPort } from "../../../src/ports/slot.ts";
 import type { LabHost } from "../../support/lab/host.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import { sshTo } from "../../support/ssh-host.ts";
+import { until } from "../../support/until.ts";
 
 export const ROOT = "/srv/shop";
 const NAME = "web1" as HostName;
@@ -50,15 +54,19 @@ while :; do sleep 0.1; done
 export interface Place {
   readonly slot: Slot;
   readonly driver: SlotPort;
-  readonly seen: () => Promise<SlotState>;
   /** The unit that systemd has for it. */
   readonly unit: string;
+  readonly seen: () => Promise<SlotState>;
+  /** Its processes' directories in /proc. */
+  readonly processes: () => Promise<readonly string[]>;
+  readonly enabled: () => Promise<string>;
 }
 
 /** Releases and the template; run once. */
 export async function furnish(host: LabHost): Promise<void> {
   const script = `set -e
     printf '%s' "$1" >/etc/systemd/system/shop@.service
+    useradd --system shop
     for release in v1 v2 stubborn; do
       mkdir -p "$3/releases/$release"
       cd "$3/releases/$release"
@@ -70,12 +78,28 @@ export async function furnish(host: LabHost): Promise<void> {
   await host.must(script, TEMPLATE, RUN, ROOT);
 }
 
-export interface Asked {
+/** Makes places on a host, each with a port of its own. */
+export function placesOn(lab: Lab, host: LabHost): (run: RunSpec, port?: number) => Place {
+  const ssh = sshTo({ config: lab.sshConfig, address: host.name }, NAME);
+  let next = 8001;
+  return (run, port = next++) => placeAt(host, ssh, { run, port });
+}
+
+/** With the release switched on at generation 1 and started at 2. */
+export async function started(place: Place, release: string): Promise<Place> {
+  const { driver, slot } = place;
+  expect(await driver.switch(slot, release as ReleaseId, at(1))).toMatchObject({ kind: "done" });
+  expect(await driver.start(slot, at(2))).toMatchObject({ kind: "done" });
+  await until(place.processes, (processes) => processes.length > 0);
+  return place;
+}
+
+interface Asked {
   readonly port: number;
   readonly run: RunSpec;
 }
 
-export function placeOn(lab: Lab, host: LabHost, { port, run }: Asked): Place {
+function placeAt(host: LabHost, ssh: HostPort, { port, run }: Asked): Place {
   const slot: Slot = {
     key: slotKey(NAME, port),
     host: NAME,
@@ -85,16 +109,25 @@ export function placeOn(lab: Lab, host: LabHost, { port, run }: Asked): Place {
   };
   const hosts = [{ name: NAME, address: host.address, root: ROOT, slots: [slot] }];
   const application = { name: "shop", hosts, run } as unknown as Application;
-  const ssh = sshTo({ config: lab.sshConfig, address: host.name }, NAME);
+  const unit =
+    run.kind === "unit" ? run.unit.replace("{port}", String(port)) : `glidepath-shop-${port}.service`;
   const driver = slots({ application, hosts: () => ssh });
   return {
     slot,
     driver,
-    unit: run.kind === "unit" ? `shop@${port}.service` : `glidepath-shop-${port}.service`,
+    unit,
+    // A host that has just been booted may turn the first away.
     seen: async () => {
-      const look = (await driver.observe(NAME, [slot])).get(slot.key);
-      if (look === undefined || !look.known) throw new Error(look?.why ?? "not looked at");
-      return look.value;
+      const look = async () => (await driver.observe(NAME, [slot])).get(slot.key);
+      const seen = await until(look, (found) => found?.known === true);
+      if (seen?.known !== true) throw new Error("never");
+      return seen.value;
     },
+    processes: async () => {
+      const marker = `GLIDEPATH_SLOT=shop/${slot.key}@${ROOT}`;
+      const found = await host.must('grep -lzxsF "$1" /proc/[0-9]*/environ; true', marker);
+      return found.split("\n").flatMap((file) => (file === "" ? [] : [file.replace(/\/environ$/, "")]));
+    },
+    enabled: async () => (await host.sh("systemctl is-enabled -- $1 2>/dev/null", unit)).stdout.trim(),
   };
 }
