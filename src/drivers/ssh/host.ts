@@ -9,7 +9,7 @@ import type { GetOver, RunProgram } from "../../ports/program.ts";
 import { sessionArgv, streamArgv, type Line } from "./config.ts";
 import { connection, type Connection, type Ssh } from "./connection.ts";
 import { limit, type Limit } from "./limit.ts";
-import { endOf, LONGEST_LINE, remoteLine } from "./shell.ts";
+import { endingOf, endOf, LONGEST_LINE, remoteLine } from "./shell.ts";
 import { openStream, type Stream } from "./stream.ts";
 import { neverBegan, troubleOf } from "./trouble.ts";
 
@@ -28,7 +28,7 @@ export const MOST_SESSIONS = 8;
 /** How often a session is asked for that sshd refuses because others are open. */
 const PATIENCE = 100;
 const PAUSE_MS = 200;
-const LOOK = seconds(5);
+const LOOK = seconds(3);
 
 interface Far {
   readonly ssh: Ssh;
@@ -99,27 +99,27 @@ async function through<T>(
 }
 
 function run(far: Far, command: HostCommand): Promise<HostReply> {
-  const ending = randomUUID();
-  const text = remoteLine(command.script, command.args ?? [], ending);
+  const mark = randomUUID();
+  const text = remoteLine(command.script, command.args ?? [], mark);
   if (text.length > LONGEST_LINE) throw new Error(`a script with its arguments is ${text.length} long`);
-  return through(far, (line) => session(far, { command, ending, argv: sessionArgv(line, text) }));
+  return through(far, (line) => session(far, { command, mark, argv: sessionArgv(line, text) }));
 }
 
 interface Session {
   readonly command: HostCommand;
-  readonly ending: string;
+  readonly mark: string;
   readonly argv: readonly [string, ...string[]];
 }
 
 async function session(
   { ssh, connection: way, address }: Far,
-  { command, ending, argv }: Session,
+  { command, mark, argv }: Session,
 ): Promise<HostReply | typeof NEVER> {
   const { input, timeout, signal } = command;
   const reply = await ssh.runProgram({
     argv,
     environment: ssh.environment,
-    ending,
+    ending: endingOf(mark),
     timeout,
     ...(input === undefined ? {} : { input }),
     ...(signal === undefined ? {} : { signal }),
@@ -128,7 +128,7 @@ async function session(
     if (signal?.aborted !== true) void way.doubt();
     return reply;
   }
-  const ended = endOf(reply.stdout, ending);
+  const ended = endOf(reply.stdout, mark);
   if (ended !== null) {
     if (ended.killed !== null) return lost(ended.killed);
     return { kind: "exited", code: ended.code, stdout: ended.stdout, stderr: reply.stderr };
@@ -148,9 +148,10 @@ function get(far: Far, asked: HostRequest): Promise<HostAnswer> {
     };
     const answer = await far.getOver(dial, asked);
     const used = stream as Stream | null;
+    const said = answer.kind === "failed" ? await used?.lastWords() : "";
     used?.close();
     if (answer.kind !== "failed" || used === null) return answer;
-    return explain(far, { line, why: answer.why, said: await used.said, opened: await used.opened });
+    return explain(far, { line, why: answer.why, said: said ?? "", opened: await used.opened });
   });
 }
 
@@ -174,8 +175,9 @@ async function knock(
   const late = pause(timeout, null, { signal: clock.signal }).catch(() => null);
   const opened = await Promise.race([stream.opened, late]);
   clock.abort();
+  const said = opened === false ? await stream.lastWords() : "";
   stream.close();
-  return { opened, said: await stream.said };
+  return { opened, said };
 }
 
 const REFUSED = "connection refused";
@@ -208,8 +210,8 @@ async function explain(
 
 /** A session of the turn that is being used already. */
 async function lookAround(far: Far, line: Line): Promise<HostReply> {
-  const ending = randomUUID();
-  const argv = sessionArgv(line, remoteLine(`printf '%s' "$SSH_CONNECTION"`, [], ending));
-  const reply = await session(far, { command: { script: "", timeout: LOOK }, ending, argv });
+  const mark = randomUUID();
+  const argv = sessionArgv(line, remoteLine(`printf '%s' "$SSH_CONNECTION"`, [], mark));
+  const reply = await session(far, { command: { script: "", timeout: LOOK }, mark, argv });
   return reply === NEVER ? lost("the connection broke off") : reply;
 }

@@ -69,7 +69,9 @@ const told = (words: string): readonly string[] =>
 
 export function troubleOf(words: string, address: string): Trouble {
   const lines = told(words);
-  const last = lines.at(-1) ?? "ssh said nothing";
+  const last = lines.at(-1);
+  if (last === undefined)
+    return { why: "ssh ended without a word", todo: `see what \`ssh ${address}\` says` };
   const row = ROWS.find(([pattern]) => lines.some((line) => pattern.test(line)));
   if (row === undefined) return { why: `ssh: ${last}`, todo: `see what \`ssh ${address}\` says` };
   return { why: `${row[1]} (ssh: ${last})`, todo: row[2].replaceAll("ADDRESS", address) };
