@@ -75,10 +75,10 @@ export async function startFleet(count: number, options: FleetOptions = {}): Pro
 
 /** One sshd, closed with `close`. */
 export async function startTarget(options: FleetOptions = {}): Promise<Target & Pick<Fleet, "close">> {
-  const { targets, close } = await startFleet(1, options);
-  const [target] = targets;
+  const fleet = await startFleet(1, options);
+  const [target] = fleet.targets;
   if (target === undefined) throw new Error("no sshd");
-  return { ...target, close };
+  return { ...target, close: () => fleet.close() };
 }
 
 const clientConfig = (directory: string, ports: readonly number[], more: readonly string[]): string =>

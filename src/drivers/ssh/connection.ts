@@ -17,6 +17,8 @@ export interface Ssh {
   readonly config: string | null;
   /** Hosts that are being connected to at this moment. */
   readonly connecting: Limit;
+  /** Sessions on all hosts together. */
+  readonly working: Limit;
 }
 
 /**

@@ -22,6 +22,8 @@ export interface SshHostsOptions {
 
 /** Hosts that are connected to at the same moment: each costs both sides some work with keys. */
 const MOST_CONNECTING = 16;
+/** Sessions of this process on all hosts together: each is an ssh here, and some stream a whole release. */
+const MOST_WORKING = 64;
 
 /** sshd allows ten sessions on a connection by default. */
 export const MOST_SESSIONS = 8;
@@ -44,7 +46,13 @@ interface Far {
 export function sshHosts({ runProgram, getOver, config }: SshHostsOptions) {
   // A connection outlives us, and must not look like a process of the slot that we may be started from.
   const { GLIDEPATH_SLOT: _, ...environment } = process.env;
-  const ssh = { runProgram, environment, config, connecting: limit(MOST_CONNECTING) };
+  const ssh = {
+    runProgram,
+    environment,
+    config,
+    connecting: limit(MOST_CONNECTING),
+    working: limit(MOST_WORKING),
+  };
   return (name: HostName, address: string): HostPort => {
     const sessions = limit(MOST_SESSIONS);
     const way = connection(ssh, address);
@@ -58,19 +66,27 @@ function hostOver(name: HostName, far: Far): HostPort {
     run: (command) => inTurn(far, () => run(far, command)),
     get: (asked) => inTurn(far, () => get(far, asked)),
     connect: (to, timeout) => inTurn(far, () => tryConnect(far, to, timeout)),
+    sessions: () => far.sessions.room,
   };
 }
 
-async function inTurn<T>({ sessions }: Far, work: () => Promise<T>): Promise<T> {
+async function inTurn<T>({ sessions, ssh }: Far, work: () => Promise<T>): Promise<T> {
   const leave = await sessions.enter();
+  const leaveAll = await ssh.working.enter();
   try {
     return await work();
   } finally {
+    leaveAll();
     leave();
   }
 }
 
-const lost = (why: string): { readonly kind: "lost"; readonly why: string } => ({ kind: "lost", why });
+interface Lost {
+  readonly kind: "lost";
+  readonly why: string;
+  readonly todo?: string;
+}
+const lost = (why: string): Lost => ({ kind: "lost", why });
 
 /** What ssh could not even begin: it may be tried again. */
 const NEVER = Symbol("never began");
@@ -79,11 +95,11 @@ const NEVER = Symbol("never began");
 async function through<T>(
   { connection: way, sessions }: Far,
   use: (line: Line) => Promise<T | typeof NEVER>,
-): Promise<T | ReturnType<typeof lost>> {
+): Promise<T | Lost> {
   let reconnects = 0;
   for (let round = 0; round < PATIENCE; round += 1) {
     const line = await way.line();
-    if (!line.ok) return lost(line.error.why);
+    if (!line.ok) return { ...lost(line.error.why), todo: line.error.todo };
     const used = await use(line.value);
     if (used !== NEVER) return used;
     if (await way.doubt()) {

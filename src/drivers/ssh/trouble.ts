@@ -64,7 +64,7 @@ const ROWS: readonly Row[] = [
 const told = (words: string): readonly string[] =>
   words
     .split(/\r?\n/)
-    .map((line) => line.trim())
+    .map((line) => line.replace(/^ssh: /, "").trim())
     .filter((line) => line !== "" && !line.startsWith("debug1:"));
 
 export function troubleOf(words: string, address: string): Trouble {

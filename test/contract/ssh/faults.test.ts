@@ -86,7 +86,7 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     );
   });
 
-  test("a host that hangs is lost at the command's deadline, and nothing is said of what runs there", async () => {
+  test("a host that hangs is lost at the deadline, and nothing is said of what runs there", async () => {
     const here = await scene({ client: ["ServerAliveInterval 300"] });
     expect(await hello(here.host)).toEqual(HELLO);
     const server = createServer();
@@ -170,7 +170,7 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     expect(await hello(host)).toEqual(lost(/ENOENT.*ssh_config\.gone/));
   });
 
-  test("a connection is used by the next process too, and one whose process was killed is replaced", async () => {
+  test("a connection serves the next process too, and one whose process was killed is replaced", async () => {
     const here = await scene();
     expect(await hello(here.host)).toEqual(HELLO);
     expect(await hello(here.another())).toEqual(HELLO);
