@@ -17,8 +17,9 @@ export interface Ssh {
   readonly config: string | null;
   /** Hosts that are being connected to at this moment. */
   readonly connecting: Limit;
-  /** Sessions on all hosts together. */
-  readonly working: Limit;
+  /** Sessions on all hosts together: what is answered soon, and what may take long. */
+  readonly looks: Limit;
+  readonly works: Limit;
 }
 
 /**
@@ -109,7 +110,7 @@ async function open(ssh: Ssh, address: string): Promise<Result<Line, Trouble>> {
 /** A master that does not even answer its own user is left to itself. */
 async function answers({ runProgram, environment }: Ssh, line: Line): Promise<boolean> {
   const reply = await runProgram({ argv: askArgv(line), environment, timeout: ASKING });
-  if (reply.kind === "lost") await rm(line.socket, { force: true });
+  if (reply.kind === "lost") await rm(line.socket, { force: true }).catch(() => {});
   return reply.kind === "exited" && reply.code === 0;
 }
 

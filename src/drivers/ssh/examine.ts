@@ -30,6 +30,8 @@ interface Look {
 
 /** Clocks further apart than this make times in receipts and in the analysis wrong. */
 const MOST_SKEW_MS = 2000;
+/** tcpmux: whether anybody answers there does not matter. */
+const NOBODYS_PORT = 1;
 const TOOLS = "sh tar flock sha256sum awk find df";
 
 /** What every host needs; what slots and nginx need besides is looked at there. */
@@ -99,6 +101,10 @@ async function sessions(port: HostPort): Promise<readonly Told[]> {
   const replies = await Promise.all(Array.from({ length: MOST_SESSIONS }, () => port.run(probe)));
   const broken = replies.find(({ kind }) => kind === "lost");
   if (broken?.kind === "lost") return [["fault", `sessions break off: ${broken.why}`, "see its sshd's log"]];
+  const contact = await port.connect({ port: NOBODYS_PORT }, seconds(10));
+  if (contact.kind === "lost") {
+    return [["fault", `health checks cannot go through: ${contact.why}`, "set AllowTcpForwarding yes there"]];
+  }
   const room = port.sessions?.() ?? MOST_SESSIONS;
   if (room >= MOST_SESSIONS) return [];
   const found = `its sshd allows ${room} sessions at a time; ${MOST_SESSIONS} are used`;

@@ -22,8 +22,10 @@ export interface SshHostsOptions {
 
 /** Hosts that are connected to at the same moment: each costs both sides some work with keys. */
 const MOST_CONNECTING = 16;
-/** Sessions of this process on all hosts together: each is an ssh here, and some stream a whole release. */
-const MOST_WORKING = 64;
+/** On all hosts together: each is an ssh here. What may take long, mostly waits, and holds up no look. */
+const MOST_LOOKS = 16;
+const MOST_WORKS = 48;
+const LONG = seconds(20);
 
 /** sshd allows ten sessions on a connection by default. */
 export const MOST_SESSIONS = 8;
@@ -51,7 +53,8 @@ export function sshHosts({ runProgram, getOver, config }: SshHostsOptions) {
     environment,
     config,
     connecting: limit(MOST_CONNECTING),
-    working: limit(MOST_WORKING),
+    looks: limit(MOST_LOOKS),
+    works: limit(MOST_WORKS),
   };
   return (name: HostName, address: string): HostPort => {
     const sessions = limit(MOST_SESSIONS);
@@ -63,16 +66,16 @@ export function sshHosts({ runProgram, getOver, config }: SshHostsOptions) {
 function hostOver(name: HostName, far: Far): HostPort {
   return {
     name,
-    run: (command) => inTurn(far, () => run(far, command)),
-    get: (asked) => inTurn(far, () => get(far, asked)),
-    connect: (to, timeout) => inTurn(far, () => tryConnect(far, to, timeout)),
+    run: (command) => inTurn(far, command.timeout, () => run(far, command)),
+    get: (asked) => inTurn(far, asked.timeout, () => get(far, asked)),
+    connect: (to, timeout) => inTurn(far, timeout, () => tryConnect(far, to, timeout)),
     sessions: () => far.sessions.room,
   };
 }
 
-async function inTurn<T>({ sessions, ssh }: Far, work: () => Promise<T>): Promise<T> {
+async function inTurn<T>({ sessions, ssh }: Far, timeout: Duration, work: () => Promise<T>): Promise<T> {
   const leave = await sessions.enter();
-  const leaveAll = await ssh.working.enter();
+  const leaveAll = await (timeout > LONG ? ssh.works : ssh.looks).enter();
   try {
     return await work();
   } finally {
