@@ -107,7 +107,7 @@ async function sessions(port: HostPort): Promise<readonly Told[]> {
   }
   const room = port.sessions?.() ?? MOST_SESSIONS;
   if (room >= MOST_SESSIONS) return [];
-  const found = `its sshd allows ${room} sessions at a time; ${MOST_SESSIONS} are used`;
+  const found = `its sshd allows fewer than ${MOST_SESSIONS} sessions at a time`;
   return [["warning", found, "releases get slower; raise MaxSessions in its sshd_config"]];
 }
 

@@ -53,7 +53,7 @@ test.skipIf(!canSsh("check over SSH"))("an sshd that allows fewer sessions is na
   const { fleet, hosts } = await fleetOf(1, { server: ["MaxSessions 2"] });
   const { findings } = await reachHosts(named(fleet), hosts);
   expect(findings.map(({ severity, found }) => `${severity}: ${found}`)).toEqual([
-    expect.stringMatching(/^warning: its sshd allows [12] sessions at a time; 8 are used$/),
+    "warning: its sshd allows fewer than 8 sessions at a time",
   ]);
 });
 
