@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { instant, minutes, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
@@ -93,6 +93,13 @@ describe("steps that say how many slots", () => {
     expect(world.broken).toEqual([]);
     expect(world.rollout.phase.name).toBe("completed");
   });
+});
+
+test("slots that do the same are told together, whatever the size of the pool", () => {
+  const told = new Set<string>();
+  runPerfectly(rolloutOf({ n: 8, u: 5 }), { before: ({ rollout }) => void told.add(rollout.because) });
+  expect([...told]).toContain("h:1 leaves rotation (and 2 more); writing the routing on h");
+  expect([...told]).toContain("h:1 stops (and 2 more)");
 });
 
 describe("capacity", () => {
