@@ -147,6 +147,8 @@ export interface GatewaySettings {
   readonly rules: readonly Rule[];
   /** Who may say in a header which client a request comes from; null: the connection alone tells. */
   readonly realIp: RealIp | null;
+  /** The response header in which the gateway says the release; null: it does not. */
+  readonly releaseHeader: string | null;
 }
 
 export interface RealIp {

@@ -95,6 +95,7 @@ export function receipt(overrides: Partial<Receipt> = {}): Receipt {
     ],
     took: seconds(1270),
     switches: 9,
+    skew: null,
     longestSwitch: instantly(38),
     missing: [],
     ...overrides,
@@ -195,6 +196,7 @@ export const application: Application = {
     key: { by: "auto" },
     rules: [],
     realIp: null,
+    releaseHeader: null,
   },
   policy: {
     steps: rollout().plan.steps,
