@@ -98,7 +98,7 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
   },
   noUnit: {
     code: "slot.unit",
-    say: (asked) => `${at(asked)}: systemd knows no unit ${asked.unit}`,
+    say: (asked, found) => `${at(asked)}: systemd has no unit ${asked.unit} to start: ${found}`,
     hint: "write its template, such as /etc/systemd/system/shop@.service, or name another in run.systemd",
   },
   unitFailed: {
@@ -113,8 +113,8 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
   },
 };
 
-/** Not every "no" is definite: a process that outlived SIGKILL may still end. */
-const UNSURE: ReadonlySet<ExitName> = new Set(["notStopped"]);
+/** Not every "no" is definite: a process that outlived SIGKILL may still end, systemd may answer again. */
+const UNSURE: ReadonlySet<ExitName> = new Set(["notStopped", "systemd"]);
 
 export function outcomeOf(asked: Asked, reply: HostReply): Outcome {
   if (reply.kind === "lost") {

@@ -87,6 +87,10 @@ export function supervisorUnit(place: Place, run: CommandRun): UnitFile {
   return { path: unitNameOf(place.application, place.slot), text: lines.join("\n") };
 }
 
+/** A slot that Glidepath stopped is started by nobody else, whatever wants it at boot. */
+const onlyIfMeant = (place: Place): string =>
+  `ExecCondition=+/bin/grep -qx up ${argument(`${stateOf(place)}/intent`)}`;
+
 /** What an application that serves requests has no need of. */
 const HARDENED = [
   "NoNewPrivileges=yes",
@@ -126,6 +130,7 @@ export function generatedUnit(place: Place, run: GeneratedRun): UnitFile {
     "",
     "[Service]",
     "Type=exec",
+    onlyIfMeant(place),
     `ExecStart=/bin/sh -c ${argument(launchLine(run.command))}`,
     `WorkingDirectory=${rest(slot.dir)}`,
     `EnvironmentFile=${rest(`${stateOf(place)}/environment`)}`,
@@ -143,10 +148,7 @@ export function generatedUnit(place: Place, run: GeneratedRun): UnitFile {
   return { path: unitNameOf(application, slot), text: lines.join("\n") };
 }
 
-/**
- * What a unit of the user's own has to know besides: where the release is, its variables, and not to start a
- * slot that Glidepath stopped, whatever wants it at boot.
- */
+/** What a unit of the user's own has to know besides: where the release is, its variables, whether it may. */
 export function dropIn(place: Place, stop: StopPolicy | null): UnitFile {
   const { application, slot } = place;
   const state = stateOf(place);
@@ -156,7 +158,7 @@ export function dropIn(place: Place, stop: StopPolicy | null): UnitFile {
     `RequiresMountsFor=${word(hostOf(application, slot.host).root)} ${word(slot.dir)}`,
     "",
     "[Service]",
-    `ExecCondition=+/bin/grep -qx up ${argument(`${state}/intent`)}`,
+    onlyIfMeant(place),
     `WorkingDirectory=${rest(slot.dir)}`,
     `EnvironmentFile=${rest(`${state}/environment`)}`,
     ...(stop === null ? [] : stopLines(stop)),

@@ -55,8 +55,10 @@ stranger "$address"
 write_environment
 install "$file" "$text"
 reload_units "$unit"
-[ "$loaded" != not-found ] || exit ${EXIT.noUnit}
-[ "$loaded" = loaded ] || die ${EXIT.systemd} "$unit is $loaded"
+if [ "$loaded" != loaded ]; then
+  echo "$loaded"
+  exit ${EXIT.noUnit}
+fi
 began=$(date +%s.%N)
 durable unit "$unit" running "$physical" began "$began" intent up
 systemctl reset-failed "$unit" 2>/dev/null
