@@ -167,7 +167,6 @@ function applicationOf(shape: Shape): Application {
       key: { by: "auto" },
       rules: [],
       realIp: null,
-      releaseHeader: null,
     },
     policy: policyOf(shape),
     analysis: null,

@@ -95,7 +95,6 @@ describe("the least file", () => {
         key: { by: "auto" },
         rules: [],
         realIp: null,
-        releaseHeader: null,
       },
       policy: {
         steps: [{ share: 10_000, bake: 0, approve: false }],

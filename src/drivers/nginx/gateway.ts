@@ -196,9 +196,7 @@ async function build(place: Place, seen: Look, { table, pool }: Building): Promi
 
 function generationEntries(place: Place, table: RoutingTable): readonly Entry[] {
   const directory = `.new-gen-${table.generation}`;
-  const named = place.application.gateway.releaseHeader !== null;
-  const layout = layoutOf(place.application);
-  const entries = isPassive(place) ? memoOf(table) : generationTree(layout, table, named);
+  const entries = isPassive(place) ? memoOf(table) : generationTree(layoutOf(place.application), table);
   return [{ kind: "directory", path: directory }, ...entries.map((entry) => below(`${directory}/`, entry))];
 }
 

@@ -42,7 +42,6 @@ const settings: GatewaySettings = {
   key: { by: "auto" },
   rules: [],
   realIp: null,
-  releaseHeader: null,
 };
 
 interface Case {

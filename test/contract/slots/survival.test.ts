@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { type ReleaseId } from "../../../src/model/ids.ts";
 import { EXAMINE } from "../../../src/drivers/slots/script/examine.ts";
-import { OBSERVE, TAIL } from "../../../src/drivers/slots/script/observe.ts";
+import { OBSERVE, TAIL, TAIL_JOURNAL } from "../../../src/drivers/slots/script/observe.ts";
+import { START_UNIT } from "../../../src/drivers/slots/script/start-unit.ts";
 import { START_COMMAND, START_OWN, START_STATIC } from "../../../src/drivers/slots/script/start.ts";
 import { STOP_PROCESS, STOP_OWN, STOP_STATIC } from "../../../src/drivers/slots/script/stop.ts";
 import { SUPERVISOR } from "../../../src/drivers/slots/script/supervisor.ts";
@@ -59,12 +60,14 @@ const SCRIPTS = Object.entries({
   START_COMMAND,
   START_OWN,
   START_STATIC,
+  START_UNIT,
   STOP_PROCESS,
   STOP_OWN,
   STOP_STATIC,
   SUPERVISOR,
   SWITCH,
   TAIL,
+  TAIL_JOURNAL,
 });
 
 test.each(SCRIPTS)("%s is a script that a POSIX shell understands", async (name, text) => {

@@ -29,6 +29,8 @@ start_failed() {
   echo "$result"
   journalctl -q -o cat --no-pager -n 20 -u "$unit" --since "@$began" >&2
   systemctl stop "$unit"
+  units=$unit
+  disable_units
   exit ${EXIT.unitFailed}
 }
 
@@ -61,13 +63,13 @@ if [ "$loaded" != loaded ]; then
 fi
 began=$(date +%s.%N)
 durable unit "$unit" running "$physical" began "$began" intent up
+enable_unit "$unit"
 systemctl reset-failed "$unit" 2>/dev/null
 timeout "$seconds" systemctl start "$unit"
 case $? in
   0 | 124) unit_runs "$unit" || start_failed ;;
   *) start_failed ;;
 esac
-enable_unit "$unit"
 know
 unit_runs "$unit" || start_failed
 value=$restarts

@@ -62,7 +62,8 @@ if [ -n "$unit" ]; then
   install "$unit" "$text"
   reload_units "$unit"
   systemctl reset-failed "$unit" 2>/dev/null
-  systemctl start "$unit" && enable_unit "$unit" || exit ${EXIT.systemd}
+  enable_unit "$unit"
+  systemctl start "$unit" || exit ${EXIT.systemd}
 else
   "$(command -v setsid)" -f /bin/sh "$state/launch" 9>&-
 fi
