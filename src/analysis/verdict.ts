@@ -82,7 +82,7 @@ function reasonOf(one: Case): Reason {
   if (gaps.length > 0) return { why: "gap" };
   if (share === null) return { why: "share changing" };
   if (share === NOTHING || share === EVERYTHING) return { why: "nothing to compare" };
-  if (state.tests.crowd.lnMost >= Math.log(1 / rules.settings.alpha))
+  if (lnWealth(state.tests.crowd, rules.drip) >= Math.log(1 / rules.settings.alpha))
     return { why: "crowd", test: "traffic" };
   if (state.totals.sinceShare < rules.settings.minRequests) return { why: "few" };
   return isProven(one) ? { why: "proven" } : { why: "open" };

@@ -1,3 +1,4 @@
+import { harmOf } from "../analysis/harm.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { after, millis } from "../base/time.ts";
@@ -61,7 +62,9 @@ async function plan(
       return { name: gateway.name, config: preview.ok ? preview.value : preview.error };
     }),
   );
-  return ok({ ...sums, gateways });
+  const { analysis, policy, gateway } = application;
+  const harm = gateway.passive ? null : harmOf(analysis, policy.steps);
+  return ok({ ...sums, gateways, harm });
 }
 
 interface Start {

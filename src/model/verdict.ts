@@ -84,3 +84,12 @@ export interface HarmReport {
   readonly high: number;
   readonly most: number;
 }
+
+/** What a bad release may do before it goes back by itself. */
+export interface PlannedHarm {
+  /** One that fails everything goes back after so many failures in a row; null: by the budget only. */
+  readonly allFailing: number | null;
+  readonly unit: "request" | "user";
+  /** Failed requests above the stable's rate that are borne, whatever fails. */
+  readonly most: number;
+}

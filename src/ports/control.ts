@@ -8,7 +8,7 @@ import type { Order, Rollout } from "../model/rollout.ts";
 import type { RoutingTable } from "../model/routing.ts";
 import type { Slot } from "../model/application.ts";
 import type { Traffic } from "../model/traffic.ts";
-import type { Verdict } from "../model/verdict.ts";
+import type { PlannedHarm, Verdict } from "../model/verdict.ts";
 import type { ConfigPreview } from "./gateway.ts";
 import type { HistoryRecord, JournalEntry, LeaseHolder } from "./journal.ts";
 
@@ -83,6 +83,8 @@ export interface PlanStory {
   /** The most that one slot must carry on the way forward, as a part of all traffic; and when all is even. */
   readonly worst: { readonly load: number; readonly even: number };
   readonly gateways: readonly { readonly name: HostName; readonly config: ConfigPreview | AppError }[];
+  /** What a bad release may do before it goes back by itself; null where it is not judged. */
+  readonly harm: PlannedHarm | null;
 }
 
 export interface PlannedStep {

@@ -1,4 +1,5 @@
 // What `plan` says of each kind of release, from the file to the words. `vitest -u` writes the texts anew.
+import { harmOf } from "../../src/analysis/harm.ts";
 import { describe, expect, it } from "vitest";
 import { planLines } from "../../src/cli/render/plan.ts";
 import { textOf } from "../../src/cli/render/text.ts";
@@ -66,7 +67,11 @@ function told(file: string, from: string | null): string {
     const current = from === null ? null : "a\n";
     return { name, config: { path, current, wanted: "a\n", reload: from === null } };
   });
-  return planLines({ ...sums, gateways }, application, 100)
+  return planLines(
+    { ...sums, gateways, harm: harmOf(application.analysis, application.policy.steps) },
+    application,
+    100,
+  )
     .map(textOf)
     .join("\n");
 }

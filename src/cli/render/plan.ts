@@ -179,6 +179,18 @@ function hookText({ hooks }: Application): string {
   return names.length === 0 ? "" : `${names.join(", ")}: each once at its place`;
 }
 
+function harmText({ harm, from }: PlanStory, { analysis }: Application): string {
+  if (harm === null || analysis === null) return "not at all";
+  const { allFailing, unit, most } = harm;
+  const all = "one that fails everything goes back by itself after";
+  return [
+    ...(analysis.observe ? ["it tells and does not act"] : []),
+    ...(allFailing === null ? [] : [`${all} ${counted(allFailing, `failed ${unit}`)} at most`]),
+    `about ${most} requests may fail beyond what fails of ${from ?? "the stable"}, whatever fails`,
+    "and what arrives while the switch is made",
+  ].join("; ");
+}
+
 function timeText({ steps }: PlanStory): string {
   const baked = steps.reduce((sum, { bake }) => sum + bake, 0);
   const gates = steps.filter(({ approve }) => approve).length;
@@ -209,6 +221,7 @@ export function planLines(story: PlanStory, application: Application, columns: n
     ...put("capacity", isFirst ? "" : capacityText(story)),
     ...put("worst", isFirst ? "" : worstText(story)),
     ...put("way back", isFirst ? FIRST_BACK : backText(story)),
+    ...put("judged", isFirst ? "" : harmText(story, application)),
     ...put("time", timeText(story)),
     EMPTY,
     line("  ", dim(story.gateways.length === 1 ? "gateway" : "gateways")),

@@ -46,6 +46,7 @@ describe("plan", () => {
       "  way back   up to 25 % all users get v1 again in one switch, at most 33.3 % of the",
       "             traffic on one slot; at 100 % 50 % of the users return at once, the rest as",
       "             slots return, at most 50 % of the traffic on one slot",
+      "  judged     not at all",
       "  time       at least 20m of holding, and 1 approval",
       "",
       "  gateway",

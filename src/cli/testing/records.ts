@@ -238,6 +238,7 @@ export const story = (overrides: Partial<PlanStory> = {}): PlanStory => ({
   maxUnavailable: 1,
   order: SLOTS,
   worst: { load: 1 / 3, even: 0.25 },
+  harm: null,
   gateways: [
     {
       name: WEB1,

@@ -21,7 +21,7 @@ interface User {
   readonly errors: number;
 }
 
-const USERS = 5000;
+const USERS = 2000;
 const RATE = 200;
 /** Some users have a broken client: half of their requests fail, whatever serves them. */
 const BROKEN = { part: 0.003, errors: 0.5 };
@@ -35,7 +35,7 @@ function population(random: Random, share: number, more: number) {
     const isCanary = random.next() < share / 10_000;
     const own = random.next() < BROKEN.part ? BROKEN.errors : 0.001;
     users.push({ id: random.int(0, 2 ** 31), isCanary, errors: Math.min(1, own + (isCanary ? more : 0)) });
-    total += Math.min((1 - random.next()) ** (-1 / 1.2), 1000);
+    total += Math.min((1 - random.next()) ** (-1 / 1.05), 3000);
     upTo.push(total);
   }
   return { users, upTo, total };
