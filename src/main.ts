@@ -24,6 +24,7 @@ import { probes } from "./drivers/probe/probes.ts";
 import { slotExaminer } from "./drivers/slots/examine.ts";
 import { slots } from "./drivers/slots/slots.ts";
 import { hostNameOf } from "./drivers/ssh/describe.ts";
+import { reachHosts } from "./drivers/ssh/examine.ts";
 import { sshHosts } from "./drivers/ssh/host.ts";
 import { openStore, type Store } from "./drivers/store/store.ts";
 import { systemClock } from "./drivers/system/clock.ts";
@@ -119,9 +120,24 @@ function examinersOf(application: Application, hosts: Hosts): readonly Examiner[
   return [
     poolExaminer(application),
     artifactExaminer(cacheOf(application)),
-    slotExaminer({ application, hosts }),
-    nginxExaminer({ application, hosts }),
+    worldExaminer(application, hosts),
   ];
+}
+
+/** What cannot be reached is said once; all else is looked at. */
+function worldExaminer(application: Application, hosts: Hosts): Examiner {
+  const examine = async (): Promise<readonly Finding[]> => {
+    const reached = await reachHosts(application.hosts, hosts);
+    const near = application.hosts.filter(({ name }) => reached.hosts.has(name));
+    const gateways = application.gateways.filter(({ name }) => reached.hosts.has(name));
+    const examiners = [
+      slotExaminer({ application: { ...application, hosts: near }, hosts }),
+      nginxExaminer({ application: { ...application, gateways }, hosts }),
+    ];
+    const found = await Promise.all(examiners.map((one) => one.examine()));
+    return [...reached.findings, ...found.flat()];
+  };
+  return { examine };
 }
 
 async function open(file: string): Promise<Result<Opened, AppError>> {

@@ -98,6 +98,7 @@ const trafficJson = (traffic: Traffic): object => ({
   failed: traffic.failed,
   cut: traffic.cut,
   retried: traffic.retried,
+  fellBack: traffic.fellBack,
   p50: quantile(traffic.latency, 0.5),
   p99: quantile(traffic.latency, 0.99),
 });

@@ -2,7 +2,7 @@ import { harmOf } from "../analysis/harm.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { after, millis } from "../base/time.ts";
-import type { Application } from "../model/application.ts";
+import { slotHosts, type Application } from "../model/application.ts";
 import type { ReleaseId, RolloutId } from "../model/ids.ts";
 import { ENDED, isEnded, type Order, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, PlanStory, RolloutEvent, StartOptions } from "../ports/control.ts";
@@ -244,7 +244,7 @@ async function prune(
   rollout: Rollout,
 ): Promise<void> {
   const inUse = [rollout.release, ...(rollout.from === null ? [] : [rollout.from])];
-  await Promise.all(application.hosts.map((host) => ports.artifacts.prune(host.name, inUse)));
+  await Promise.all(slotHosts(application.hosts).map((host) => ports.artifacts.prune(host.name, inUse)));
 }
 
 const TAKEN_WITHIN = millis(5000);

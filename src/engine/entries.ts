@@ -1,7 +1,7 @@
 import { between, formatDuration, type Duration, type Instant } from "../base/time.ts";
 import type { Outcome } from "../model/outcome.ts";
-import { formatShare } from "../model/share.ts";
-import { ENDED, type HookRun, type Rollout } from "../model/rollout.ts";
+import { basisPoints, formatShare } from "../model/share.ts";
+import { ENDED, type HookRun, type Order, type Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
 
 /**
@@ -37,6 +37,25 @@ export function hookEntry(hook: HookRun, outcome: Outcome, at: Instant): Entry {
   const because = `hook ${hook.name}${about === null ? "" : ` (${about})`}: ${end}`;
   const output = (outcome.kind === "done" ? outcome.note : outcome.error.details) ?? "";
   return { at, kind: "outcome", because, data: { hook, outcome: outcome.kind, output } };
+}
+
+/** An order in the words of whoever gave it. */
+export function orderWords(order: Order): string {
+  switch (order.kind) {
+    case "promote":
+      if (order.to === "next") return "promote";
+      return order.to === "full"
+        ? "promote --full"
+        : `promote --to ${formatShare(basisPoints(order.to.share))}`;
+    case "abort":
+      return `abort: ${order.reason}`;
+    case "supersede":
+      return `give way to ${order.release}`;
+    case "resume":
+      return order.hook === undefined ? "resume" : `resume --hook ${order.hook}`;
+    default:
+      return order.kind;
+  }
 }
 
 const isCourse = (data: unknown): data is Course =>

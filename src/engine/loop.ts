@@ -12,7 +12,7 @@ import { command } from "../rollout/command.ts";
 import { decide } from "../rollout/decide.ts";
 import type { Settled } from "../rollout/seen.ts";
 import { createDispatcher, slotOf, type Dispatch } from "./dispatcher.ts";
-import { entryOf, hookEntry } from "./entries.ts";
+import { entryOf, hookEntry, orderWords } from "./entries.ts";
 import { admit, EMPTY, ledgerWake, settle, type Ledger } from "./ledger.ts";
 import { createNews, type News } from "./news.ts";
 import { createObserver, type Observer } from "./observer.ts";
@@ -158,8 +158,8 @@ async function takeOrders({ context, state }: Parts): Promise<Rollout> {
     const answer = command(rollout, { order, by }, now);
     if (!answer.ok) context.onEvent({ kind: "trouble", at: now, error: answer.error });
     const because = answer.ok
-      ? `${by}: ${order.kind}`
-      : `${by}: ${order.kind} refused: ${answer.error.message}`;
+      ? `${by}: ${orderWords(order)}`
+      : `${by}: ${orderWords(order)} refused: ${answer.error.message}`;
     await journal.note(rollout.id, { at: now, kind: "order", because, data: order });
     rollout = { ...(answer.ok ? answer.value : rollout), orderTaken: sequence };
   }

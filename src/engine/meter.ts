@@ -94,6 +94,7 @@ function timesOf(
     phases: phaseTimes(entries, end),
     took: seconds((end - rollout.startedAt) / 1000),
     switches: switches.length,
+    skew: rollout.skew ?? null,
     longestSwitch: switches.toSorted((a, b) => b - a)[0] ?? seconds(0),
   };
 }

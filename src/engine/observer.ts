@@ -1,6 +1,6 @@
 import { after, earliest, millis, type Duration, type Instant } from "../base/time.ts";
 import type { Application, Gateway, Slot } from "../model/application.ts";
-import { poolOf } from "../model/application.ts";
+import { poolOf, slotHosts } from "../model/application.ts";
 import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { GatewayState, Health, Observation, Observed, SlotState } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
@@ -275,7 +275,7 @@ export async function lookOnce(
   const looks: Looks = { slots: {}, health: {}, gateways: {} };
   const pool = poolOf(application.hosts);
   const now = ports.clock.now();
-  const hosts = application.hosts.map(async (host) => {
+  const hosts = slotHosts(application.hosts).map(async (host) => {
     const seen = await limited(() => ports.slots.observe(host.name, host.slots));
     for (const [slot, state] of seen) looks.slots[slot] = state;
   });

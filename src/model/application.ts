@@ -42,8 +42,9 @@ export interface Host {
   readonly name: HostName;
   /** `local`, `user@address`, or a Host of ssh_config. */
   readonly address: string;
-  /** Absolute. releases/ and slots/ below it are Glidepath's, shared/ is the user's. */
+  /** Absolute. releases/ and slots/ below it are Glidepath's, shared/ is the user's. Empty without slots. */
   readonly root: string;
+  /** None: the host only has a gateway. */
   readonly slots: readonly Slot[];
 }
 
@@ -146,6 +147,8 @@ export interface GatewaySettings {
   readonly rules: readonly Rule[];
   /** Who may say in a header which client a request comes from; null: the connection alone tells. */
   readonly realIp: RealIp | null;
+  /** The response header in which the gateway says the release; null: it does not. */
+  readonly releaseHeader: string | null;
 }
 
 export interface RealIp {
@@ -216,6 +219,10 @@ export const HOOKS = [
 export type HookName = (typeof HOOKS)[number];
 /** The user's own commands on the controller. */
 export type Hooks = Readonly<Partial<Record<HookName, string>>>;
+
+/** Those that run the application; the others only have a gateway. */
+export const slotHosts = (hosts: readonly Host[]): readonly Host[] =>
+  hosts.filter((host) => host.slots.length > 0);
 
 /**
  * All slots in the order in which they are updated: those that steps name, in the order of the steps; and

@@ -14,6 +14,8 @@ export interface Receipt {
   /** Switches of the routing, and the longest from order to confirmation. */
   readonly switches: number;
   readonly longestSwitch: Duration;
+  /** Of several gateways: the longest that one had switched and another had not; null: there is but one. */
+  readonly skew: Duration | null;
   /** What could not be measured, and why. */
   readonly missing: readonly string[];
 }

@@ -53,6 +53,8 @@ export interface Rollout {
   readonly because: string;
   /** Requests still in flight when a drain deadline passed. */
   readonly cut: number;
+  /** The longest that the first gateway's switch was ahead of the last one's. */
+  readonly skew?: Duration;
   /** The last order that was taken: none is taken twice. */
   readonly orderTaken: number;
 }
@@ -160,6 +162,10 @@ export interface RoutingChange {
   readonly down: readonly HostName[];
   /** Going back: gateways that refuse it, and why. The others switch all the same. */
   readonly refusals: Readonly<Record<HostName, AppError>>;
+  /** What the two roles run, or will when it is there. */
+  readonly releases?: NonNullable<RoutingTable["releases"]>;
+  /** Gateways that say that they have switched, and when the first did. */
+  readonly switched?: { readonly since: Instant; readonly gateways: readonly HostName[] };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Generation, RolloutId, SlotKey } from "./ids.ts";
+import type { Generation, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { BasisPoints } from "./share.ts";
 
 /**
@@ -17,6 +17,8 @@ export interface RoutingTable {
   readonly generation: Generation;
   readonly writer: RolloutId;
   readonly routing: Routing;
+  /** What the two roles run, for the header that says so. */
+  readonly releases?: { readonly canary: ReleaseId | null; readonly stable: ReleaseId | null };
 }
 
 export const inRotation = (routing: Routing, slot: SlotKey): boolean =>

@@ -7,13 +7,15 @@ export interface Traffic {
   readonly cut: number;
   /** Requests that a second slot answered after the first did not. */
   readonly retried: number;
+  /** Of these, requests of a role of which no slot answered: one of the other role did. */
+  readonly fellBack: number;
   readonly latency: Histogram;
 }
 
 /** Log buckets: bucket i holds times in (growth^(i−1), growth^i] milliseconds; index → count. */
 export type Histogram = Readonly<Record<number, number>>;
 
-export const NO_TRAFFIC: Traffic = { requests: 0, failed: 0, cut: 0, retried: 0, latency: {} };
+export const NO_TRAFFIC: Traffic = { requests: 0, failed: 0, cut: 0, retried: 0, fellBack: 0, latency: {} };
 
 /** Relative error of at most 1 % (ratio of neighbouring edges). */
 const GROWTH = Math.log(1.01 / 0.99);
@@ -32,6 +34,7 @@ export function addTraffic(a: Traffic, b: Traffic): Traffic {
     failed: a.failed + b.failed,
     cut: a.cut + b.cut,
     retried: a.retried + b.retried,
+    fellBack: a.fellBack + b.fellBack,
     latency,
   };
 }

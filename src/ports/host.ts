@@ -17,7 +17,7 @@ export interface HostCommand {
 export type HostReply =
   | { readonly kind: "exited"; readonly code: number; readonly stdout: string; readonly stderr: string }
   /** The script may or may not have run, or may still run. */
-  | { readonly kind: "lost"; readonly why: string };
+  | { readonly kind: "lost"; readonly why: string; readonly todo?: string };
 
 export interface Endpoint {
   readonly port: number;
@@ -55,6 +55,8 @@ export interface HostPort {
   get(request: HostRequest): Promise<HostAnswer>;
   /** Opens and closes a TCP connection on the host. */
   connect(to: Endpoint, timeout: Duration): Promise<HostContact>;
+  /** How much may be done there at once, as far as it is known by now; absent: as much as one likes. */
+  sessions?(): number;
 }
 
 /** Finds the machine of a name; all names of the file are known. */

@@ -63,7 +63,8 @@ function withdrawals({ withdrawal }: Rollout): readonly Action[] {
 /** Each gateway has a change written before it switches; forward none switches before all have. */
 function changeActions({ id, change, plan }: Rollout): readonly Action[] {
   if (change === null) return [];
-  const table: RoutingTable = { generation: change.generation, writer: id, routing: change.routing };
+  const { generation, routing, releases } = change;
+  const table: RoutingTable = { generation, writer: id, routing, ...(releases && { releases }) };
   const prepared = new Set(change.prepared);
   const willing = plan.gateways.filter((gateway) => change.refusals[gateway] === undefined);
   return willing.flatMap((gateway) => {

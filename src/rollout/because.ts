@@ -63,7 +63,7 @@ function staging({ phase, plan, release }: Rollout): string {
 function moving(rollout: Rollout, seen: Seen, now: Instant): string {
   const underway = rollout.plan.slots.filter((slot) => courseOf(rollout, slot).at !== "settled");
   const change = changing(rollout, seen);
-  const slots = underway.map((slot) => `${slot} ${doing(rollout, slot, { seen, now })}`);
+  const slots = together(underway.map((slot) => [slot, doing(rollout, slot, { seen, now })]));
   if (slots.length > 0 || change !== null) {
     return [...slots, ...(change === null ? [] : [change])].join("; ");
   }
@@ -73,11 +73,30 @@ function moving(rollout: Rollout, seen: Seen, now: Instant): string {
   return held.length === 0 ? rollout.phase.name : waitingFor(held, seen);
 }
 
+/** Doings told at most; a pool may have thousands. */
+const MOST_TOLD = 4;
+
+/** Slots that do the same are told by the first of them. */
+function together(doings: readonly (readonly [SlotKey, string])[]): readonly string[] {
+  const groups = new Map<string, { readonly first: SlotKey; count: number }>();
+  for (const [slot, text] of doings) {
+    const group = groups.get(text) ?? { first: slot, count: 0 };
+    group.count += 1;
+    groups.set(text, group);
+  }
+  const told = [...groups].map(([text, { first, count }]) => {
+    const more = count > 1 ? ` (and ${count - 1} more)` : "";
+    return `${first} ${text}${more}`;
+  });
+  const left = told.length - MOST_TOLD;
+  return left > 0 ? [...told.slice(0, MOST_TOLD), `${left} more are under way`] : told;
+}
+
 const waitingFor = (slots: readonly SlotKey[], seen: Seen): string =>
   `waiting until ${list(slots, seen)} can carry the traffic`;
 
 const list = (slots: readonly SlotKey[], seen: Seen): string =>
-  slots.map((slot) => `${slot} (${lastAnswer(slot, seen)})`).join(", ");
+  together(slots.map((slot) => [slot, `(${lastAnswer(slot, seen)})`])).join(", ");
 
 const lastAnswer = (slot: SlotKey, seen: Seen): string => {
   const health = seen.health[slot];

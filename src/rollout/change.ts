@@ -1,6 +1,6 @@
 import type { Instant } from "../base/time.ts";
 import { appError } from "../base/errors.ts";
-import type { SlotKey } from "../model/ids.ts";
+import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { GatewayState } from "../model/observation.ts";
 import type { Rollout, RoutingChange } from "../model/rollout.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
@@ -31,8 +31,17 @@ export function request(rollout: Rollout, routing: Routing, now: Instant): Rollo
     prepared: [],
     down: [],
     refusals: {},
+    releases: { canary: releaseOf(rollout, routing.canary), stable: releaseOf(rollout, routing.stable) },
   };
-  return { ...next.rollout, change: asked };
+  // What was to be taken back is written anew.
+  return { ...next.rollout, change: asked, ...(rollout.withdrawal && { withdrawal: null }) };
+}
+
+/** What these slots run, or will when they are in rotation. */
+function releaseOf({ slots }: Rollout, [first]: readonly SlotKey[]): ReleaseId | null {
+  const course = first === undefined ? undefined : slots[first];
+  if (course === undefined) return null;
+  return course.at === "settled" ? course.release : course.target;
 }
 
 /** Asks for a routing; before it gives the release more traffic, `beforeShift` runs, once a step. */

@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
-import { HOOKS, poolOf, type Application, type RunSpec, type Step } from "../model/application.ts";
+import { HOOKS, poolOf, slotHosts, type Application, type RunSpec, type Step } from "../model/application.ts";
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { PlannedAnalysis, Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
@@ -98,7 +98,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
   const hostOf: Record<SlotKey, HostName> = Object.fromEntries(pool.map((slot) => [slot.key, slot.host]));
   return {
     slots: pool.map((slot) => slot.key),
-    hosts: hosts.map((host) => host.name),
+    hosts: slotHosts(hosts).map((host) => host.name),
     gateways: names,
     hostOf,
     steps: isStraight ? STRAIGHT : policy.steps,

@@ -1,12 +1,15 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { instant, minutes, type Instant } from "../base/time.ts";
-import type { SlotKey } from "../model/ids.ts";
+import { generation, type SlotKey } from "../model/ids.ts";
+import { DONE } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { actionsOf, type Action } from "./actions.ts";
 import { because } from "./because.ts";
 import { command } from "./command.ts";
 import { withNewcomers } from "./create.ts";
 import { decide } from "./decide.ts";
+import { absorb } from "./outcomes.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { refusal, runPerfectly, type World } from "../../test/support/perfect-world.ts";
 
@@ -93,6 +96,13 @@ describe("steps that say how many slots", () => {
     expect(world.broken).toEqual([]);
     expect(world.rollout.phase.name).toBe("completed");
   });
+});
+
+test("slots that do the same are told together, whatever the size of the pool", () => {
+  const told = new Set<string>();
+  runPerfectly(rolloutOf({ n: 8, u: 5 }), { before: ({ rollout }) => void told.add(rollout.because) });
+  expect([...told]).toContain("h:1 leaves rotation (and 2 more); writing the routing on h");
+  expect([...told]).toContain("h:1 stops (and 2 more)");
 });
 
 describe("capacity", () => {
@@ -198,6 +208,29 @@ describe("a release that fails", () => {
     expect(world.rollout.phase.name).toBe("rolled-back");
     expect(world.rollout.touched).toBe(false);
     expect(withdrawn).toEqual(["withdraw/h/1", "withdraw/g3/1"]);
+  });
+
+  it("keeps how far apart several gateways switched, by their first answers", () => {
+    const start = rolloutOf();
+    const gateways = ["h", "g2"] as unknown as Rollout["plan"]["gateways"];
+    const change: Rollout["change"] = {
+      generation: generation(1),
+      routing: start.routing,
+      since: instant(0),
+      stage: "committing",
+      back: false,
+      prepared: gateways,
+      down: [],
+      refusals: {},
+    };
+    const begun = { ...start, plan: { ...start.plan, gateways }, change };
+    const [first, second] = actionsOf(begun).filter(({ kind }) => kind === "commit");
+    const told = (r: Rollout, action: Action | undefined, at: number): Rollout =>
+      action === undefined ? r : absorb(r, [{ action, outcome: DONE }], instant(at));
+    const both = told(told(begun, first, 1000), second, 1040);
+    expect(both.skew).toBe(40);
+    expect(told(both, first, 5000).skew).toBe(40);
+    expect(told(begun, first, 1000).skew).toBe(0);
   });
 
   it("and a gateway that cannot take it back leaves it to the operator", () => {

@@ -1,5 +1,5 @@
 import type { AppError } from "../base/errors.ts";
-import type { Instant } from "../base/time.ts";
+import { between, type Duration, type Instant } from "../base/time.ts";
 import type { HostName } from "../model/ids.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Rollout, RoutingChange } from "../model/rollout.ts";
@@ -22,14 +22,17 @@ export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Inst
     if (action.kind === "hook") return absorbHook(r, outcome, now);
     if (outcome.kind === "unknown") return r;
     return outcome.kind === "done"
-      ? done(r, action, outcome)
+      ? done(r, action, { outcome, now })
       : refuse(r, action, { error: outcome.error, now });
   }, rollout);
 }
 
-type Done = Extract<Outcome, { kind: "done" }>;
+interface Done {
+  readonly outcome: Extract<Outcome, { kind: "done" }>;
+  readonly now: Instant;
+}
 
-function done(rollout: Rollout, action: Action, outcome: Done): Rollout {
+function done(rollout: Rollout, action: Action, { outcome, now }: Done): Rollout {
   const { phase } = rollout;
   switch (action.kind) {
     case "fetch":
@@ -44,6 +47,8 @@ function done(rollout: Rollout, action: Action, outcome: Done): Rollout {
     }
     case "prepare":
       return written(rollout, action.gateway, outcome);
+    case "commit":
+      return switched(rollout, action.gateway, now);
     case "withdraw":
       return withdrawn(rollout, action.gateway);
     default:
@@ -52,7 +57,7 @@ function done(rollout: Rollout, action: Action, outcome: Done): Rollout {
 }
 
 /** Forward, where nginx does not run nobody could see the switch happen: it is waited for. */
-function written(rollout: Rollout, gateway: HostName, { serving = true }: Done): Rollout {
+function written(rollout: Rollout, gateway: HostName, { serving = true }: Done["outcome"]): Rollout {
   const { change } = rollout;
   if (change === null) return rollout;
   const { prepared, down } = change;
@@ -61,6 +66,16 @@ function written(rollout: Rollout, gateway: HostName, { serving = true }: Done):
     return { ...rollout, change: { ...change, prepared: [...prepared, gateway], down: up } };
   }
   return down.includes(gateway) ? rollout : { ...rollout, change: { ...change, down: [...down, gateway] } };
+}
+
+/** How far the gateways are apart: from the first that says that it has switched to the last. */
+function switched(rollout: Rollout, gateway: HostName, now: Instant): Rollout {
+  const { change, plan } = rollout;
+  const before = change?.switched ?? { since: now, gateways: [] };
+  if (change === null || plan.gateways.length < 2 || before.gateways.includes(gateway)) return rollout;
+  const skew = Math.max(rollout.skew ?? 0, between(before.since, now)) as Duration;
+  const gateways = [...before.gateways, gateway];
+  return { ...rollout, skew, change: { ...change, switched: { ...before, gateways } } };
 }
 
 /** Only what runs before something can stop it; what failed afterwards is in the journal. */

@@ -167,6 +167,7 @@ function applicationOf(shape: Shape): Application {
       key: { by: "auto" },
       rules: [],
       realIp: null,
+      releaseHeader: null,
     },
     policy: policyOf(shape),
     analysis: null,

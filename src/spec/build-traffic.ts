@@ -81,6 +81,7 @@ export function gatewaySettings({ gateway, rollout }: FileValue, lists: Lists): 
     key: userKey(rollout.key),
     rules: rollout.rules.flatMap((one, i) => rule(one, lists.get(i) ?? [])),
     realIp: gateway.realIp ?? null,
+    releaseHeader: gateway.releaseHeader ?? null,
   };
 }
 

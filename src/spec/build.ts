@@ -56,7 +56,7 @@ const location = (text: string, directory: string): string =>
 
 function buildHost(value: FileValue["hosts"][number], waves: Steps["waves"]): Host {
   const name = (value.name ?? nameFrom(value.address)) as HostName;
-  const root = normalPath(value.root);
+  const root = value.root === undefined ? "" : normalPath(value.root);
   const slots = value.slots.map((slot) => {
     const { port, dir } = typeof slot === "number" ? { port: slot, dir: undefined } : slot;
     const key = slotKey(name, port);

@@ -95,6 +95,7 @@ describe("the least file", () => {
         key: { by: "auto" },
         rules: [],
         realIp: null,
+        releaseHeader: null,
       },
       policy: {
         steps: [{ share: 10_000, bake: 0, approve: false }],

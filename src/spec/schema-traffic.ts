@@ -59,6 +59,9 @@ export const gateway = mapping(
       .describe(
         "server: the whole server{} block is written. upstream: only what your own location includes.",
       ),
+    releaseHeader: text(grammar.HEADER_NAME)
+      .optional()
+      .describe("A response header that says which release serves. Default: none."),
     realIp: mapping(
       {
         from: list(text(grammar.RULE_ADDRESS), "addresses and ranges", { least: 1 }).describe(

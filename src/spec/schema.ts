@@ -68,11 +68,14 @@ const host = mapping(
         "The IP address at which gateways reach the slots. Default: 127.0.0.1 where every gateway is on " +
           "this machine, else the address, or its HostName in ssh_config, where that is an IP address.",
       ),
-    root: text(grammar.ABSOLUTE_PATH).describe(
-      "Glidepath owns releases/ and slots/ below it; shared/ is yours.",
-    ),
-    slots: list(slot, "ports, or of {port, dir}", { least: 1 }).describe(
-      "The places that run a release: ports, or {port, dir} to adopt an existing directory.",
+    root: text(grammar.ABSOLUTE_PATH)
+      .optional()
+      .describe(
+        "Glidepath owns releases/ and slots/ below it; shared/ is yours. Required for a host with slots.",
+      ),
+    slots: list(slot, "ports, or of {port, dir}").describe(
+      "The places that run a release: ports, or {port, dir} to adopt an existing directory; [] for a host " +
+        "that only has a gateway.",
     ),
     labels: z
       .record(text(grammar.LABEL), text(grammar.LABEL), { error: wrong("a mapping such as {zone: a}") })

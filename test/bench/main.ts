@@ -10,6 +10,7 @@ import { FULL, benchAnalysis } from "./analysis/main.ts";
 import { benchGlidepath } from "./glidepath.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
+import { benchSsh, printSsh } from "./ssh.ts";
 import { table } from "../../src/demo/table.ts";
 import { type Throughput, benchThroughput } from "./throughput.ts";
 
@@ -20,8 +21,8 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput"];
-const NAMES = [...MEASURED, "analysis"];
-/** What is computed and not measured, takes longer and needs no nginx, is asked for by its name. */
+const NAMES = [...MEASURED, "analysis", "ssh"];
+/** What takes long is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
   all: MEASURED,
@@ -123,6 +124,11 @@ async function main(asked: readonly string[]): Promise<number> {
     const throughput = await benchThroughput();
     printThroughput(throughput);
     save("throughput", throughput);
+  }
+  const overSsh = names.includes("ssh") ? await benchSsh() : null;
+  if (overSsh !== null) {
+    printSsh(overSsh);
+    save("ssh", overSsh);
   }
   return 0;
 }

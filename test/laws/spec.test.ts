@@ -43,6 +43,7 @@ const BASE = {
     connectTimeout: "1s",
     readTimeout: "60s",
     mode: "server",
+    releaseHeader: "X-Release",
     realIp: { from: ["10.0.0.0/8"], header: "X-Forwarded-For" },
   },
   rollout: {

@@ -1,12 +1,12 @@
-// A real sshd of the current user on a free loopback port, with keys of its own.
+// Real sshds of the current user on free loopback ports, with keys of their own: each is a machine to reach.
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
+import { freePorts } from "../../src/demo/ports.ts";
 import { isRoot, needs } from "./skip.ts";
 import { until } from "./until.ts";
 
@@ -16,102 +16,77 @@ const SSHD = "/usr/sbin/sshd";
 export const canSsh = (what: string): boolean =>
   needs(existsSync(SSHD), what, "there is no sshd here: script/setup --test");
 
-export interface Keys {
-  readonly directory: string;
-  /** An ssh_config with these keys, for all of 127.0.0.0/8. */
-  readonly config: string;
-}
-
 export interface Target {
-  readonly port: number;
-  readonly user: string;
-  /** An ssh_config for this one sshd. */
-  readonly config: string;
   /** As in a file's `hosts[].address`. */
   readonly address: string;
-  readonly directory: string;
-  log(): Promise<string>;
+  readonly port: number;
+  /** An ssh_config that knows it. */
+  readonly config: string;
+  /** What sshd has written so far. */
+  log(): string;
   /** The listener's process. */
-  readonly process: ChildProcess;
+  pid(): number;
+  /** Ends the listener; the connections that are there stay. */
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Ends the listener and whatever it still serves. */
+}
+
+export interface Fleet {
+  readonly targets: readonly Target[];
+  readonly config: string;
+  readonly directory: string;
   close(): Promise<void>;
 }
 
-export interface TargetOptions {
-  readonly name?: string;
+export interface FleetOptions {
   /** Lines for sshd_config. */
-  readonly settings?: readonly string[];
-  /** Lines for its Host in ssh_config. */
+  readonly server?: readonly string[];
+  /** Lines for ssh_config; they win. */
   readonly client?: readonly string[];
 }
 
-export async function freePort(address = "127.0.0.1"): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, address, done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
-/** One pair of keys for the host and one for the user; made once, they serve many. */
-export async function makeKeys(directory: string): Promise<void> {
+export async function startFleet(count: number, options: FleetOptions = {}): Promise<Fleet> {
+  // As root sshd wants this directory, which its service would make.
+  if (isRoot()) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
+  const directory = await mkdtemp(join(tmpdir(), "gp-sshd-"));
+  // The connections of a test are its own, and their sockets go with it.
+  process.env["XDG_RUNTIME_DIR"] = directory;
   for (const name of ["host", "user"]) {
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", join(directory, name)]);
   }
-  await writeFile(join(directory, "authorized"), await readFile(join(directory, "user.pub")), {
-    mode: 0o600,
-  });
-}
-
-export async function startTarget(options: TargetOptions = {}): Promise<Target> {
-  const directory = await mkdtemp(join(tmpdir(), "gp-sshd-"));
-  await makeKeys(directory);
-  const port = await freePort();
-  const name = options.name ?? "target";
-  const known = `[127.0.0.1]:${port} ${await readFile(join(directory, "host.pub"), "utf8")}`;
-  await writeFile(join(directory, "known"), known);
-  await writeFile(join(directory, "sshd_config"), serverConfig(directory, port, options.settings ?? []));
+  const ports = await freePorts(count);
+  const hostKey = await readFile(join(directory, "host.pub"), "utf8");
+  await writeFile(join(directory, "known"), ports.map((port) => `[127.0.0.1]:${port} ${hostKey}`).join(""));
+  await writeFile(join(directory, "authorized"), await readFile(join(directory, "user.pub")));
   const config = join(directory, "ssh_config");
-  await writeFile(config, clientConfig(directory, { name, port, more: options.client ?? [] }), {
-    mode: 0o600,
+  await writeFile(config, clientConfig(directory, ports, options.client ?? []), { mode: 0o600 });
+  const servers = ports.map((port, i) => {
+    const files = { config: join(directory, `sshd-${i}.conf`), log: join(directory, `sshd-${i}.log`) };
+    return server({ ...files, directory, port, more: options.server ?? [] });
   });
-  const target = { port, user: userInfo().username, config, address: name, directory };
-  return running(target);
+  for (const one of servers) await one.start();
+  const targets = servers.map((one, i) => ({ ...one, address: `target${i}`, port: ports[i] ?? 0, config }));
+  const close = async (): Promise<void> => {
+    await Promise.all(servers.map((one) => one.close()));
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { targets, config, directory, close };
 }
 
-function serverConfig(directory: string, port: number, more: readonly string[]): string {
-  return [
-    ...more,
-    `ListenAddress 127.0.0.1`,
-    `Port ${port}`,
-    `HostKey ${directory}/host`,
-    `AuthorizedKeysFile ${directory}/authorized`,
-    `PidFile ${directory}/pid`,
-    "StrictModes no",
-    "UsePAM no",
-    "PasswordAuthentication no",
-    "KbdInteractiveAuthentication no",
-    "PermitRootLogin yes",
-    "LogLevel VERBOSE",
-    "AcceptEnv LANG LC_*",
-    "",
-  ].join("\n");
+/** One sshd, closed with `close`. */
+export async function startTarget(options: FleetOptions = {}): Promise<Target & Pick<Fleet, "close">> {
+  const fleet = await startFleet(1, options);
+  const [target] = fleet.targets;
+  if (target === undefined) throw new Error("no sshd");
+  return { ...target, close: () => fleet.close() };
 }
 
-interface Client {
-  readonly name: string;
-  readonly port: number;
-  readonly more: readonly string[];
-}
-
-const clientConfig = (directory: string, { name, port, more }: Client): string =>
+const clientConfig = (directory: string, ports: readonly number[], more: readonly string[]): string =>
   [
-    `Host ${name}`,
+    ...ports.flatMap((port, i) => [`Host target${i}`, `  Port ${port}`]),
+    "Host target*",
     ...more.map((line) => `  ${line}`),
     "  HostName 127.0.0.1",
-    `  Port ${port}`,
     `  User ${userInfo().username}`,
     `  IdentityFile ${directory}/user`,
     "  IdentitiesOnly yes",
@@ -122,45 +97,57 @@ const clientConfig = (directory: string, { name, port, more }: Client): string =
     "",
   ].join("\n");
 
-async function running(
-  target: Omit<Target, "process" | "log" | "stop" | "start" | "close">,
-): Promise<Target> {
-  // As root sshd wants this directory, which its service would make.
-  if (isRoot()) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
-  const { directory, port } = target;
-  const log = join(directory, "log");
-  const launch = async (): Promise<ChildProcess> => {
-    const child = spawn(SSHD, ["-D", "-f", join(directory, "sshd_config"), "-E", log], { stdio: "ignore" });
-    await until(
-      () => (existsSync(log) ? readFileSync(log, "utf8") : ""),
-      (text) => text.includes(`Server listening on 127.0.0.1 port ${port}.`) || child.exitCode !== null,
-    );
-    return child;
+interface ServerOptions {
+  readonly directory: string;
+  readonly config: string;
+  readonly log: string;
+  readonly port: number;
+  readonly more: readonly string[];
+}
+
+function serverConfig({ directory, config, port, more }: ServerOptions): string {
+  return [
+    ...more,
+    `ListenAddress 127.0.0.1`,
+    `Port ${port}`,
+    `HostKey ${directory}/host`,
+    `AuthorizedKeysFile ${directory}/authorized`,
+    `PidFile ${config}.pid`,
+    "StrictModes no",
+    "UsePAM no",
+    "PasswordAuthentication no",
+    "KbdInteractiveAuthentication no",
+    "PermitRootLogin yes",
+    "LogLevel VERBOSE",
+    "",
+  ].join("\n");
+}
+
+function server(options: ServerOptions) {
+  const { config, log, port } = options;
+  let child: ChildProcess | null = null;
+  const read = (): string => (existsSync(log) ? readFileSync(log, "utf8") : "");
+  const start = async (): Promise<void> => {
+    rmSync(log, { force: true });
+    await writeFile(config, serverConfig(options));
+    const started = spawn(SSHD, ["-D", "-f", config, "-E", log], { stdio: "ignore" });
+    child = started;
+    const listening = `Server listening on 127.0.0.1 port ${port}.`;
+    const text = await until(read, (words) => words.includes(listening) || started.exitCode !== null);
+    if (!text.includes(listening)) throw new Error(`sshd ended with ${started.exitCode}: ${text}`);
   };
-  let child = await launch();
   const stop = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((done) => child.once("exit", done));
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((done) => child?.once("exit", done));
     child.kill("SIGKILL");
     await ended;
   };
-  return {
-    ...target,
-    get process() {
-      return child;
-    },
-    log: () => readFile(log, "utf8"),
-    stop,
-    async start() {
-      await rm(log, { force: true });
-      child = await launch();
-    },
-    async close() {
-      for (const pid of serving(child.pid ?? 0)) kill(pid);
-      await stop();
-      await rm(directory, { recursive: true, force: true });
-    },
+  const pid = (): number => child?.pid ?? 0;
+  const close = async (): Promise<void> => {
+    for (const one of serving(pid())) kill(one);
+    await stop();
   };
+  return { start, stop, pid, log: read, close };
 }
 
 /** The processes that serve the connections of a listener, deepest first. */
@@ -175,9 +162,24 @@ export function serving(listener: number): readonly number[] {
 }
 
 export function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
+  // These would be whole groups of processes.
+  if (pid <= 1) throw new Error(`no process: ${pid}`);
   try {
     process.kill(pid, signal);
   } catch {
     // It ended in this moment.
   }
+}
+
+/** Of sshd's log at DEBUG1: the most sessions and TCP connections that one connection had at a time. */
+export function mostSessions(log: string): number {
+  let most = 0;
+  let now = 0;
+  for (const line of log.split("\n")) {
+    if (/Accepted publickey/.test(line)) now = 0;
+    else if (/channel \d+: new /.test(line)) now += 1;
+    else if (/channel \d+: free: /.test(line)) now -= 1;
+    most = Math.max(most, now);
+  }
+  return most;
 }

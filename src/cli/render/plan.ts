@@ -1,6 +1,6 @@
 import { structuredPatch } from "diff";
 import type { AppError } from "../../base/errors.ts";
-import { HOOKS, type Application } from "../../model/application.ts";
+import { HOOKS, slotHosts, type Application } from "../../model/application.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import type { PlannedStep, PlanStory } from "../../ports/control.ts";
 import type { ConfigPreview } from "../../ports/gateway.ts";
@@ -19,7 +19,7 @@ function item(label: string, text: string, columns: number): readonly Line[] {
 
 function poolText(story: PlanStory, application: Application): string {
   const slots = counted(story.order.length, "slot");
-  const hosts = counted(application.hosts.length, "host");
+  const hosts = counted(slotHosts(application.hosts).length, "host");
   return `${slots} on ${hosts}; at most ${story.maxUnavailable} out of rotation at once`;
 }
 
@@ -34,10 +34,12 @@ function slotsText(slots: readonly SlotKey[], atOnce: number): string {
   return `${slots.length} slots (${slots[0]} first, ${slots.at(-1)} last)${together}`;
 }
 
-const hostsText = ({ hosts }: Application): string =>
-  hosts.length <= MOST_NAMES
+function hostsText(application: Application): string {
+  const hosts = slotHosts(application.hosts);
+  return hosts.length <= MOST_NAMES
     ? hosts.map((host) => host.name).join(", ")
     : `${hosts[0]?.name ?? ""} to ${hosts.at(-1)?.name ?? ""}, ${hosts.length} hosts`;
+}
 
 /** Nobody is served yet, so nothing has to be spared: all slots come up and join together. */
 const firstText = ({ release, order }: PlanStory): string =>

@@ -30,6 +30,9 @@ describe("the receipt", () => {
       textOf,
     );
     expect(told[0]).toBe("  100 requests · 3 failed · 2 cut · 2 answered by a second slot");
+    const back = receiptLines(receipt({ during: { ...during, fellBack: 1 }, skew: millis(12) })).map(textOf);
+    expect(back[0]).toContain("2 answered by a second slot, 1 of them of the other release");
+    expect(back.join()).toContain("the gateways were at most 12ms apart");
     expect(told.at(-1)).toBe("  not measured: web2: its log is not readable");
   });
 

@@ -28,9 +28,9 @@ function requestsLine({ during, cut }: Receipt): Line {
     plain(" · "),
     during.cut + cut > 0 ? bad(`${count(during.cut + cut)} cut`) : plain("0 cut"),
   ];
-  return during.retried > 0
-    ? [...spans, dim(` · ${count(during.retried)} answered by a second slot`)]
-    : spans;
+  if (during.retried === 0) return spans;
+  const other = during.fellBack === 0 ? "" : `, ${count(during.fellBack)} of them of the other release`;
+  return [...spans, dim(` · ${count(during.retried)} answered by a second slot${other}`)];
 }
 
 const latencyRow = (label: string, times: readonly Traffic[], q: number): readonly Line[] => [
@@ -48,6 +48,9 @@ function latencyLines({ before, during, after }: Receipt): readonly Line[] {
   ]);
 }
 
+const skewWords = ({ skew }: Receipt): string =>
+  skew === null ? "" : `; the gateways were at most ${time(skew)} apart`;
+
 /** What the rollout did to the people who used the application meanwhile. */
 export function receiptLines(receipt: Receipt): readonly Line[] {
   const phases = receipt.phases.map(({ name, took }) => `${name} ${time(took)}`).join(" · ");
@@ -58,7 +61,7 @@ export function receiptLines(receipt: Receipt): readonly Line[] {
     line(
       receipt.switches === 0
         ? "no switch of traffic"
-        : `${switches}, the longest took ${time(receipt.longestSwitch)}`,
+        : `${switches}, the longest took ${time(receipt.longestSwitch)}${skewWords(receipt)}`,
     ),
     ...(phases === "" ? [] : [line(phases)]),
     ...receipt.missing.map((text) => line(warn(`not measured: ${clean(text)}`))),

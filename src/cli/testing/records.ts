@@ -1,5 +1,5 @@
 import { instant, minutes, seconds } from "../../base/time.ts";
-import type { Application } from "../../model/application.ts";
+import type { Application, Host } from "../../model/application.ts";
 import { generation, slotKey } from "../../model/ids.ts";
 import type { AppName, HostName, ReleaseId, RolloutId, SlotKey } from "../../model/ids.ts";
 import type { Receipt } from "../../model/receipt.ts";
@@ -95,6 +95,7 @@ export function receipt(overrides: Partial<Receipt> = {}): Receipt {
     ],
     took: seconds(1270),
     switches: 9,
+    skew: null,
     longestSwitch: instantly(38),
     missing: [],
     ...overrides,
@@ -160,10 +161,19 @@ export const status = (overrides: Partial<Status> = {}): Status => ({
   ...overrides,
 });
 
+const slotsOf = (host: HostName): Host["slots"] =>
+  [8001, 8002].map((port) => ({
+    key: slotKey(host, port),
+    host,
+    port,
+    dir: `/srv/shop/slots/${port}`,
+    address: "127.0.0.1",
+  }));
+
 export const application: Application = {
   name: "shop" as AppName,
   artifact: { url: "https://x/{release}.tgz", sha256: null, keep: 5, maxBytes: 1e9, maxEntries: 1e5 },
-  hosts: [WEB1, WEB2].map((name) => ({ name, address: "local", root: "/srv/shop", slots: [] })),
+  hosts: [WEB1, WEB2].map((name) => ({ name, address: "local", root: "/srv/shop", slots: slotsOf(name) })),
   sshConfig: null,
   shared: [],
   run: {
@@ -186,6 +196,7 @@ export const application: Application = {
     key: { by: "auto" },
     rules: [],
     realIp: null,
+    releaseHeader: null,
   },
   policy: {
     steps: rollout().plan.steps,

@@ -34,7 +34,7 @@ export function accessLog({ application, hosts }: AccessLogOptions): TelemetryPo
     const joined = Object.entries(roles.joined)
       .map(([slot, since]) => `${addresses.get(slot as SlotKey) ?? slot}=${since / 1000}`)
       .join(" ");
-    const how = [joined, String(roles.warmup / 1000), users ? "1" : "0"];
+    const how = [joined, String(roles.warmup / 1000), users ? "1" : "0", [...addresses.values()].join(" ")];
     return { host: hosts(name), log, how };
   };
   const NOBODY: Roles = { joined: {}, warmup: millis(0) };

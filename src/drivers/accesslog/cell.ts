@@ -16,6 +16,7 @@ export interface Cell {
   failed: number;
   cut: number;
   retried: number;
+  fellBack: number;
   /** Status → requests; see RoleEvidence. */
   readonly failures: Counts;
   readonly latency: Counts;
@@ -42,7 +43,7 @@ export const OLDEST = 3000;
 export const userOf = (bucket: number): number => (bucket * 5857) % 10_009;
 
 const LIST = String.raw`([-\d:,]*)`;
-const LINE = new RegExp(String.raw`^(\d+) ([csx-]) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(7)}$`);
+const LINE = new RegExp(String.raw`^(\d+) ([csx-]) (\d+) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(7)}$`);
 
 const entries = (text: string | undefined): readonly string[] =>
   (text ?? "").split(",").filter((each) => each !== "");
@@ -69,7 +70,7 @@ const numberIn = (text: string | undefined): number | null =>
 export function parseCell(line: string): Cell | null {
   const match = LINE.exec(line);
   if (match === null) return null;
-  const [, slice, way, requests, failed, cut, retried, ...lists] = match;
+  const [, slice, way, requests, failed, cut, retried, fellBack, ...lists] = match;
   return {
     slice: Number(slice),
     way: way as Way,
@@ -77,6 +78,7 @@ export function parseCell(line: string): Cell | null {
     failed: Number(failed),
     cut: Number(cut),
     retried: Number(retried),
+    fellBack: Number(fellBack),
     failures: countsIn(lists[0]),
     latency: countsIn(lists[1]),
     others: countsIn(lists[2]),
@@ -90,9 +92,9 @@ export function parseCell(line: string): Cell | null {
 const sum = (counts: Counts): number => [...counts.values()].reduce((a, b) => a + b, 0);
 const recordOf = (counts: Counts): Histogram => Object.fromEntries(counts);
 
-const trafficOf = ({ requests, failed, cut, retried, latency, others }: Cell): Traffic =>
+const trafficOf = ({ requests, failed, cut, retried, fellBack, latency, others }: Cell): Traffic =>
   addTraffic(
-    { requests, failed, cut, retried, latency: recordOf(latency) },
+    { requests, failed, cut, retried, fellBack, latency: recordOf(latency) },
     { ...NO_TRAFFIC, latency: recordOf(others) },
   );
 

@@ -14,7 +14,8 @@ test.each(["", "null", "1790000000", "{}", '{"inode":"a; b","offset":1}', '{"ino
 );
 
 test("a piece says where it is from, and what was counted in it", () => {
-  const counts = "7160000000 s 9 1 2 3;404:2,502:1;247:1,-230:2;;1:4;0:8,3:1;77:249:201:,78:9::502;78:9::502";
+  const counts =
+    "7160000000 s 9 1 2 3 1;404:2,502:1;247:1,-230:2;;1:4;0:8,3:1;77:249:201:,78:9::502;78:9::502";
   expect(parsePiece(`old 12 100 40 60 7 1790000009\n${counts}\nend 55 2 0\n`)).toEqual({
     state: "old",
     inode: "12",
@@ -31,6 +32,7 @@ test("a piece says where it is from, and what was counted in it", () => {
         failed: 1,
         cut: 2,
         retried: 3,
+        fellBack: 1,
         failures: new Map(Object.entries({ 404: 2, 502: 1 }).map(([status, n]) => [Number(status), n])),
         latency: new Map([
           [247, 1],

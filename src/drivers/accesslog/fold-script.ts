@@ -4,7 +4,8 @@
  *
  * Variables: most (bytes to read), room (characters to print at most, about), since (seconds: in the first
  * `early` bytes, who ended before is passed over), joined (`ADDRESS=SECONDS …`: from when on a slot is the
- * canary's), warm (seconds), users (1: users are told apart). Prints a line for each slice and way
+ * canary's), warm (seconds), users (1: users are told apart), pool (the slots' addresses in their
+ * order). Prints a line for each slice and way
  * (cell.ts), then `end BYTES GARBAGE FULL`: the bytes of whole lines that were read; FULL is 1 when room was
  * short.
  *
@@ -16,6 +17,8 @@ BEGIN {
   head = "^g1\t" time time "([0-9][0-9][0-9])?\t(canary|stable|all)\t"
   growth = log(1.01 / 0.99)
   for (i = 200; i < 400; i++) if (i != 304) plain[i ""]
+  slots = split(pool, list, " ")
+  for (i = 1; i <= slots; i++) place[list[i]] = i - 1
   joins = split(joined, list, " ")
   for (i = 1; i <= joins; i++) { split(list[i], pair, "="); from[pair[1]] = pair[2] + 0 }
 }
@@ -44,6 +47,13 @@ function wayof_line(   address) {
   if (!(address in from)) return $5 == "canary" ? "c" : (address ~ /^[^ ]+:[0-9]+$/ ? "s" : "-")
   if ($5 == "all" && arrival < from[address]) return "s"
   return arrival < from[address] + warm ? "x" : "c"
+}
+# A slot that is only asked when all of its group failed: of p2b3 from the fourth on, of s3b2 the first two.
+function isbackup(   address, edge) {
+  address = $9; sub(/.*[,:] /, "", address)
+  if (!(address in place) || $6 !~ /^[ps][0-9]+b[0-9]+$/) return 0
+  edge = $6; sub(/.*b/, "", edge)
+  return $6 ~ /^p/ ? place[address] >= edge + 0 : place[address] < edge + 0
 }
 # Of each user the first request to arrive; ties are broken by its numbers. list: 0 all, 1 failed ones.
 function user(list,   key, mine, mineb, minef) {
@@ -85,7 +95,7 @@ function user(list,   key, mine, mineb, minef) {
     cuts = measured && $14 != "" && $8 !~ /^H/ && status != 304 && came ~ /^[0-9]+$/ && said ~ /^[0-9]+$/
     cuts = cuts && came + 0 < said + 0
     if (cuts) cut[c]++
-    if (answered && attempts > 1) retried[c]++
+    if (answered && attempts > 1) { retried[c]++; if (isbackup()) fell[c]++ }
     if (status < 100 || cuts) failure = 0
     else if (status >= 400 && status != 499) failure = status
     else if (answered && attempts > 1) { failure = first($10) + 0; if (failure < 400) failure = 502 }
@@ -125,7 +135,8 @@ function crowdof(list, c,   slice, h, n, limit, i, key, text) {
 }
 END {
   for (c = 1; c <= cells; c++) {
-    printf "%.0f %s %d %d %d %d", base * 4 + sliceof[c], wayof[c], many[c], failed[c], cut[c], retried[c]
+    printf "%.0f %s %d %d %d", base * 4 + sliceof[c], wayof[c], many[c], failed[c], cut[c]
+    printf " %d %d", retried[c], fell[c]
     print ";" map(3, c) ";" map(0, c) ";" map(1, c) ";" map(2, c) ";" map(4, c) ";" \
       crowdof(0, c) ";" crowdof(1, c)
   }

@@ -31,7 +31,12 @@ const line = (over: Over = {}): string => `${Object.values({ ...LINE, ...over })
 /** Without its end. */
 const bare = (over: Over = {}): string => line(over).slice(0, -1);
 
-const WAYS: Ways = { joined: new Map(), warmup: seconds(10), users: true };
+const WAYS: Ways = {
+  joined: new Map(),
+  warmup: seconds(10),
+  users: true,
+  pool: ["127.0.0.1:8001", "127.0.0.1:8002", "127.0.0.1:8003"],
+};
 const secondsOf = (fold: Fold) => slicesOf(cellsOf(fold));
 
 function foldOf(text: string, ways: Partial<Ways> = {}) {
@@ -45,7 +50,7 @@ function countsOf(text: string) {
   return { ...counts, measured: Object.values(latency).reduce((sum, count) => sum + count, 0) };
 }
 
-const GOOD = { requests: 1, failed: 0, cut: 0, retried: 0, measured: 1 };
+const GOOD = { requests: 1, failed: 0, cut: 0, retried: 0, fellBack: 0, measured: 1 };
 
 test.each([
   { id: "an answer of 200 is a good request", over: {}, expected: GOOD },
@@ -77,6 +82,16 @@ test.each([
       statuses: "502, 200",
       responseTimes: "0.001, 0.041",
     },
+    expected: { ...GOOD, retried: 1 },
+  },
+  {
+    id: "a canary's request that a stable slot answers fell back",
+    over: { group: "p1b1", addresses: "127.0.0.1:8001, 127.0.0.1:8002", statuses: "-, 200" },
+    expected: { ...GOOD, retried: 1, fellBack: 1 },
+  },
+  {
+    id: "one that another slot of its own role answers did not",
+    over: { group: "p2b2", addresses: "127.0.0.1:8001, 127.0.0.1:8002", statuses: "-, 200" },
     expected: { ...GOOD, retried: 1 },
   },
   {

@@ -22,6 +22,8 @@ export interface Ways {
   readonly warmup: Duration;
   /** Users are told apart. */
   readonly users: boolean;
+  /** The slots' addresses, in the pool's order. */
+  readonly pool: readonly string[];
 }
 
 interface Tally extends Omit<Cell, "users" | "failedUsers"> {
@@ -39,6 +41,8 @@ export type Request = Pick<
   | "status"
   | "role"
   | "address"
+  | "lastAddress"
+  | "group"
   | "bucket"
   | "attempts"
   | "firstStatus"
@@ -57,6 +61,7 @@ function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
     failed: 0,
     cut: 0,
     retried: 0,
+    fellBack: 0,
     failures: new Map(),
     latency: new Map(),
     others: new Map(),
@@ -100,8 +105,17 @@ function failureOf({ status, attempts, firstStatus }: Request, isCut: boolean): 
   return firstStatus >= 400 ? firstStatus : BAD_GATEWAY;
 }
 
+/** `p2b3`: the first two slots, and, when both failed, those from the fourth on; `s3b2`: the contrary. */
+function isBackup({ group, lastAddress }: Request, pool: readonly string[]): boolean {
+  const [, role, edge] = /^([ps])\d+b(\d+)$/.exec(group) ?? [];
+  const place = pool.indexOf(lastAddress);
+  if (role === undefined || place === -1) return false;
+  return role === "p" ? place >= Number(edge) : place < Number(edge);
+}
+
 /** Adds one request; the tally that it went to. */
-function count(tally: Tally, request: Request, users: boolean): void {
+function count(tally: Tally, request: Request, ways: Ways): void {
+  const users = ways.users && request.role !== "all";
   const { status, duration, attempts, lasting, cut } = request;
   const answered = isAnswered(status);
   // How long a connection lasts that is meant to last says nothing about the application, nor does its end.
@@ -113,6 +127,7 @@ function count(tally: Tally, request: Request, users: boolean): void {
   if (status < 100 || status >= 500) tally.failed += 1;
   if (measured && cut) tally.cut += 1;
   if (answered && attempts > 1) tally.retried += 1;
+  if (answered && attempts > 1 && isBackup(request, ways.pool)) tally.fellBack += 1;
   if (failure !== null) add(tally.failures, failure);
   if (measured) add(isMeasure ? tally.latency : tally.others, bucket);
   if (status === CLIENT_LEFT) add(tally.left, bucket);
@@ -147,11 +162,7 @@ function isBefore(a: User, b: User): boolean {
 }
 
 export const addRequest = (fold: Fold, request: Request): void =>
-  count(
-    tallyAt(fold, sliceOf(instant(request.end)), wayOf(request, fold.ways)),
-    request,
-    fold.ways.users && request.role !== "all",
-  );
+  count(tallyAt(fold, sliceOf(instant(request.end)), wayOf(request, fold.ways)), request, fold.ways);
 
 const line = new LineReader();
 

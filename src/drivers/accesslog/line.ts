@@ -10,6 +10,7 @@ const FIELDS = {
   duration: 2,
   status: 3,
   role: 4,
+  group: 5,
   key: 6,
   method: 7,
   addresses: 8,
@@ -145,6 +146,16 @@ export class LineReader {
   /** The slot that was tried first. */
   get address(): string {
     return firstOf(this.#text, this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
+  }
+
+  /** The slot that was tried last. */
+  get lastAddress(): string {
+    const all = this.#text.slice(this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
+    return all.replace(/.*[,:] /, "");
+  }
+
+  get group(): string {
+    return this.#text.slice(this.#start(FIELDS.group), this.#end(FIELDS.group));
   }
 
   /** What the first of several attempts came to; 0: nothing. */

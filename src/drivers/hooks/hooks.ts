@@ -25,7 +25,7 @@ async function runHook(application: Application, context: HookContext): Promise<
   const path = pathOf(application, context);
   // Marks that are there already are those of a run that was begun: it is never begun twice.
   if (run.state === "sought" || existsSync(`${path}.pid`))
-    return outcomeOf(await seekRun(path), run.name, command);
+    return outcomeOf(await seekRun(path, run.since), run.name, command);
   await forgetOthers(dirname(dirname(path)), context.rollout);
   await mkdir(dirname(path), { recursive: true });
   const env = environmentOf(context);

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
-import { formatDuration, minutes } from "../../base/time.ts";
+import { after, formatDuration, minutes, type Instant } from "../../base/time.ts";
 
 /**
  * COMMAND PATH: who runs it is in PATH.pid, what it says in PATH.log, how it ended in PATH.exit. The process
@@ -32,6 +32,7 @@ export interface RunEnd {
 
 /** A migration may take its time, but nothing may take for ever. */
 const LONGEST = minutes(60);
+const TOO_LONG = `not finished within ${formatDuration(LONGEST)}`;
 
 export function beginRun({ command, directory, env, path }: RunRequest): Promise<RunEnd> {
   const { GLIDEPATH_SLOT: _, ...environment } = process.env;
@@ -50,7 +51,7 @@ export function beginRun({ command, directory, env, path }: RunRequest): Promise
     };
     const deadline = setTimeout(() => {
       if (child.pid !== undefined) killGroup(child.pid);
-      void end(`not finished within ${formatDuration(LONGEST)}`);
+      void end(TOO_LONG);
     }, LONGEST).unref();
     child.on("error", (error) => void end(error.message));
     child.on(
@@ -62,10 +63,18 @@ export function beginRun({ command, directory, env, path }: RunRequest): Promise
 
 const LOOK_MS = 100;
 
-/** Waits for a run of another process, if it still goes on. */
-export async function seekRun(path: string): Promise<RunEnd> {
-  while (await isRunning(path)) await wait(LOOK_MS);
-  return { trouble: troubleOf(await exitOf(path), "lost"), output: await tail(`${path}.log`) };
+/** Waits for a run of another process, if it still goes on, for as long as that one would have. */
+export async function seekRun(path: string, since: Instant): Promise<RunEnd> {
+  const deadline = after(since, LONGEST);
+  let otherwise = "lost";
+  for (let pid = await runningAs(path); pid !== null; pid = await runningAs(path)) {
+    if (Date.now() >= deadline) {
+      otherwise = TOO_LONG;
+      killGroup(pid);
+    }
+    await wait(LOOK_MS);
+  }
+  return { trouble: troubleOf(await exitOf(path), otherwise), output: await tail(`${path}.log`) };
 }
 
 function troubleOf(exit: string | null, otherwise: string): string | null {
@@ -78,13 +87,14 @@ const textOf = async (path: string): Promise<string | null> =>
 
 const exitOf = (path: string): Promise<string | null> => textOf(`${path}.exit`);
 
-/** The very process that was begun, and not another one that has its number now. */
-async function isRunning(path: string): Promise<boolean> {
-  if ((await exitOf(path)) !== null) return false;
+/** The very process that was begun, and not another one that has its number now; null: it is gone. */
+async function runningAs(path: string): Promise<number | null> {
+  if ((await exitOf(path)) !== null) return null;
   const [pid = "", started = ""] = (await textOf(`${path}.pid`))?.split(" ") ?? [];
   const stat = pid === "" ? null : await textOf(`/proc/${pid}/stat`);
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  return fields[0] !== undefined && fields[0] !== "Z" && fields[19] === started;
+  const isIt = fields[0] !== undefined && fields[0] !== "Z" && fields[19] === started;
+  return isIt ? Number(pid) : null;
 }
 
 function killGroup(pid: number): void {

@@ -122,11 +122,15 @@ function upstream(application: Application, group: Group, pool: readonly Slot[])
 /** From the resolved directory to the group; nginx falls back to all slots when it cannot read the switch. */
 function switchMaps({ name, gateway }: Application): readonly string[] {
   const v = prefix(name);
+  const named = gateway.releaseHeader !== null;
   return [
     ...block(`map $realpath_root $${v}_upstream`, [
       `default ${v}_${EVERYBODY};`,
-      `"~/groups/([a-z][a-z0-9_]*)$" ${v}_$1;`,
+      `"~/${named ? "(?:groups|as)" : "groups"}/([a-z][a-z0-9_]*)${named ? "(?:@|$)" : "$"}" ${v}_$1;`,
     ]),
+    ...(named
+      ? block(`map $realpath_root $${v}_release`, ['default "";', '"~/as/[a-z0-9_]+@(.+)$" $1;'])
+      : []),
     ...block(`map $${v}_upstream $${v}_group`, [`"~^${v}_(.+)$" $1;`]),
     ...block(
       `map $${v}_group $${v}_role`,
@@ -178,8 +182,9 @@ function logFormat({ name }: Application): readonly string[] {
 /** The same for `server` and `upstream`: everything stands inside the location, where nothing can skip it. */
 function locationBody({ application, gateway, home }: Topology): readonly string[] {
   const v = prefix(application.name);
-  const { connectTimeout, readTimeout, key, split } = application.gateway;
-  const tries = Math.min(4, Math.max(2, poolOf(application.hosts).length));
+  const { connectTimeout, readTimeout, key, split, releaseHeader } = application.gateway;
+  // As many as let a role whose slots are all dead be served by the other one.
+  const tries = Math.min(8, Math.max(2, poolOf(application.hosts).length));
   return [
     `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_key;`,
     `limit_conn ${v} 65535;`,
@@ -188,6 +193,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     `access_log ${path(gateway.log)} ${v} buffer=64k flush=100ms if=$${v}_counted;`,
     ...(application.gateway.mode === "upstream" ? clientAddress(application) : []),
     ...(key.by === "auto" && split === "users" ? [`add_header Set-Cookie $${v}_cookie;`] : []),
+    ...(releaseHeader === null ? [] : [`add_header ${headerName(releaseHeader)} $${v}_release always;`]),
     "proxy_http_version 1.1;",
     `proxy_set_header Host $${v}_host;`,
     "proxy_set_header X-Real-IP $remote_addr;",
@@ -201,7 +207,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     "# A second slot is tried when the first could not be reached, never after a slow request.",
     "proxy_next_upstream error timeout http_502 http_503;",
     `proxy_next_upstream_tries ${tries};`,
-    `proxy_next_upstream_timeout ${connectTimeout * tries}ms;`,
+    `proxy_next_upstream_timeout ${connectTimeout * Math.min(4, tries)}ms;`,
     `proxy_pass http://$${v}_upstream;`,
   ];
 }

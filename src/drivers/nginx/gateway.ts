@@ -196,7 +196,9 @@ async function build(place: Place, seen: Look, { table, pool }: Building): Promi
 
 function generationEntries(place: Place, table: RoutingTable): readonly Entry[] {
   const directory = `.new-gen-${table.generation}`;
-  const entries = isPassive(place) ? memoOf(table) : generationTree(layoutOf(place.application), table);
+  const named = place.application.gateway.releaseHeader !== null;
+  const layout = layoutOf(place.application);
+  const entries = isPassive(place) ? memoOf(table) : generationTree(layout, table, named);
   return [{ kind: "directory", path: directory }, ...entries.map((entry) => below(`${directory}/`, entry))];
 }
 

@@ -1,5 +1,7 @@
-import type { RoutingTable } from "../../model/routing.ts";
-import { groupFor, groupsOf, type Layout } from "./groups.ts";
+import { assert } from "../../base/assert.ts";
+import type { ReleaseId } from "../../model/ids.ts";
+import type { Routing, RoutingTable } from "../../model/routing.ts";
+import { groupFor, groupsOf, type Layout, type Role } from "./groups.ts";
 
 /** One entry of an archive: a directory, a symbolic link or a small file. */
 export type Entry =
@@ -25,32 +27,46 @@ function groupTree(path: string): readonly Entry[] {
 /**
  * A generation: `canary` and `stable` for rules, and a link for each first pair of a bucket. Bucket < share
  * is the canary's. A share that is no whole per cent has one pair that is split: a directory with a link for
- * each second pair.
+ * each second pair. Where the gateway says the release, groups have it in their names, below `as/`.
  */
-export function generationTree(layout: Layout, table: RoutingTable): readonly Entry[] {
-  const { routing } = table;
-  const canary = groupFor(layout, routing, "canary").name;
-  const stable = groupFor(layout, routing, "stable").name;
+export function generationTree(layout: Layout, table: RoutingTable, named = false): readonly Entry[] {
+  const { routing, releases } = table;
+  const group = (role: Role): string => {
+    const { name } = groupFor(layout, routing, role);
+    const release = named ? releases?.[served(routing, role)] : null;
+    return release ? `as/${name}@${safe(release)}` : `../groups/${name}`;
+  };
+  const [canary, stable] = [group("canary"), group("stable")];
   const whole = Math.floor(routing.share / 100);
   const part = routing.share % 100;
-  const link = (path: string, up: string, name: string): Entry => ({
-    kind: "link",
-    path,
-    to: `${up}/groups/${name}`,
-  });
+  const link = (path: string, to: string): Entry => ({ kind: "link", path, to });
   const split = (pair: string): readonly Entry[] => {
-    const links = PAIRS.map((inner, j) => link(`${pair}/${inner}`, "../..", j < part ? canary : stable));
+    const links = PAIRS.map((inner, j) => link(`${pair}/${inner}`, `../${j < part ? canary : stable}`));
     return [{ kind: "directory", path: pair }, ...links];
   };
   const first = PAIRS.flatMap((pair, i) =>
-    i === whole && part > 0 ? split(pair) : [link(pair, "..", i < whole ? canary : stable)],
+    i === whole && part > 0 ? split(pair) : [link(pair, i < whole ? canary : stable)],
   );
+  const own = [...new Set([canary, stable])].filter((path) => path.startsWith("as/"));
   return [
     { kind: "file", path: "routing.json", text: `${JSON.stringify(table)}\n` },
-    link("canary", "..", canary),
-    link("stable", "..", stable),
+    ...(own.length === 0 ? [] : [{ kind: "directory", path: "as" } as const]),
+    ...own.flatMap(groupTree),
+    link("canary", canary),
+    link("stable", stable),
     ...first,
   ];
+}
+
+/** A role without slots is served by the other. */
+function served({ canary, stable }: Routing, role: Role): Role {
+  if (canary.length === 0) return "stable";
+  return stable.length === 0 ? "canary" : role;
+}
+
+function safe(release: ReleaseId): string {
+  assert(/^[A-Za-z0-9._-]+$/.test(release), `this release cannot name a directory: ${release}`);
+  return release;
 }
 
 /** What of a generation is needed where nginx does not read the switch. */

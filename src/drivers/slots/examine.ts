@@ -1,5 +1,5 @@
 import { seconds } from "../../base/time.ts";
-import type { Application, Host } from "../../model/application.ts";
+import { slotHosts, type Application, type Host } from "../../model/application.ts";
 import type { Examiner, Finding } from "../../ports/examine.ts";
 import type { Hosts } from "../../ports/host.ts";
 import { findingsOf } from "./findings.ts";
@@ -16,7 +16,7 @@ export interface ExaminerOptions {
 export function slotExaminer(options: ExaminerOptions): Examiner {
   return {
     examine: async () =>
-      (await Promise.all(options.application.hosts.map((host) => look(options, host)))).flat(),
+      (await Promise.all(slotHosts(options.application.hosts).map((host) => look(options, host)))).flat(),
   };
 }
 

@@ -20,7 +20,7 @@ export function configText(own: string | null): string {
 const MUST = [
   "  BatchMode yes",
   "  ControlMaster no",
-  "  ControlPersist 2m",
+  "  ControlPersist no",
   "  ClearAllForwardings yes",
   "  ForwardX11 no",
   "  LogLevel ERROR",
@@ -51,12 +51,15 @@ export const NO_CONNECTION = "glidepath: no connection";
 
 const ssh = ({ config }: Route, ...more: readonly string[]): Argv => ["ssh", "-F", config, ...more];
 const over = (line: Line, ...more: readonly string[]): Argv =>
-  ssh(line, "-S", line.socket, "-o", `ProxyCommand=echo ${NO_CONNECTION} >&2`, ...more);
+  ssh(line, "-S", line.socket, "-o", `ProxyCommand=${SAY_SO}`, ...more);
+/** In a shell of its own, which keeps the pipe open until it is said: when the pipe closes ssh ends it. */
+const SAY_SO = `sh -c 'echo ${NO_CONNECTION} >&2'`;
 
 /** What ssh makes of the address: one `key value` a line. */
 export const describeArgv = (route: Route): Argv => ssh(route, "-G", "--", route.address);
 export const connectArgv = (line: Line, command: string): Argv =>
-  ssh(line, "-S", line.socket, "-o", "ControlMaster=auto", "--", line.address, command);
+  ssh(line, "-S", line.socket, ...MASTER, "--", line.address, command);
+const MASTER = ["-o", "ControlMaster=auto", "-o", "ControlPersist=2m"];
 export const askArgv = (line: Line): Argv => over(line, "-O", "check", "--", line.address);
 export const sessionArgv = (line: Line, command: string): Argv => over(line, "--", line.address, command);
 /** `-v` is for the one line that tells that the far end was reached. */

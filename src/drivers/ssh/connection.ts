@@ -6,7 +6,7 @@ import type { RunProgram } from "../../ports/program.ts";
 import { askArgv, connectArgv, describeArgv, type Line } from "./config.ts";
 import { limit, type Limit } from "./limit.ts";
 import { digest, makePlace } from "./place.ts";
-import { endOf, remoteLine } from "./shell.ts";
+import { endingOf, endOf, remoteLine } from "./shell.ts";
 import { troubleOf, type Trouble } from "./trouble.ts";
 
 /** What all connections of one file share. */
@@ -17,6 +17,9 @@ export interface Ssh {
   readonly config: string | null;
   /** Hosts that are being connected to at this moment. */
   readonly connecting: Limit;
+  /** Sessions on all hosts together: what is answered soon, and what may take long. */
+  readonly looks: Limit;
+  readonly works: Limit;
 }
 
 /**
@@ -49,10 +52,10 @@ export function connection(ssh: Ssh, address: string): Connection {
   let pause = FIRST_PAUSE_MS;
   const turn = limit(1);
   /** One thing at a time is done to a connection. */
-  const alone = async (work: () => Promise<void>): Promise<void> => {
+  const alone = async <T>(work: () => Promise<T>): Promise<T> => {
     const leave = await turn.enter();
     try {
-      await work();
+      return await work();
     } finally {
       leave();
     }
@@ -69,17 +72,17 @@ export function connection(ssh: Ssh, address: string): Connection {
     pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
   };
   return {
-    line: async () => {
-      await alone(reach);
-      if (state.kind === "open") return ok(state.line);
-      return err(state.kind === "failed" ? state.trouble : troubleOf("", address));
-    },
-    doubt: async () => {
-      await alone(async () => {
+    line: () =>
+      alone(async () => {
+        await reach();
+        if (state.kind === "open") return ok(state.line);
+        return err(state.kind === "failed" ? state.trouble : troubleOf("", address));
+      }),
+    doubt: () =>
+      alone(async () => {
         if (state.kind === "open" && !(await answers(ssh, state.line))) state = { kind: "unknown" };
-      });
-      return state.kind === "open";
-    },
+        return state.kind === "open";
+      }),
   };
 }
 
@@ -107,7 +110,7 @@ async function open(ssh: Ssh, address: string): Promise<Result<Line, Trouble>> {
 /** A master that does not even answer its own user is left to itself. */
 async function answers({ runProgram, environment }: Ssh, line: Line): Promise<boolean> {
   const reply = await runProgram({ argv: askArgv(line), environment, timeout: ASKING });
-  if (reply.kind === "lost") await rm(line.socket, { force: true });
+  if (reply.kind === "lost") await rm(line.socket, { force: true }).catch(() => {});
   return reply.kind === "exited" && reply.code === 0;
 }
 
@@ -117,7 +120,7 @@ async function connect({ runProgram, environment }: Ssh, line: Line): Promise<Tr
   const reply = await runProgram({
     argv: connectArgv(line, remoteLine(":", [], BEGUN)),
     environment,
-    ending: BEGUN,
+    ending: endingOf(BEGUN),
     timeout: CONNECTING,
   });
   if (reply.kind === "exited" && endOf(reply.stdout, BEGUN) !== null) return null;

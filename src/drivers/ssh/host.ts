@@ -9,7 +9,7 @@ import type { GetOver, RunProgram } from "../../ports/program.ts";
 import { sessionArgv, streamArgv, type Line } from "./config.ts";
 import { connection, type Connection, type Ssh } from "./connection.ts";
 import { limit, type Limit } from "./limit.ts";
-import { endOf, LONGEST_LINE, remoteLine } from "./shell.ts";
+import { endingOf, endOf, LONGEST_LINE, remoteLine } from "./shell.ts";
 import { openStream, type Stream } from "./stream.ts";
 import { neverBegan, troubleOf } from "./trouble.ts";
 
@@ -22,13 +22,17 @@ export interface SshHostsOptions {
 
 /** Hosts that are connected to at the same moment: each costs both sides some work with keys. */
 const MOST_CONNECTING = 16;
+/** On all hosts together: each is an ssh here. What may take long, mostly waits, and holds up no look. */
+const MOST_LOOKS = 16;
+const MOST_WORKS = 48;
+const LONG = seconds(20);
 
 /** sshd allows ten sessions on a connection by default. */
 export const MOST_SESSIONS = 8;
 /** How often a session is asked for that sshd refuses because others are open. */
 const PATIENCE = 100;
 const PAUSE_MS = 200;
-const LOOK = seconds(5);
+const LOOK = seconds(3);
 
 interface Far {
   readonly ssh: Ssh;
@@ -44,7 +48,14 @@ interface Far {
 export function sshHosts({ runProgram, getOver, config }: SshHostsOptions) {
   // A connection outlives us, and must not look like a process of the slot that we may be started from.
   const { GLIDEPATH_SLOT: _, ...environment } = process.env;
-  const ssh = { runProgram, environment, config, connecting: limit(MOST_CONNECTING) };
+  const ssh = {
+    runProgram,
+    environment,
+    config,
+    connecting: limit(MOST_CONNECTING),
+    looks: limit(MOST_LOOKS),
+    works: limit(MOST_WORKS),
+  };
   return (name: HostName, address: string): HostPort => {
     const sessions = limit(MOST_SESSIONS);
     const way = connection(ssh, address);
@@ -55,22 +66,30 @@ export function sshHosts({ runProgram, getOver, config }: SshHostsOptions) {
 function hostOver(name: HostName, far: Far): HostPort {
   return {
     name,
-    run: (command) => inTurn(far, () => run(far, command)),
-    get: (asked) => inTurn(far, () => get(far, asked)),
-    connect: (to, timeout) => inTurn(far, () => tryConnect(far, to, timeout)),
+    run: (command) => inTurn(far, command.timeout, () => run(far, command)),
+    get: (asked) => inTurn(far, asked.timeout, () => get(far, asked)),
+    connect: (to, timeout) => inTurn(far, timeout, () => tryConnect(far, to, timeout)),
+    sessions: () => far.sessions.room,
   };
 }
 
-async function inTurn<T>({ sessions }: Far, work: () => Promise<T>): Promise<T> {
+async function inTurn<T>({ sessions, ssh }: Far, timeout: Duration, work: () => Promise<T>): Promise<T> {
   const leave = await sessions.enter();
+  const leaveAll = await (timeout > LONG ? ssh.works : ssh.looks).enter();
   try {
     return await work();
   } finally {
+    leaveAll();
     leave();
   }
 }
 
-const lost = (why: string): { readonly kind: "lost"; readonly why: string } => ({ kind: "lost", why });
+interface Lost {
+  readonly kind: "lost";
+  readonly why: string;
+  readonly todo?: string;
+}
+const lost = (why: string): Lost => ({ kind: "lost", why });
 
 /** What ssh could not even begin: it may be tried again. */
 const NEVER = Symbol("never began");
@@ -79,11 +98,11 @@ const NEVER = Symbol("never began");
 async function through<T>(
   { connection: way, sessions }: Far,
   use: (line: Line) => Promise<T | typeof NEVER>,
-): Promise<T | ReturnType<typeof lost>> {
+): Promise<T | Lost> {
   let reconnects = 0;
   for (let round = 0; round < PATIENCE; round += 1) {
     const line = await way.line();
-    if (!line.ok) return lost(line.error.why);
+    if (!line.ok) return { ...lost(line.error.why), todo: line.error.todo };
     const used = await use(line.value);
     if (used !== NEVER) return used;
     if (await way.doubt()) {
@@ -99,27 +118,27 @@ async function through<T>(
 }
 
 function run(far: Far, command: HostCommand): Promise<HostReply> {
-  const ending = randomUUID();
-  const text = remoteLine(command.script, command.args ?? [], ending);
+  const mark = randomUUID();
+  const text = remoteLine(command.script, command.args ?? [], mark);
   if (text.length > LONGEST_LINE) throw new Error(`a script with its arguments is ${text.length} long`);
-  return through(far, (line) => session(far, { command, ending, argv: sessionArgv(line, text) }));
+  return through(far, (line) => session(far, { command, mark, argv: sessionArgv(line, text) }));
 }
 
 interface Session {
   readonly command: HostCommand;
-  readonly ending: string;
+  readonly mark: string;
   readonly argv: readonly [string, ...string[]];
 }
 
 async function session(
   { ssh, connection: way, address }: Far,
-  { command, ending, argv }: Session,
+  { command, mark, argv }: Session,
 ): Promise<HostReply | typeof NEVER> {
   const { input, timeout, signal } = command;
   const reply = await ssh.runProgram({
     argv,
     environment: ssh.environment,
-    ending,
+    ending: endingOf(mark),
     timeout,
     ...(input === undefined ? {} : { input }),
     ...(signal === undefined ? {} : { signal }),
@@ -128,7 +147,7 @@ async function session(
     if (signal?.aborted !== true) void way.doubt();
     return reply;
   }
-  const ended = endOf(reply.stdout, ending);
+  const ended = endOf(reply.stdout, mark);
   if (ended !== null) {
     if (ended.killed !== null) return lost(ended.killed);
     return { kind: "exited", code: ended.code, stdout: ended.stdout, stderr: reply.stderr };
@@ -148,9 +167,10 @@ function get(far: Far, asked: HostRequest): Promise<HostAnswer> {
     };
     const answer = await far.getOver(dial, asked);
     const used = stream as Stream | null;
+    const said = answer.kind === "failed" ? await used?.lastWords() : "";
     used?.close();
     if (answer.kind !== "failed" || used === null) return answer;
-    return explain(far, { line, why: answer.why, said: await used.said, opened: await used.opened });
+    return explain(far, { line, why: answer.why, said: said ?? "", opened: await used.opened });
   });
 }
 
@@ -174,8 +194,9 @@ async function knock(
   const late = pause(timeout, null, { signal: clock.signal }).catch(() => null);
   const opened = await Promise.race([stream.opened, late]);
   clock.abort();
+  const said = opened === false ? await stream.lastWords() : "";
   stream.close();
-  return { opened, said: await stream.said };
+  return { opened, said };
 }
 
 const REFUSED = "connection refused";
@@ -208,8 +229,8 @@ async function explain(
 
 /** A session of the turn that is being used already. */
 async function lookAround(far: Far, line: Line): Promise<HostReply> {
-  const ending = randomUUID();
-  const argv = sessionArgv(line, remoteLine(`printf '%s' "$SSH_CONNECTION"`, [], ending));
-  const reply = await session(far, { command: { script: "", timeout: LOOK }, ending, argv });
+  const mark = randomUUID();
+  const argv = sessionArgv(line, remoteLine(`printf '%s' "$SSH_CONNECTION"`, [], mark));
+  const reply = await session(far, { command: { script: "", timeout: LOOK }, mark, argv });
   return reply === NEVER ? lost("the connection broke off") : reply;
 }

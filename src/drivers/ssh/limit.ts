@@ -5,6 +5,7 @@ export interface Limit {
   /** From now on at most this many, at least one. */
   shrink(most: number): void;
   readonly inside: number;
+  readonly room: number;
 }
 
 export function limit(most: number): Limit {
@@ -32,6 +33,9 @@ export function limit(most: number): Limit {
     },
     shrink: (wanted) => {
       room = Math.max(1, Math.min(room, wanted));
+    },
+    get room() {
+      return room;
     },
     get inside() {
       return inside;

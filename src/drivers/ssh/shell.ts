@@ -3,9 +3,9 @@
  * line to the user's shell, which may be fish or csh: so inside its quotes there is no quote, backslash (but
  * before a digit), line break or exclamation mark. sh itself takes the rest apart.
  */
-export function remoteLine(script: string, args: readonly string[], ending: string): string {
+export function remoteLine(script: string, args: readonly string[], mark: string): string {
   const words = [script, "glidepath", ...args].map(quoted).join(" ");
-  const code = `${LOGIN}/bin/sh -c ${words}\nprintf '\\n%s %s\\n' ${ending} "$?"`;
+  const code = `${LOGIN}echo ${mark}\n/bin/sh -c ${words}\nprintf '\\n%s %s\\n' ${mark} "$?"`;
   return `exec /bin/sh -c '${UNPACK}' glidepath '${encoded(code)}'`;
 }
 
@@ -36,16 +36,23 @@ export interface Ended {
   readonly killed: string | null;
 }
 
-/** The script's own end, read from the line that the shell around it wrote; null when there is none. */
-export function endOf(stdout: string, ending: string): Ended | null {
-  const at = stdout.lastIndexOf(`\n${ending} `);
-  const [, digits] = at < 0 ? [] : (/^(\d+)\n/.exec(stdout.slice(at + ending.length + 2)) ?? []);
-  if (digits === undefined) return null;
+/** What stands before the script's exit code. */
+export const endingOf = (mark: string): string => `\n${mark} `;
+
+/**
+ * The script's own end, read from the line that the shell around it wrote; null when there is none. What a
+ * login says before the script begins is left out.
+ */
+export function endOf(stdout: string, mark: string): Ended | null {
+  const begin = stdout.indexOf(`${mark}\n`);
+  const end = stdout.lastIndexOf(endingOf(mark));
+  const [, digits] = end < 0 ? [] : (/^(\d+)\n/.exec(stdout.slice(end + endingOf(mark).length)) ?? []);
+  if (begin < 0 || digits === undefined) return null;
   const code = Number(digits);
   const signal = NAMES[code - SIGNALS] ?? `signal ${code - SIGNALS}`;
   return {
     code,
-    stdout: stdout.slice(0, at),
+    stdout: stdout.slice(begin + mark.length + 1, end),
     killed: code > SIGNALS ? `the script was killed by ${signal}` : null,
   };
 }

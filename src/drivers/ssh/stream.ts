@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
 import { Duplex } from "node:stream";
 import type { Ssh } from "./connection.ts";
 
@@ -8,12 +9,13 @@ export interface Stream {
   readonly duplex: Duplex;
   /** Whether the far side took it; false also when ssh ended before. */
   readonly opened: Promise<boolean>;
-  /** What ssh said, once it has ended. */
-  readonly said: Promise<string>;
+  /** What ssh has said; waits a moment for its end. */
+  lastWords(): Promise<string>;
   close(): void;
 }
 
 const MAX_WORDS = 16 * 1024;
+const GRACE_MS = 300;
 /** ssh's note to itself that the other end has the connection. */
 const OPENED = "master session id";
 
@@ -29,22 +31,26 @@ export function openStream(
     if (words.includes(OPENED)) isOpen(true);
   });
   child.stdout.once("data", () => isOpen(true));
-  const said = new Promise<string>((resolve) => {
-    child.on("error", (error) => {
-      isOpen(false);
-      resolve(error.message);
-    });
-    child.on("close", () => {
-      isOpen(false);
-      resolve(words);
-    });
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  child.on("error", (error) => {
+    words += error.message;
+    isOpen(false);
+    end();
   });
+  // Not when its output is closed: the master has it too, and keeps it while the far side does not answer.
+  child.on("exit", () => isOpen(false));
+  child.on("close", () => end());
+  const lastWords = async (): Promise<string> => {
+    await Promise.race([ended, pause(GRACE_MS)]);
+    return words;
+  };
   const duplex = duplexOf(child);
   const close = (): void => {
     duplex.destroy();
+    isOpen(false);
     if (child.pid !== undefined && child.exitCode === null) process.kill(child.pid, "SIGKILL");
   };
-  return { duplex, opened, said, close };
+  return { duplex, opened, lastWords, close };
 }
 
 /** Not Duplex.from: it turns the other end's close into an abort of our own. */

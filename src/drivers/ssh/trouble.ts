@@ -64,12 +64,14 @@ const ROWS: readonly Row[] = [
 const told = (words: string): readonly string[] =>
   words
     .split(/\r?\n/)
-    .map((line) => line.trim())
+    .map((line) => line.replace(/^ssh: /, "").trim())
     .filter((line) => line !== "" && !line.startsWith("debug1:"));
 
 export function troubleOf(words: string, address: string): Trouble {
   const lines = told(words);
-  const last = lines.at(-1) ?? "ssh said nothing";
+  const last = lines.at(-1);
+  if (last === undefined)
+    return { why: "ssh ended without a word", todo: `see what \`ssh ${address}\` says` };
   const row = ROWS.find(([pattern]) => lines.some((line) => pattern.test(line)));
   if (row === undefined) return { why: `ssh: ${last}`, todo: `see what \`ssh ${address}\` says` };
   return { why: `${row[1]} (ssh: ${last})`, todo: row[2].replaceAll("ADDRESS", address) };

@@ -2,7 +2,7 @@ import { finding } from "../diagnostic.ts";
 import type { Finding, Path } from "../diagnostic.ts";
 import { ADDRESS } from "../grammar.ts";
 import { isInside, normalPath } from "../paths.ts";
-import { get, isTree, listOf, section, textOf } from "../tree.ts";
+import { get, isTree, listOf, section, textOf, treeOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
 import { hostName } from "../../model/ids.ts";
 
@@ -12,6 +12,8 @@ export function poolFindings(file: Tree): readonly Finding[] {
   const slots = hosts.flatMap(slotsIn);
   return [
     ...hosts.flatMap(nameless),
+    ...hosts.flatMap(rootless),
+    ...idle(hosts, file),
     ...repeated(
       hosts.map((host) => ({ key: host.name, path: [...host.path, "name"], what: `the name ${host.name}` })),
     ),
@@ -33,7 +35,10 @@ export interface FoundHost {
   readonly address: string;
   readonly name: string | null;
   readonly root: string | null;
+  readonly hasRoot: boolean;
   readonly slots: readonly unknown[];
+  /** It says so itself. */
+  readonly slotless: boolean;
   readonly labels: Tree;
 }
 
@@ -53,7 +58,9 @@ export function hostsIn(file: Tree): readonly FoundHost[] {
         address,
         name: known,
         root: root?.startsWith("/") === true ? normalPath(root) : null,
+        hasRoot: get(host, "root") !== undefined,
         slots: listOf(get(host, "slots")),
+        slotless: Array.isArray(get(host, "slots")) && listOf(get(host, "slots")).length === 0,
         labels: section(host, "labels"),
       },
     ];
@@ -65,6 +72,29 @@ function nameless(host: FoundHost): readonly Finding[] {
   if (hostName(host.name) !== null || !ADDRESS.pattern.test(host.address)) return [];
   const message = `name is required here: ${host.name} is no name of letters, digits, . and -`;
   return [finding("missing", host.path, message)];
+}
+
+const rootless = (host: FoundHost): readonly Finding[] =>
+  host.slots.length > 0 && !host.hasRoot
+    ? [finding("missing", [...host.path, "root"], "is required for a host with slots")]
+    : [];
+
+/** Somebody must run the application, and a host without slots is there for its gateway. */
+function idle(hosts: readonly FoundHost[], file: Tree): readonly Finding[] {
+  const empty = hosts.filter((host) => host.slotless);
+  if (empty.length > 0 && empty.length === hosts.length) {
+    return [
+      finding("conflict", ["hosts"], "no host has slots: two at least are needed, on one host or several"),
+    ];
+  }
+  const listed = get(treeOf(get(file, "gateway")), "hosts");
+  if (listed === undefined) return [];
+  const names = new Set(listOf(listed).map((entry) => (isTree(entry) ? get(entry, "name") : entry)));
+  return empty
+    .filter((host) => !names.has(host.name))
+    .map((host) =>
+      finding("conflict", [...host.path, "slots"], "no slots here, and no gateway: nothing to do"),
+    );
 }
 
 interface FoundSlot {

@@ -10,12 +10,13 @@ import { cellsOf, emptyFold, foldText, type Ways } from "../../../src/drivers/ac
 
 const FIRST = 1_790_000_000_000;
 const SLOT = "127.0.0.1:8001";
+const POOL = [SLOT, "127.0.0.1:8002"];
 
 /** As a reader of the log gets them. */
-function inAwk(text: string, { joined, warmup, users }: Ways): { cells: readonly Cell[]; end: string } {
+function inAwk(text: string, { joined, warmup, users, pool }: Ways): { cells: readonly Cell[]; end: string } {
   const list = [...joined].map(([address, since]) => `${address}=${since / 1000}`).join(" ");
   const values = { most: 1e9, room: 1e9, since: 0, early: 0, joined: list, warm: warmup / 1000 };
-  const given = Object.entries({ ...values, users: users ? 1 : 0 });
+  const given = Object.entries({ ...values, users: users ? 1 : 0, pool: pool.join(" ") });
   const args = given.flatMap(([name, value]) => ["-v", `${name}=${value}`]);
   const command = ["-c", 'LC_ALL=C exec awk "$@"', "awk", ...args, FOLD];
   const ran = spawnSync("sh", command, { input: text });
@@ -49,7 +50,7 @@ const line = fc
       "101",
     ),
     fc.constantFrom("canary", "stable", "stable", "all"),
-    fc.constant("s1"),
+    fc.constantFrom("s1", "s1b1", "p1b1", "p2b2", "w1_2", "pb1"),
     fc.oneof(
       fc.constantFrom("canary", "stable"),
       fc.integer({ min: 0, max: 99 }).map((n) => `${String(n).padStart(2, "0")}/${String(99 - n)}`),
@@ -76,11 +77,11 @@ const line = fc
   .map((fields) => `${fields.join("\t")}\n`);
 
 test.each([
-  { id: "users", ways: { joined: new Map(), warmup: seconds(0), users: true } },
-  { id: "requests", ways: { joined: new Map(), warmup: seconds(0), users: false } },
+  { id: "users", ways: { joined: new Map(), warmup: seconds(0), users: true, pool: POOL } },
+  { id: "requests", ways: { joined: new Map(), warmup: seconds(0), users: false, pool: POOL } },
   {
     id: "slots that joined",
-    ways: { joined: new Map([[SLOT, instant(FIRST + 500)]]), warmup: seconds(1), users: true },
+    ways: { joined: new Map([[SLOT, instant(FIRST + 500)]]), warmup: seconds(1), users: true, pool: POOL },
   },
 ])("awk counts as TypeScript does: $id", ({ ways }) => {
   fc.assert(
@@ -97,7 +98,7 @@ test.each([
 });
 
 test("the control: a count that is wrong by one shows", () => {
-  const ways: Ways = { joined: new Map(), warmup: seconds(0), users: false };
+  const ways: Ways = { joined: new Map(), warmup: seconds(0), users: false, pool: POOL };
   const one = fc.sample(line, { numRuns: 50, seed: 1 }).join("");
   const fold = emptyFold(ways);
   foldText(fold, one + fc.sample(line, { numRuns: 20, seed: 2 }).join(""));

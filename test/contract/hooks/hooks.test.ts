@@ -34,7 +34,7 @@ const context = (run: Partial<HookRun> & Pick<HookRun, "name">, id = (rollouts +
   rollout: `r${id}` as RolloutId,
   release: "v2" as ReleaseId,
   from: "v1" as ReleaseId,
-  run: { state: "running", since: instant(0), attempt: 1, ...run },
+  run: { state: "running", since: instant(Date.now()), attempt: 1, ...run },
   reason: "5xx",
 });
 const sought = (given: HookContext): HookContext => ({ ...given, run: { ...given.run, state: "sought" } });
@@ -135,6 +135,22 @@ describe("when the process that ran it is gone", () => {
       kind: "refused",
       error: { message: expect.stringContaining("SIGKILL") },
     });
+  });
+
+  test("one that goes on for too long is ended, whoever waits for it", async () => {
+    const beforeRelease = "echo waiting >late; sleep 1000";
+    const given = context({ name: "beforeRelease", since: instant(Date.now() - 3_600_000) });
+    const first = port({ beforeRelease }).run(given);
+    await until(
+      () => heard("late"),
+      (text) => text !== "",
+    );
+    const outcome = await port({ beforeRelease }).run(sought(given));
+    expect(outcome).toMatchObject({
+      kind: "refused",
+      error: { message: expect.stringContaining("not finished within 1h") },
+    });
+    expect(await first).toMatchObject({ kind: "refused" });
   });
 
   test("an operator's second attempt is another run", async () => {

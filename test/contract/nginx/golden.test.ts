@@ -42,6 +42,7 @@ const settings: GatewaySettings = {
   key: { by: "auto" },
   rules: [],
   realIp: null,
+  releaseHeader: null,
 };
 
 interface Case {

@@ -2,8 +2,12 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { millis } from "../../../src/base/time.ts";
+import { accessLog } from "../../../src/drivers/accesslog/accesslog.ts";
+import { localHost } from "../../../src/drivers/local/host.ts";
 import { bucketOfUser } from "../../../src/drivers/nginx/bucket.ts";
 import type { RolloutId } from "../../../src/model/ids.ts";
+import type { RoutingTable } from "../../../src/model/routing.ts";
 import { EVERYTHING } from "../../../src/model/share.ts";
 import { ask, until, world, type World, type WorldOptions } from "./world.ts";
 
@@ -187,6 +191,24 @@ describe("shares", () => {
   });
 });
 
+test("asked for, the gateway says the release of every answer, errors included", async () => {
+  const w = await open({ settings: { releaseHeader: "X-Release", key: { by: "header", name: "X-User" } } });
+  const releases = { canary: "v2.0-rc.1", stable: "v1" } as unknown as RoutingTable["releases"] & object;
+  const saying = async (user: string, path = "/") =>
+    (await ask({ port: w.listen, path, headers: { "x-user": user } })).headers["x-release"];
+  await switchTo(w, { ...w.table(1, {}), releases: { ...releases, canary: null } });
+  expect(await saying("a")).toBe("v1");
+  const workers = processes(w);
+  await switchTo(w, { ...w.table(2, { canary: 1, stable: 1, share: 3333 }), releases });
+  const users = Array.from({ length: 100 }, (_, i) => `user-${i}`);
+  const said = await Promise.all(users.map((user) => saying(user)));
+  expect(said).toEqual(users.map((user) => (bucketOfUser("shop", user) < 3333 ? "v2.0-rc.1" : "v1")));
+  await switchTo(w, { ...w.table(3, { canary: 2, stable: 2, share: EVERYTHING }), releases });
+  await Promise.all(w.backends.map((one) => one.close()));
+  expect(await ask({ port: w.listen })).toMatchObject({ status: 502, headers: { "x-release": "v2.0-rc.1" } });
+  expect(processes(w)).toBe(workers);
+});
+
 test("split by servers: everybody shares the slots that are in rotation", async () => {
   const w = await open({ slots: 3, settings: { split: "servers" } });
   await switchTo(w, w.table(1, { canary: 1, stable: 2, share: 5000 }));
@@ -253,6 +275,13 @@ test("a role whose only slot died is served by the other role", async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => ask({ port: w.listen, method })));
     expect(answers.map((one) => one.status)).toEqual(Array.from({ length: 10 }, () => 200));
   }
+  const log = accessLog({ application: w.application, hosts: localHost });
+  const roles = { joined: {}, warmup: millis(0) };
+  await until(async () => {
+    const read = await log.read(w.gateway, "", roles);
+    const all = read.ok ? read.value.slices.map(({ traffic }) => traffic.fellBack) : [];
+    return all.reduce((sum, one) => sum + one, 0) === 20;
+  });
 });
 
 test("requests slower than the read timeout take no slot away from others", async () => {

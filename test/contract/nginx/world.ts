@@ -116,6 +116,7 @@ export const SETTINGS: GatewaySettings = {
   key: { by: "header", name: "X-User" },
   rules: [],
   realIp: null,
+  releaseHeader: null,
 };
 
 export async function world(options: WorldOptions = {}): Promise<World> {

@@ -99,6 +99,7 @@ describe("what is saved", () => {
       phases: [{ name: "staging", took: seconds(2) }],
       took: seconds(9),
       switches: 3,
+      skew: null,
       longestSwitch: seconds(1),
       missing: [],
     };
