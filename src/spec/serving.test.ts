@@ -33,6 +33,11 @@ describe("gateways reach the slots", () => {
       at: ["127.0.0.1 1", "127.0.0.1 2"],
     },
     {
+      title: "but not where a smoke check asks them from the controller",
+      hosts: "hosts: [{ address: web9, root: /srv, slots: [1, 2] }]\nsmoke: [{ run: ./smoke.sh }]",
+      at: ["10.0.0.9 1", "10.0.0.9 2"],
+    },
+    {
       title: "at 127.0.0.1 beside the only gateway, at the address elsewhere",
       hosts:
         "hosts: [{ address: local, root: /a, slots: [1] }, { address: u@10.0.0.2, root: /a, slots: [1] }]\n" +

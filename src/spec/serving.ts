@@ -35,11 +35,16 @@ interface Known {
 
 function servingAddress(host: Host, application: Application, { serves, hostNameOf }: Known): string {
   if (serves !== undefined) return serves;
-  if (application.gateways.every(({ address }) => address === host.address)) return "127.0.0.1";
+  if (isAllThere(host, application)) return "127.0.0.1";
   if (host.address === "local") return "local";
   const given = nameFrom(host.address);
   return isIp(given) ? given : (hostNameOf(host.address, application.sshConfig) ?? given);
 }
+
+/** Whoever asks the slots is on their machine. Smoke checks that are commands ask from the controller. */
+const isAllThere = ({ address }: Host, { gateways, smoke }: Application): boolean =>
+  gateways.every((gateway) => gateway.address === address) &&
+  (address === "local" || !smoke.some(({ kind }) => kind === "run"));
 
 function unserved(host: Host, i: number, found: string): Finding {
   const why =
