@@ -114,6 +114,8 @@ function serverConfig({ directory, config, port, more }: ServerOptions): string 
     `AuthorizedKeysFile ${directory}/authorized`,
     `PidFile ${config}.pid`,
     "StrictModes no",
+    // No start-up file of the user's shell: some take a second, at each session.
+    `SetEnv HOME=${directory}`,
     "UsePAM no",
     "PasswordAuthentication no",
     "KbdInteractiveAuthentication no",
