@@ -138,8 +138,9 @@ function addHarm({ harm, tests }: JudgeState, { canary, stable }: Sample): Judge
   if (canary.n === 0) return harm;
   const known = tests.errors.rates[0] ?? UNKNOWN;
   const before = known.n === 0 ? 0 : known.bad / known.n;
-  const n = stable.n + PRIOR_REQUESTS;
-  const rate = (stable.errors + PRIOR_REQUESTS * before) / n;
+  const prior = stable.n === 0 ? Math.max(known.n, PRIOR_REQUESTS) : PRIOR_REQUESTS;
+  const n = stable.n + prior;
+  const rate = (stable.errors + prior * before) / n;
   return {
     excess: harm.excess + canary.errors - canary.n * rate,
     variance: harm.variance + canary.n * rate * (1 - rate) + (canary.n * canary.n * rate * (1 - rate)) / n,

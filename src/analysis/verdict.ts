@@ -65,14 +65,16 @@ interface Case {
   readonly gaps: readonly string[];
 }
 
-/** Evidence against it doubles as doubt: from here on nothing is proven, and a budget may run out. */
+/** Some evidence against it is doubt: nothing is proven then, and a budget may run out. */
 const DOUBT = Math.LN2;
 
 export function failureOf(state: JudgeState, rules: Rules): Reason | null {
   const worse = worseTest(state.lnMost, rules, testsOf(state, rules, null));
   if (worse !== null) return { why: "worse", test: worse };
-  const isBeyond = harmOf(state, rules).low > rules.settings.maxFailedRequests;
-  return isBeyond && lnErrors(state, rules) > DOUBT ? { why: "budget", test: "budget" } : null;
+  if (harmOf(state, rules).low <= rules.settings.maxFailedRequests) return null;
+  // Where all have the canary no bet can be made, and what was known of the stable has to do.
+  const isAlone = shareNow(state.shares) === EVERYTHING;
+  return isAlone || lnErrors(state, rules) > DOUBT ? { why: "budget", test: "budget" } : null;
 }
 
 function reasonOf(one: Case): Reason {
