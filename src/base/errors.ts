@@ -27,6 +27,7 @@ export const ERRORS = {
   "artifact.too-large": { exit: 3 },
   "artifact.changed": { exit: 3 },
   "host.unreachable": { exit: 3 },
+  "host.lost": { exit: 1 },
   "host.timeout": { exit: 3 },
   "host.command": { exit: 3 },
   "host.rights": { exit: 3 },

@@ -2,11 +2,19 @@ import { InvariantError, present, unreachable } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
 import type { Application, Gateway, RunSpec, Slot } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
-import { ADOPTED, type Generation, type HostName, type SlotKey, type Stamp } from "../model/ids.ts";
+import {
+  ADOPTED,
+  type Generation,
+  type HostName,
+  type ReleaseId,
+  type SlotKey,
+  type Stamp,
+} from "../model/ids.ts";
 import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Artifact } from "../ports/artifact.ts";
 import type { Action } from "../rollout/actions.ts";
+import { isNewcomer } from "../rollout/courses.ts";
 import { limit } from "./limit.ts";
 import type { EnginePorts } from "./ports.ts";
 
@@ -120,6 +128,8 @@ async function fetch(performing: Performing): Promise<Outcome> {
 
 async function stage(host: HostName, performing: Performing): Promise<Outcome> {
   const { ports, rollout, fetched } = performing;
+  const former = await stageFormer(host, performing);
+  if (former.kind !== "done") return former;
   if (rollout.kind === "rollback" && (await isInstalled(host, performing))) return DONE;
   if (fetched.artifact === null) {
     const got = await fetch(performing);
@@ -128,10 +138,26 @@ async function stage(host: HostName, performing: Performing): Promise<Outcome> {
   return ports.artifacts.stage(host, present(fetched.artifact, "the fetched artifact"));
 }
 
-async function isInstalled(host: HostName, { ports, rollout }: Performing): Promise<boolean> {
-  if (rollout.release === ADOPTED) return true;
+/** Slots that are new to the pool serve the stable release first: it must be there too. */
+async function stageFormer(host: HostName, performing: Performing): Promise<Outcome> {
+  const { ports, application, rollout, signal, onProgress } = performing;
+  const { from } = rollout;
+  const slots = application.hosts.find(({ name }) => name === host)?.slots ?? [];
+  const isNew = slots.some(({ key }) => isNewcomer(rollout, key));
+  if (from === null || !isNew || (await isInstalled(host, performing, from))) return DONE;
+  const got = await ports.artifacts.fetch(from, { sha256: null, onProgress, signal });
+  if (!got.ok) return signal.aborted ? unknown(got.error) : refused(got.error);
+  return ports.artifacts.stage(host, got.value);
+}
+
+async function isInstalled(
+  host: HostName,
+  { ports, rollout }: Performing,
+  release: ReleaseId = rollout.release,
+): Promise<boolean> {
+  if (release === ADOPTED) return true;
   const installed = await ports.artifacts.installed(host);
-  return installed.ok && installed.value.includes(rollout.release);
+  return installed.ok && installed.value.includes(release);
 }
 
 export const slotOf = (application: Application, key: SlotKey): Slot =>

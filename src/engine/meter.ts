@@ -59,10 +59,19 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       const end = endOf(ended);
       const during = addTraffic(old, sum(young.filter(({ slice }) => startOf(slice) <= end)));
       const after = sum(young.filter(({ slice }) => startOf(slice) > end));
-      return { ...timesOf(ended, entries), before, during, after, missing: [...missing.values()] };
+      return {
+        ...timesOf(ended, entries),
+        before,
+        during,
+        after,
+        missing: [...lostIn(ended), ...missing.values()],
+      };
     },
   };
 }
+
+const lostIn = ({ excluded }: Rollout): readonly string[] =>
+  excluded.map((host) => `${host} was lost and is left out: the next release brings it to what runs`);
 
 const lossIn = (losses: number): string | null =>
   losses === 0 ? null : "a part of the log was gone before it was read";

@@ -2,7 +2,14 @@ import { after, earliest, millis, type Duration, type Instant } from "../base/ti
 import type { Application, Gateway, Slot } from "../model/application.ts";
 import { poolOf, slotHosts } from "../model/application.ts";
 import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
-import type { GatewayState, Health, Observation, Observed, SlotState } from "../model/observation.ts";
+import type {
+  GatewayState,
+  Health,
+  Observation,
+  Observed,
+  Silence,
+  SlotState,
+} from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Action } from "../rollout/actions.ts";
 import { runningIn } from "../rollout/evolve.ts";
@@ -33,6 +40,7 @@ interface Looks {
   readonly slots: Record<SlotKey, Observed<SlotState>>;
   readonly health: Record<SlotKey, Observed<Health>>;
   readonly gateways: Record<HostName, Observed<GatewayState>>;
+  readonly silent: Record<HostName, Silence>;
 }
 
 export const NOTHING_SEEN: Observation = { slots: {}, health: {}, gateways: {} };
@@ -56,7 +64,7 @@ const MOST_LOOKS = 64;
 const PATIENCE = millis(1000);
 
 export function createObserver(application: Application, ports: EnginePorts, tell: () => void): Observer {
-  const looks: Looks = { slots: {}, health: {}, gateways: {} };
+  const looks: Looks = { slots: {}, health: {}, gateways: {}, silent: {} };
   const context: Context = {
     application,
     ports,
@@ -187,8 +195,24 @@ function begin(context: Context, name: string, { now, every, ask }: Begin): Inst
 }
 
 async function lookSlots({ ports, looks }: Context, host: HostName, slots: readonly Slot[]): Promise<true> {
-  for (const [slot, state] of await ports.slots.observe(host, slots)) looks.slots[slot] = state;
+  const began = ports.clock.now();
+  let isHeard = false;
+  for (const [slot, state] of await ports.slots.observe(host, slots)) {
+    looks.slots[slot] = state;
+    isHeard ||= state.known;
+  }
+  listen(looks, host, { began, isHeard });
   return true;
+}
+
+/** Whatever answers on a host ends its silence. */
+function listen(
+  { silent }: Looks,
+  host: HostName,
+  { began, isHeard }: { readonly began: Instant; readonly isHeard: boolean },
+): void {
+  if (isHeard) delete silent[host];
+  else silent[host] = { since: silent[host]?.since ?? began, lastAt: began };
 }
 
 async function lookGateway(
@@ -196,7 +220,10 @@ async function lookGateway(
   gateway: Gateway,
   measure: readonly Slot[],
 ): Promise<true> {
-  looks.gateways[gateway.name] = await ports.gateways.observe(gateway, measure);
+  const began = ports.clock.now();
+  const state = await ports.gateways.observe(gateway, measure);
+  looks.gateways[gateway.name] = state;
+  listen(looks, gateway.name, { began, isHeard: state.known });
   return true;
 }
 
@@ -223,11 +250,13 @@ function lookHealth(
   const every = isStarting ? millis(Math.min(calm, Math.max(FIRST, (now - since) / PART))) : calm;
   const release = runningIn(rollout, slot);
   if (release === null) return null;
+  const place = slotOf(application, slot);
   const ask = async (): Promise<boolean> => {
     const at = ports.clock.now();
     const before = looks.health[slot];
-    const value = await ports.probes.health(slotOf(application, slot), release);
+    const value = await ports.probes.health(place, release);
     looks.health[slot] = observedHealth(counted(value, before), at);
+    listen(looks, place.host, { began: at, isHeard: value !== null });
     return isStarting || before?.known !== true || value?.healthy !== true || !before.value.healthy;
   };
   const next = begin(context, `health ${slot} ${since}`, { now, every, ask });
@@ -272,7 +301,7 @@ export async function lookOnce(
   { stable, count }: Once,
 ): Promise<Observation> {
   const limited = limit(MOST_LOOKS);
-  const looks: Looks = { slots: {}, health: {}, gateways: {} };
+  const looks: Looks = { slots: {}, health: {}, gateways: {}, silent: {} };
   const pool = poolOf(application.hosts);
   const now = ports.clock.now();
   const hosts = slotHosts(application.hosts).map(async (host) => {

@@ -1,10 +1,11 @@
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Application, RunSpec } from "../model/application.ts";
-import { poolOf } from "../model/application.ts";
-import type { Generation, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
+import { poolOf, withoutHosts } from "../model/application.ts";
+import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Observation } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
+import type { Routing } from "../model/routing.ts";
 import type { Saved } from "../ports/journal.ts";
 import { createRollout } from "../rollout/create.ts";
 import { lookOnce } from "./observer.ts";
@@ -26,7 +27,7 @@ export async function beginning(
   const seen = await lookOnce(application, ports, { stable: saved.stable, count: false });
   const obstacle = obstacleTo(application, seen);
   if (obstacle !== null) return err(obstacle);
-  const stable = stableOf(application, seen, saved.stable);
+  const stable = stableOf(application, seen, saved);
   if (!stable.ok) return stable;
   const rollout = createRollout(application, {
     id: ports.ids.next() as RolloutId,
@@ -37,17 +38,44 @@ export async function beginning(
     now: ports.clock.now(),
     observe,
     runs: await runsBefore(application, ports),
-    newcomers: newcomersIn(application, seen),
+    ...unequalIn(application, seen, excludedBy(saved)),
   });
   return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
 }
 
-/** Slots that never held anything: the file has them since somebody made the pool larger. */
-const newcomersIn = (application: Application, seen: Observation): readonly SlotKey[] =>
-  poolOf(application.hosts).flatMap(({ key }) => {
+/** Hosts that the last rollout left out. */
+const excludedBy = ({ rollout }: Saved): readonly HostName[] => rollout?.excluded ?? [];
+
+interface Unequal {
+  readonly newcomers: readonly SlotKey[];
+  readonly strays: readonly SlotKey[];
+  readonly apart: boolean;
+}
+
+/**
+ * Newcomers never held anything, since somebody made the pool larger. Strays were left out with a lost host:
+ * not every gateway routes to them.
+ */
+function unequalIn(application: Application, seen: Observation, excluded: readonly HostName[]): Unequal {
+  const routings = Object.values(seen.gateways).flatMap((state) =>
+    state.known && state.value.routing !== null ? [state.value.routing] : [],
+  );
+  const routed = routings.map(({ canary, stable }) => new Set([...canary, ...stable]));
+  const newcomers: SlotKey[] = [];
+  const strays: SlotKey[] = [];
+  const rest: SlotKey[] = [];
+  for (const { key } of poolOf(application.hosts)) {
     const state = seen.slots[key];
-    return state?.known === true && state.value.release === null ? [key] : [];
-  });
+    if (state?.known === true && state.value.release === null) newcomers.push(key);
+    else if (routed.every((slots) => slots.has(key))) rest.push(key);
+    else strays.push(key);
+  }
+  const isApart = ({ canary, stable }: Routing): boolean =>
+    canary.length > 0 || stable.length !== rest.length || rest.some((key) => !stable.includes(key));
+  // What was sent to a gateway before it was lost may come to it late.
+  const isLate = application.gateways.some(({ name }) => excluded.includes(name));
+  return { newcomers, strays, apart: isLate || (strays.length > 0 && routings.some(isApart)) };
+}
 
 /** How many rollouts back a release is remembered. */
 const HISTORY = 200;
@@ -117,10 +145,10 @@ function obstacleTo(application: Application, seen: Observation): AppError | nul
 function stableOf(
   application: Application,
   seen: Observation,
-  known: ReleaseId | null,
+  saved: Saved,
 ): Result<ReleaseId | null, AppError> {
-  if (known !== null) return ok(known);
-  const found = poolOf(application.hosts).map(({ key }) => {
+  if (saved.stable !== null) return ok(saved.stable);
+  const found = poolOf(withoutHosts(application, excludedBy(saved)).hosts).map(({ key }) => {
     const state = seen.slots[key];
     return { key, release: state?.known === true ? state.value.release : null };
   });

@@ -46,6 +46,8 @@ export interface Host {
   readonly root: string;
   /** None: the host only has a gateway. */
   readonly slots: readonly Slot[];
+  /** Such as `zone: a`. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface Slot {
@@ -204,7 +206,23 @@ export interface Policy {
   readonly maxLoad: number;
   readonly drain: Duration;
   readonly progressDeadline: Duration;
+  readonly onHostLost: HostLostPolicy;
+  /** How long a host must be silent to be lost. */
+  readonly hostLostAfter: Duration;
 }
+
+/** What becomes of a rollout when a host of it is lost. */
+export type HostLostPolicy = "wait" | "exclude" | "abort";
+
+/** The application as it is without these hosts, and without the gateways on them. */
+export const withoutHosts = (application: Application, lost: readonly HostName[]): Application =>
+  lost.length === 0
+    ? application
+    : {
+        ...application,
+        hosts: application.hosts.filter((host) => !lost.includes(host.name)),
+        gateways: application.gateways.filter((gateway) => !lost.includes(gateway.name)),
+      };
 
 /** In the order in which a rollout comes to them. */
 export const HOOKS = [

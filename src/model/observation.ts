@@ -60,4 +60,12 @@ export interface Observation {
   readonly slots: Readonly<Record<SlotKey, Observed<SlotState>>>;
   readonly health: Readonly<Record<SlotKey, Observed<Health>>>;
   readonly gateways: Readonly<Record<HostName, Observed<GatewayState>>>;
+  /** Hosts of which nothing has answered lately. */
+  readonly silent?: Readonly<Record<HostName, Silence>>;
+}
+
+/** Looks in a row at anything of a host that had no answer: when the first of them began, and the last. */
+export interface Silence {
+  readonly since: Instant;
+  readonly lastAt: Instant;
 }

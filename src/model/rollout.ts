@@ -3,7 +3,7 @@ import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing, RoutingTable } from "./routing.ts";
 import type { BasisPoints } from "./share.ts";
-import type { GatewaySettings, HookName, RunSpec, Step } from "./application.ts";
+import type { GatewaySettings, HostLostPolicy, HookName, RunSpec, Step } from "./application.ts";
 
 /**
  * The process that replaces the stable release by another: the whole of what is decided, and all that is
@@ -33,6 +33,8 @@ export interface Rollout {
   readonly change: RoutingChange | null;
   /** A change that a gateway refused to have written is taken back on the others; those that are left. */
   readonly withdrawal?: { readonly table: RoutingTable; readonly gateways: readonly HostName[] } | null;
+  /** Hosts that were lost and are left out: the plan is without them. */
+  readonly excluded: readonly HostName[];
   /** In the plan's order. */
   readonly slots: Readonly<Record<SlotKey, SlotCourse>>;
   readonly step: number;
@@ -65,12 +67,16 @@ export interface RolloutPlan {
   readonly hosts: readonly HostName[];
   readonly gateways: readonly HostName[];
   readonly hostOf: Readonly<Record<SlotKey, HostName>>;
+  /** Slots that stand or fall together, of one host or one label: never all of them are out by our doing. */
+  readonly groups: readonly (readonly SlotKey[])[];
   readonly steps: readonly Step[];
   readonly split: GatewaySettings["split"];
   readonly maxUnavailable: number;
   readonly maxLoad: number;
   readonly drain: Duration;
   readonly progressDeadline: Duration;
+  readonly onHostLost: HostLostPolicy;
+  readonly hostLostAfter: Duration;
   /** How long a started slot may take to become healthy. */
   readonly healthyWithin: Duration;
   /** How many smoke checks a slot must pass. */
@@ -116,7 +122,16 @@ export interface Pause {
 
 export interface Abort {
   readonly at: Instant;
-  readonly by: "operator" | "slot" | "gateway" | "artifact" | "hook" | "deadline" | "analysis" | "superseded";
+  readonly by:
+    | "operator"
+    | "slot"
+    | "gateway"
+    | "artifact"
+    | "hook"
+    | "deadline"
+    | "host"
+    | "analysis"
+    | "superseded";
   readonly error: AppError;
   /** The slot that could not be brought to the release, if it was one. */
   readonly slot: SlotKey | null;

@@ -1,4 +1,4 @@
-import type { Generation, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
+import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { BasisPoints } from "./share.ts";
 
 /**
@@ -19,6 +19,8 @@ export interface RoutingTable {
   readonly routing: Routing;
   /** What the two roles run, for the header that says so. */
   readonly releases?: { readonly canary: ReleaseId | null; readonly stable: ReleaseId | null };
+  /** Lost hosts: the pool is without their slots. */
+  readonly excluded?: readonly HostName[];
 }
 
 export const inRotation = (routing: Routing, slot: SlotKey): boolean =>

@@ -61,10 +61,11 @@ function withdrawals({ withdrawal }: Rollout): readonly Action[] {
 }
 
 /** Each gateway has a change written before it switches; forward none switches before all have. */
-function changeActions({ id, change, plan }: Rollout): readonly Action[] {
+function changeActions({ id, change, plan, excluded }: Rollout): readonly Action[] {
   if (change === null) return [];
   const { generation, routing, releases } = change;
-  const table: RoutingTable = { generation, writer: id, routing, ...(releases && { releases }) };
+  const without = excluded.length === 0 ? {} : { excluded };
+  const table: RoutingTable = { generation, writer: id, routing, ...(releases && { releases }), ...without };
   const prepared = new Set(change.prepared);
   const willing = plan.gateways.filter((gateway) => change.refusals[gateway] === undefined);
   return willing.flatMap((gateway) => {
@@ -74,7 +75,9 @@ function changeActions({ id, change, plan }: Rollout): readonly Action[] {
   });
 }
 
+/** What a slot is to run is unpacked before it is touched. */
 function slotActions(rollout: Rollout): readonly Action[] {
+  if (rollout.phase.name === "staging") return [];
   return rollout.plan.slots.flatMap((slot) => {
     const course = rollout.slots[slot];
     return course === undefined ? [] : courseActions(slot, course, rollout.plan.smokeChecks);

@@ -19,7 +19,11 @@ import { heldBy } from "./verdicts.ts";
 /** One sentence: what the rollout does or waits for now, and why. */
 export function because(rollout: Rollout, seen: Seen, now: Instant): string {
   const paused = rollout.paused === null ? "" : `paused by ${rollout.paused.by}; `;
-  return paused + (rollout.aborted === null ? forward(rollout, seen, now) : back(rollout, seen, now));
+  const without =
+    rollout.excluded.length === 0 ? "" : `without ${rollout.excluded.join(", ")}, which is lost; `;
+  return (
+    paused + without + (rollout.aborted === null ? forward(rollout, seen, now) : back(rollout, seen, now))
+  );
 }
 
 function forward(rollout: Rollout, seen: Seen, now: Instant): string {

@@ -52,11 +52,20 @@ export function mayLeave(rollout: Rollout, slot: SlotKey, seen: Seen): boolean {
   if (isFirst(rollout)) return true;
   const { slots, maxUnavailable } = rollout.plan;
   const out = slots.filter((other) => courseOf(rollout, other).at !== "settled");
-  if (out.length >= maxUnavailable) return false;
+  if (out.length >= maxUnavailable || emptiesGroup(rollout, slot)) return false;
   const others = slots.filter((other) => other !== slot && !out.includes(other));
   const healthy = others.filter((other) => isHealthy(seen, other));
   if (healthy.length >= slots.length - maxUnavailable) return true;
   return isSick(seen, slot) && others.every((other) => seen.health[other]?.known === true);
+}
+
+/** It is the last of its host or label in rotation: the others come back first. */
+function emptiesGroup({ plan, slots }: Rollout, slot: SlotKey): boolean {
+  if (plan.maxUnavailable === 1) return false;
+  const isAway = (other: SlotKey): boolean => other === slot || slots[other]?.at !== "settled";
+  return plan.groups.some(
+    (group) => group.includes(slot) && group.length < plan.slots.length && group.every(isAway),
+  );
 }
 
 /** Slots of the canary that are definitely not healthy: nobody is led to it before they are again. */

@@ -122,7 +122,9 @@ function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boole
   const { routing, slots } = rollout;
   const { canary, share } = change.routing;
   const joining = (Object.keys(slots) as SlotKey[]).filter((slot) => slots[slot]?.at === "joining");
-  const asked = share > routing.share ? [...canary, ...joining] : joining;
+  // Of a lost host nothing is known, and nothing is led there.
+  const kept = canary.filter((slot) => slots[slot] !== undefined);
+  const asked = share > routing.share ? [...kept, ...joining] : joining;
   return (
     asked.some((slot) => !isHealthy(seen, slot)) ||
     desertsUsers(rollout, change.routing, seen) ||
@@ -153,13 +155,16 @@ function strandsUsers({ routing, aborted, plan }: Rollout, next: Routing, seen: 
 }
 
 /** Forward, whoever is taken out leaves enough behind that are well, unless he is sick himself. */
-function desertsUsers({ routing, plan, aborted, from }: Rollout, next: Routing, seen: Seen): boolean {
+function desertsUsers({ routing, plan, aborted, from, slots }: Rollout, next: Routing, seen: Seen): boolean {
   if (aborted !== null || from === null) return false;
   const stays = [...next.canary, ...next.stable];
   const leaves = [...routing.canary, ...routing.stable].filter((slot) => !stays.includes(slot));
-  if (leaves.every((slot) => isSick(seen, slot))) return false;
+  const missed = leaves.filter((slot) => !isSick(seen, slot));
+  if (missed.length === 0) return false;
   const well = stays.filter((slot) => isHealthy(seen, slot)).length;
-  return well < plan.slots.length - plan.maxUnavailable;
+  // What is lost may serve all the same: somebody else must be seen to.
+  const isLost = missed.every((slot) => slots[slot] === undefined);
+  return well < (isLost ? 1 : plan.slots.length - plan.maxUnavailable);
 }
 
 const overtaken = (rollout: Rollout): Rollout =>

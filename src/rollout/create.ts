@@ -2,11 +2,19 @@ import { assert } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
-import { HOOKS, poolOf, slotHosts, type Application, type RunSpec, type Step } from "../model/application.ts";
+import {
+  HOOKS,
+  poolOf,
+  slotHosts,
+  type Application,
+  type Host,
+  type RunSpec,
+  type Step,
+} from "../model/application.ts";
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { PlannedAnalysis, Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
-import { stop } from "./evolve.ts";
+import { leave, stop } from "./evolve.ts";
 
 export interface Beginning {
   readonly id: RolloutId;
@@ -20,13 +28,17 @@ export interface Beginning {
   readonly newcomers: readonly SlotKey[];
   /** The verdicts of its analysis are told and move nothing. */
   readonly observe: boolean;
+  /** Slots that were left out with a lost host and serve something, or nobody: brought there likewise. */
+  readonly strays?: readonly SlotKey[];
+  /** The gateways do not all route what is stable, or to what is: the first switch makes them. */
+  readonly apart?: boolean;
   /** How releases that served before were run. */
   readonly runs: Rollout["runs"];
 }
 
 /** A rollout at its start, with its plan fixed. */
 export function createRollout(application: Application, beginning: Beginning): Result<Rollout, AppError> {
-  const { id, kind, release, from, generation, now, newcomers } = beginning;
+  const { id, kind, release, from, generation, now, newcomers, strays = [], apart = false } = beginning;
   const pool = poolOf(application.hosts);
   if (pool.length < 2) return err(tooSmall(application));
   if (release === from) return err(alreadyThere(release));
@@ -45,6 +57,7 @@ export function createRollout(application: Application, beginning: Beginning): R
     routing: { canary: [], stable: from === null ? [] : slots, share: NOTHING },
     unsettled: false,
     change: null,
+    excluded: [],
     slots: Object.fromEntries(slots.map((slot) => [slot, settled])),
     step: 0,
     hook: null,
@@ -59,14 +72,22 @@ export function createRollout(application: Application, beginning: Beginning): R
     touched: false,
     orderTaken: 0,
   };
-  return ok(from === null ? rollout : withNewcomers(rollout, newcomers));
+  if (from === null) return ok(rollout);
+  return ok({ ...withNewcomers(rollout, newcomers, strays), unsettled: apart });
 }
 
 /** A pool that has grown: what is new in it serves what the others serve before anything else happens. */
-export function withNewcomers(rollout: Rollout, newcomers: readonly SlotKey[]): Rollout {
-  const stable = rollout.plan.slots.filter((slot) => !newcomers.includes(slot));
+export function withNewcomers(
+  rollout: Rollout,
+  newcomers: readonly SlotKey[],
+  strays: readonly SlotKey[],
+): Rollout {
+  const isNew = new Set([...newcomers, ...strays]);
+  const stable = rollout.plan.slots.filter((slot) => !isNew.has(slot));
   const known: Rollout = { ...rollout, routing: { ...rollout.routing, stable } };
-  return newcomers.reduce((r, slot) => stop(r, slot, { target: r.from, now: r.startedAt }), known);
+  const to = { target: rollout.from, now: rollout.startedAt };
+  const begun = newcomers.reduce((r, slot) => stop(r, slot, to), known);
+  return strays.reduce((r, slot) => leave(r, slot, to), begun);
 }
 
 /** A rollback, and a first release, which nobody could compare with anything, go straight to everything. */
@@ -101,18 +122,35 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     hosts: slotHosts(hosts).map((host) => host.name),
     gateways: names,
     hostOf,
+    groups: groupsOf(hosts),
     steps: isStraight ? STRAIGHT : policy.steps,
     split: application.gateway.split,
     maxUnavailable: Math.max(1, Math.min(policy.maxUnavailable, pool.length - 1)),
     maxLoad: policy.maxLoad,
     drain: policy.drain,
     progressDeadline: policy.progressDeadline,
+    onHostLost: policy.onHostLost,
+    hostLostAfter: policy.hostLostAfter,
     healthyWithin: application.health.within,
     smokeChecks: application.smoke.length,
     passive: application.gateway.passive,
     analysis: analysisOf(application, beginning),
     hooks: HOOKS.filter((name) => hooks[name] !== undefined),
   };
+}
+
+/** The slots of each host and of each label; one of a single slot cannot be kept. */
+function groupsOf(hosts: readonly Host[]): readonly (readonly SlotKey[])[] {
+  const groups = new Map<string, SlotKey[]>();
+  for (const { name, slots, labels = {} } of hosts) {
+    const names = [`host ${name}`, ...Object.entries(labels).map(([label, value]) => `${label}=${value}`)];
+    for (const group of names) {
+      const members = groups.get(group) ?? [];
+      members.push(...slots.map((slot) => slot.key));
+      groups.set(group, members);
+    }
+  }
+  return [...groups.values()].filter((members) => members.length > 1);
 }
 
 export const tooSmall = (application: Application): AppError =>

@@ -120,7 +120,7 @@ describe("capacity", () => {
 describe("a pool that has grown", () => {
   it("serves the stable release in its new slots before the release begins", () => {
     const newcomers = ["h:3", "h:4"] as SlotKey[];
-    const world = runPerfectly(withNewcomers(rolloutOf({ n: 4, smokeChecks: 1 }), newcomers));
+    const world = runPerfectly(withNewcomers(rolloutOf({ n: 4, smokeChecks: 1 }), newcomers, []));
     expect(world.log.slice(0, 8)).toEqual([
       "stop h:3",
       "stop h:4",
@@ -135,7 +135,7 @@ describe("a pool that has grown", () => {
   });
 
   it("goes back to where it was when a new slot does not come up", () => {
-    const world = runPerfectly(withNewcomers(rolloutOf({ n: 3 }), ["h:3" as SlotKey]), {
+    const world = runPerfectly(withNewcomers(rolloutOf({ n: 3 }), ["h:3" as SlotKey], []), {
       refuse: ({ kind }) => (kind === "start" ? refusal("no such file") : null),
     });
     expect(world.log.filter((line) => /h:[12]/.test(line))).toEqual([]);

@@ -15,6 +15,7 @@ import { finishing } from "./phases/finishing.ts";
 import { shifting } from "./phases/shifting.ts";
 import { staging } from "./phases/staging.ts";
 import { updating } from "./phases/updating.ts";
+import { watchHosts } from "./lost.ts";
 import type { Seen } from "./seen.ts";
 import { heed } from "./verdicts.ts";
 
@@ -56,7 +57,8 @@ export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
     return { rollout, actions: [], wakeAt: null, because: because(rollout, seen, now) };
   }
   const absorbed = absorb(rollout, seen.outcomes, now);
-  const moved = settle(watchDeadline(failForward(heed(absorbed, seen, now), now), now), seen, now);
+  const present = watchHosts(absorbed, seen, now);
+  const moved = settle(watchDeadline(failForward(heed(present, seen, now), now), now), seen, now);
   const next = moved === rollout ? rollout : stamp(moved, rollout, { seen, now });
   return {
     rollout: next,

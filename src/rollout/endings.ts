@@ -45,7 +45,9 @@ export const isServingFirst = (rollout: Rollout): boolean =>
 function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   const course = courseOf(rollout, slot);
   const target = rollout.from;
-  if (course.at === "settled") return rollout;
+  // On its way to the stable release already: it goes on.
+  const isComing = (course.at === "leaving" || course.at === "draining") && course.target === target;
+  if (course.at === "settled" || (isComing && target !== null)) return rollout;
   const back = { target, since: now, attempt: 1 };
   if (course.at === "joining") return withCourse(rollout, slot, { at: "leaving", ...back });
   const untouched = course.at === "leaving" || course.at === "draining";

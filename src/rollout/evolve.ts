@@ -11,7 +11,8 @@ export const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
   shifting: ["baking", "approval", "updating", "finishing", "aborting", "stuck"],
   baking: ["approval", "updating", "finishing", "aborting", "stuck"],
   approval: ["updating", "finishing", "aborting", "stuck"],
-  finishing: ["completed", "aborting", "stuck"],
+  // Back to updating when a host with the only canary slots is lost.
+  finishing: ["completed", "updating", "aborting", "stuck"],
   aborting: ["rolled-back", "superseded", "stuck"],
   completed: [],
   "rolled-back": [],

@@ -25,6 +25,8 @@ export function wantedForward(rollout: Rollout, limit: BasisPoints): Routing {
   const all = plan.slots.length;
   // The last slot joins the release that is stable from then on: one switch for both.
   if (isFirst(rollout) || canary.length === all) return { canary: [], stable: canary, share: NOTHING };
+  // With a lost host a role can lose its last slot.
+  if (canary.length === 0) return { canary, stable, share: NOTHING };
   const even = evenShare(limit, canary.length, stable.length);
   return { canary, stable, share: basisPoints(Math.max(even, Math.min(limit, rollout.routing.share))) };
 }
@@ -63,6 +65,10 @@ function returning({ routing, change }: Rollout, canarySlots: number, share: Bas
   return canarySlots === 0 ? NOTHING : basisPoints(Math.min(share, routing.share, landed));
 }
 
+/** What an update asks of a slot it can carry on the way back too: with less nobody could ever leave. */
+const loadBack = ({ slots, maxUnavailable, maxLoad }: Rollout["plan"]): number =>
+  Math.max(maxLoad, slots.length / Math.max(1, slots.length - maxUnavailable));
+
 /**
  * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no
  * share needs any more are left out, and can go back all at once.
@@ -77,11 +83,13 @@ export function wantedBack(rollout: Rollout, seen: Observation): Routing {
   // Nobody is led from slots that serve to slots that are not seen to.
   const isCanaryWell = canary.some((slot) => isHealthy(seen, slot));
   const able = isCanaryWell ? stable.filter((slot) => isHealthy(seen, slot)) : stable;
-  const back = wayBack(plan.slots.length, able.length, plan.maxLoad);
+  const load = loadBack(plan);
+  const back = wayBack(plan.slots.length, able.length, load);
   const share = stable.length === 0 ? EVERYTHING : returning(rollout, canary.length, back.share);
   // Without a share a canary that is well still answers for a stable release that is not.
   if (share === 0) return { canary: isCanaryWell && able.length === 0 ? canary : [], stable, share };
-  const needed = Math.ceil((share * plan.slots.length) / (EVERYTHING * plan.maxLoad));
+  // Less what rounding a share has added.
+  const needed = Math.ceil(((share - 1) * plan.slots.length) / (EVERYTHING * load));
   return { canary: keptOf(canary, Math.max(1, needed), seen), stable, share };
 }
 

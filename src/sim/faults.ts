@@ -35,6 +35,8 @@ export interface Faults {
   readonly nginxDeaths: number;
   readonly slotCrashes: number;
   readonly reboots: number;
+  /** A host is gone for good, with whatever is on it. */
+  readonly hostDeaths: number;
   readonly partitions: number;
   /** The controller stands still for longer than its lease. */
   readonly stalls: number;
@@ -67,6 +69,7 @@ export const CALM: Faults = {
   nginxDeaths: 0,
   slotCrashes: 0,
   reboots: 0,
+  hostDeaths: 0,
   partitions: 0,
   stalls: 0,
   strangers: 0,
@@ -96,6 +99,7 @@ const MOST: Faults = {
   nginxDeaths: 2,
   slotCrashes: 3,
   reboots: 1,
+  hostDeaths: 1,
   partitions: 2,
   stalls: 1,
   strangers: 1,
@@ -105,18 +109,24 @@ const COUNTS: ReadonlySet<FaultName> = new Set([
   "nginxDeaths",
   "slotCrashes",
   "reboots",
+  "hostDeaths",
   "partitions",
   "stalls",
   "strangers",
 ]);
 const NAMES = Object.keys(CALM) as readonly FaultName[];
 
+const RARE: ReadonlyMap<FaultName, number> = new Map([
+  ["strangers", 0.05],
+  ["hostDeaths", 0.15],
+]);
+
 /** Each seed has some faults and not others, so that each also meets the world alone. */
 export function drawFaults(seed: number): Faults {
   const random = seededRandom(seed ^ 0x5eed_fa17);
   const faults: Record<FaultName, number> = { ...CALM };
   for (const name of NAMES) {
-    const has = random.chance(name === "strangers" ? 0.05 : 0.4);
+    const has = random.chance(RARE.get(name) ?? 0.4);
     const much = random.next();
     if (!has) continue;
     const most = MOST[name];

@@ -21,6 +21,8 @@ export interface SimHost {
   /** It runs, but the controller cannot reach it until then. */
   cutUntil: number;
   readonly releases: Set<ReleaseId>;
+  /** It never comes back by itself; somebody may replace it at the end. */
+  isDead: boolean;
 }
 
 export interface SimSlot {
@@ -94,7 +96,13 @@ export function buildFleet({ application, stable }: Scenario): Fleet {
   const pool = poolOf(application.hosts);
   const hosts = new Map<HostName, SimHost>();
   const hostOf = (name: HostName): SimHost => {
-    const host = hosts.get(name) ?? { name, downUntil: 0, cutUntil: 0, releases: new Set<ReleaseId>() };
+    const host = hosts.get(name) ?? {
+      name,
+      downUntil: 0,
+      cutUntil: 0,
+      releases: new Set<ReleaseId>(),
+      isDead: false,
+    };
     hosts.set(name, host);
     return host;
   };

@@ -102,7 +102,12 @@ function commit(context: Context, sim: SimGateway, { table, at, before }: Sent):
   sim.seen = table.generation;
   sim.seenBy = table.writer;
   if (sim.table?.generation === table.generation) return DONE;
-  context.harms.push(...harmsOfSwitch(sim, prepared.routing, { ...benchOf(context), sentAt: at, before }));
+  // What an earlier rollout sent to a gateway that it lost comes when it comes.
+  const { rollout } = context;
+  const isLost = rollout !== null && rollout.excluded.includes(sim.gateway.name);
+  const isOurs = rollout === null || (table.writer === rollout.id && !isLost);
+  const bench = { ...benchOf(context), sentAt: at, before };
+  if (isOurs) context.harms.push(...harmsOfSwitch(sim, prepared.routing, bench));
   followRouting(sim, prepared.routing, trafficOf(context));
   sim.table = prepared;
   sim.prepared.clear();

@@ -33,15 +33,17 @@ export interface SwitchBench extends Bench {
 const harm = (now: number, law: number, what: string): Harm => ({ at: instant(now), law, what });
 
 /** A slot is about to be stopped by a write. */
-export function harmsOfStop(slot: SimSlot, { fleet, now, drain }: Bench): readonly Harm[] {
+export function harmsOfStop(slot: SimSlot, { fleet, now, drain, rollout }: Bench): readonly Harm[] {
   const key = slot.slot.key;
-  const harms = routedBy(fleet, key).map(({ gateway }) =>
+  const isLost = ({ gateway }: SimGateway): boolean => rollout?.excluded.includes(gateway.name) === true;
+  const routed = routedBy(fleet, key).filter((gateway) => !isLost(gateway));
+  const harms = routed.map(({ gateway }) =>
     harm(now, 1, `${key} is stopped while ${gateway.name} routes to it`),
   );
   for (const gateway of fleet.gateways.values()) {
     const lost = atStake(gateway, key, now);
     const drained = now - leftAt(gateway, key);
-    if (slot.process === "stopped" || lost === 0 || drained >= drain) continue;
+    if (slot.process === "stopped" || lost === 0 || drained >= drain || isLost(gateway)) continue;
     const what = `${key} is stopped with ${lost} requests from ${gateway.gateway.name} in flight`;
     harms.push(harm(now, 1, `${what}, ${drained} ms after it left`));
   }
@@ -56,6 +58,7 @@ export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: SwitchB
     ...loads(gateway, next, bench),
     ...members(gateway, next, bench),
     ...returns(gateway, next, bench),
+    ...emptied(gateway, next, bench),
     ...(isBegun(next, bench) ? [] : [...deserted(gateway, next, bench), ...unserved(gateway, next, bench)]),
   ];
 }
@@ -77,24 +80,44 @@ function rotation({ gateway, table }: SimGateway, next: Routing, { now, rollout 
   if (rollout === null || before === 0) return [];
   const size = rotationSize(next);
   const isBack = rollout.aborted !== null;
-  const least = isBack ? 1 : rollout.plan.slots.length - rollout.plan.maxUnavailable;
+  const least = isBack ? 1 : rollout.plan.slots.length - mostOut(rollout);
   if (size >= least || size >= before || (isBack && rollout.from === null)) return [];
   return [
     harm(now, 5, `${gateway.name} is left with ${size} slots in rotation, at least ${least} must stay`),
   ];
 }
 
+/** Slots that may be out by our doing: as many as are updated at once, or as serve the wrong release. */
+function mostOut(rollout: Rollout): number {
+  const strays = rollout.plan.slots.filter((key) => isStray(rollout, key)).length;
+  return Math.min(rollout.plan.slots.length - 1, Math.max(rollout.plan.maxUnavailable, strays));
+}
+
+/** On its way to the stable release while the rollout goes forward: it was lost, or is new. */
+function isStray({ slots, from, aborted }: Rollout, key: SlotKey): boolean {
+  const course = slots[key];
+  return aborted === null && course !== undefined && "target" in course && course.target === from;
+}
+
 /** Law 4: no slot is planned above 1/(N−u), going back above maxLoad/N. */
 function loads({ gateway, table }: SimGateway, next: Routing, { now, rollout }: Bench): readonly Harm[] {
   if (rollout === null || table === null || rollout.from === null) return [];
   const n = rollout.plan.slots.length;
-  const forward = 1 / (n - rollout.plan.maxUnavailable);
+  const forward = 1 / (n - mostOut(rollout));
   const limit = rollout.aborted === null ? forward : Math.max(forward, rollout.plan.maxLoad / n);
-  const share = next.share / EVERYTHING;
-  const load = Math.max(perSlot(share, next.canary), perSlot(1 - share, next.stable));
-  if (load <= limit + 2 / EVERYTHING) return [];
+  const load = heaviest(next);
+  // What a lost host has left to the others is there already: a switch may keep it, not add to it.
+  const isLeft = (key: SlotKey): boolean => rollout.plan.slots.includes(key);
+  const { canary, stable, share } = table.routing;
+  const inherited = heaviest({ share, canary: canary.filter(isLeft), stable: stable.filter(isLeft) });
+  if (load <= Math.max(limit, inherited) + 2 / EVERYTHING) return [];
   const what = `${gateway.name} plans ${load.toFixed(4)} of all on one slot, limit ${limit.toFixed(4)}`;
   return [harm(now, 4, what)];
+}
+
+function heaviest({ share, canary, stable }: Routing): number {
+  const part = share / EVERYTHING;
+  return Math.max(perSlot(part, canary), perSlot(1 - part, stable));
 }
 
 const perSlot = (share: number, slots: readonly SlotKey[]): number =>
@@ -152,6 +175,23 @@ function returns({ gateway, table }: SimGateway, next: Routing, { now, rollout }
   if (next.share >= before.share || next.canary.length === 0) return [];
   const what = `${gateway.name} takes users back from the canary: ${before.share} → ${next.share}`;
   return [harm(now, 12, what)];
+}
+
+/** Law 5: forward, no host and no label is left without a slot by an update where that can be. */
+function emptied({ gateway, table }: SimGateway, next: Routing, { now, rollout }: Bench): readonly Harm[] {
+  const before = table?.routing;
+  if (rollout === null || before === undefined || rollout.aborted !== null || rollout.from === null)
+    return [];
+  const was = new Set([...before.canary, ...before.stable]);
+  const stays = new Set([...next.canary, ...next.stable]);
+  const { groups, slots } = rollout.plan;
+  // What serves another release than the stable one protects nobody by staying.
+  return groups
+    .filter(
+      (group) => group.length < slots.length && group.some((key) => was.has(key) && !isStray(rollout, key)),
+    )
+    .filter((group) => !group.some((key) => stays.has(key)))
+    .map((group) => harm(now, 5, `${gateway.name} is left with none of ${group.join(", ")}`));
 }
 
 /** As long as a health check is believed, and a little: who sends a switch has asked since then. */

@@ -1,8 +1,7 @@
 import { instant } from "../base/time.ts";
 import { inRotation, sameRouting } from "../model/routing.ts";
 import { isEnded, type PhaseName, type Rollout, type SlotCourse } from "../model/rollout.ts";
-import type { SlotKey } from "../model/ids.ts";
-import { routedBy, routingText, type Fleet, type SimSlot } from "./fleet.ts";
+import { routedBy, routingText, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import type { Harm } from "./harms.ts";
 
 /** The truth that a decision is held against. */
@@ -35,13 +34,17 @@ type Rule = (step: Step) => readonly string[];
 const routingIsTrue: Rule = ({ truth, before, after }) => {
   if (before.change === null || after.change !== null) return [];
   if (sameRouting(before.routing, after.routing) || isEnded(after)) return [];
-  return [...truth.fleet.gateways.values()]
+  return gatewaysOf(truth, after)
     .filter(({ table }) => table === null || !sameRouting(table.routing, after.routing))
     .map(({ gateway, table }) => {
       const really = routingText(table?.routing ?? null);
       return `${gateway.name} is taken for ${routingText(after.routing)} and has ${really}`;
     });
 };
+
+/** Those of the plan: a lost one is nobody's any more. */
+const gatewaysOf = ({ fleet }: Truth, { plan }: Rollout): readonly SimGateway[] =>
+  [...fleet.gateways.values()].filter(({ gateway }) => plan.gateways.includes(gateway.name));
 
 /** Law 1 and 2: what a slot's course says was seen is true. One that was stuck claims nothing yet. */
 const courseIsTrue: Rule = ({ truth, before, after }) =>
@@ -67,8 +70,8 @@ interface Claim {
 
 /** For each state that a slot enters: what must be so in the world. */
 const CLAIMS: Partial<Record<SlotCourse["at"], (claim: Claim) => string | null>> = {
-  draining: ({ slot, truth }) => stillRouted(truth, slot.slot.key),
-  stopping: ({ slot, truth, from }) => (from.at === "draining" ? stillRouted(truth, slot.slot.key) : null),
+  draining: (claim) => stillRouted(claim),
+  stopping: (claim) => (claim.from.at === "draining" ? stillRouted(claim) : null),
   switching: ({ slot }) => {
     if (slot.intent === "up") return "it is to run";
     return slot.process === "running" ? "it still runs" : null;
@@ -76,18 +79,21 @@ const CLAIMS: Partial<Record<SlotCourse["at"], (claim: Claim) => string | null>>
   starting: ({ slot, to }) =>
     "target" in to && slot.link !== to.target ? `it points to ${slot.link}` : null,
   checking: ({ slot }) => (slot.intent === "down" ? "it was not started" : null),
-  settled: ({ slot, to, from, truth }) => {
+  settled: ({ slot, to, from, truth, after }) => {
     if (to.at !== "settled" || to.release === null || from.at !== "joining") return null;
     if (slot.link !== to.release) return `it points to ${slot.link}`;
-    const missing = [...truth.fleet.gateways.values()].find(
+    const missing = gatewaysOf(truth, after).find(
       ({ table }) => table === null || !inRotation(table.routing, slot.slot.key),
     );
     return missing === undefined ? null : `${missing.gateway.name} does not route to it`;
   },
 };
 
-function stillRouted({ fleet }: Truth, key: SlotKey): string | null {
-  const [gateway] = routedBy(fleet, key);
+function stillRouted({ slot, truth, after }: Claim): string | null {
+  const { plan } = after;
+  const gateway = routedBy(truth.fleet, slot.slot.key).find((each) =>
+    plan.gateways.includes(each.gateway.name),
+  );
   return gateway === undefined ? null : `${gateway.gateway.name} routes to it`;
 }
 
@@ -96,6 +102,8 @@ const endIsEnd: Rule = ({ before, after }) => {
   const { name } = before.phase;
   if (!isEnded(before) || before === after) return [];
   if (name === "stuck" && (after.phase.name === "aborting" || isTakenUp(before, after))) return [];
+  // Whoever takes it over knows of newer writes.
+  if (name === "stuck" && after.phase.name === "stuck" && after.generation > before.generation) return [];
   return sameButOrder(before, after) ? [] : [`a rollout that was ${name} became ${after.phase.name}`];
 };
 
@@ -128,7 +136,8 @@ const NEXT: Readonly<Record<PhaseName, readonly PhaseName[]>> = {
   shifting: ON,
   baking: ON,
   approval: ON,
-  finishing: ["completed", ...BACK],
+  // Back to updating when the only canary slots are lost.
+  finishing: ["completed", "updating", "shifting", ...BACK],
   aborting: BACK,
   completed: [],
   "rolled-back": [],
@@ -145,17 +154,19 @@ const phasesFollow: Rule = ({ before, after }) => {
 
 /** Law 10: an end is what it says. */
 const endIsTrue: Rule = ({ truth, before, after }) => {
-  if (isEnded(before)) return [];
+  // Before anything was touched, all is as it was: also what an earlier rollout had to leave out.
+  if (isEnded(before) || !after.touched) return [];
   const { name } = after.phase;
   if (name !== "completed" && name !== "rolled-back" && name !== "superseded") return [];
   const release = name === "completed" ? after.release : after.from;
-  const wrong = [...truth.fleet.slots.values()].filter(
+  const ours = [...truth.fleet.slots.values()].filter(({ slot }) => after.plan.slots.includes(slot.key));
+  const wrong = ours.filter(
     (slot) => slot.link !== release || slot.intent !== (release === null ? "down" : "up"),
   );
-  const apart = [...truth.fleet.gateways.values()].filter(
+  const apart = gatewaysOf(truth, after).filter(
     ({ table }) =>
       release !== null &&
-      (table?.routing.stable.length !== truth.fleet.slots.size || table.routing.share !== 0),
+      (table?.routing.stable.length !== after.plan.slots.length || table.routing.share !== 0),
   );
   return [
     ...wrong.map((slot) => `${name}, but ${slot.slot.key} points to ${slot.link}, to be ${slot.intent}`),

@@ -15,7 +15,19 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
   slotCrashes: (context, roll) => crash(context, roll.pick([...context.fleet.slots.values()])),
   reboots: (context, roll) => {
     const host = roll.pick([...context.fleet.hosts.values()]);
+    if (host.isDead) return;
     reboot(context, host, context.timeline.now() + roll.int(1000, 10_000));
+  },
+  hostDeaths: (context, roll) => {
+    const { hosts, gateways } = context.fleet;
+    const host = roll.pick([...hosts.values()]);
+    // Somebody must be left who leads there, and somebody who serves.
+    const others = [...gateways.values()].filter((gateway) => gateway.host !== host && !gateway.host.isDead);
+    const left = [...context.fleet.slots.values()].filter((slot) => slot.host !== host && !slot.host.isDead);
+    if (others.length === 0 || left.length === 0) return;
+    tell(context, () => `* ${host.name} dies for good`);
+    host.isDead = true;
+    reboot(context, host, Number.POSITIVE_INFINITY);
   },
   nginxDeaths: (context, roll) => {
     const gateway = roll.pick([...context.fleet.gateways.values()]);

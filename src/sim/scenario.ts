@@ -1,7 +1,16 @@
 import { seededRandom, type Random } from "../base/random.ts";
 import { millis, seconds } from "../base/time.ts";
 import { HOOKS } from "../model/application.ts";
-import type { Application, Gateway, Host, Policy, Slot, SmokeCheck, Step } from "../model/application.ts";
+import type {
+  Application,
+  Gateway,
+  Host,
+  HostLostPolicy,
+  Policy,
+  Slot,
+  SmokeCheck,
+  Step,
+} from "../model/application.ts";
 import { slotKey, type AppName, type HostName, type ReleaseId } from "../model/ids.ts";
 import { basisPoints } from "../model/share.ts";
 
@@ -47,6 +56,8 @@ export interface Shape {
   readonly gateways: number;
   readonly steps: readonly Step[];
   readonly maxUnavailable: number;
+  readonly maxLoad?: number;
+  readonly onHostLost?: HostLostPolicy;
   readonly smokeChecks: number;
   readonly hooks: boolean;
 }
@@ -82,17 +93,19 @@ const STEPS: readonly (readonly Step[])[] = [
 
 export function drawShape(random: Random): Shape {
   const isLarge = random.chance(0.03);
-  const hosts = isLarge ? 5 : random.pick([1, 1, 2, 2, 3]);
+  const hosts = isLarge ? random.int(4, 8) : random.pick([1, 1, 2, 2, 3]);
   const slotsPerHost = hosts === 1 ? random.pick([2, 2, 3, 4]) : random.pick(isLarge ? [2, 3] : [1, 1, 2]);
   const total = hosts * slotsPerHost;
   return {
     hosts,
     slotsPerHost,
-    gateways: random.pick(hosts === 1 ? [1, 1, 2] : [1, 2, 2]),
+    gateways: random.pick(isLarge ? [2, 3, 4] : hosts === 1 ? [1, 1, 2] : [1, 2, 2]),
     steps: random.pick(STEPS),
     maxUnavailable: random.int(1, Math.max(1, Math.floor(total / 2))),
     smokeChecks: random.int(0, 2),
     hooks: random.chance(0.3),
+    maxLoad: random.pick([2, 2, 1, 1.5, 3]),
+    onHostLost: random.pick<HostLostPolicy>(["wait", "wait", "exclude", "exclude", "abort"]),
   };
 }
 
@@ -180,9 +193,11 @@ function applicationOf(shape: Shape): Application {
 const policyOf = (shape: Shape): Policy => ({
   steps: shape.steps,
   maxUnavailable: shape.maxUnavailable,
-  maxLoad: 2,
+  maxLoad: shape.maxLoad ?? 2,
   drain: millis(1500),
   progressDeadline: seconds(20),
+  onHostLost: shape.onHostLost ?? "wait",
+  hostLostAfter: seconds(6),
 });
 
 const smokeCheck = (): SmokeCheck => ({

@@ -8,7 +8,7 @@ import type { Journal, Lease } from "../ports/journal.ts";
 import type { HookPort, ProbePort } from "../ports/probe.ts";
 import type { SlotPort } from "../ports/slot.ts";
 import type { TelemetryPort } from "../ports/telemetry.ts";
-import type { Context, Life } from "./context.ts";
+import { tell, type Context, type Life } from "./context.ts";
 import { describeFaults, drawFaults, type Faults } from "./faults.ts";
 import { buildFleet, describeFleet, type Fleet } from "./fleet.ts";
 import { gatewayPort } from "./gateway-port.ts";
@@ -134,6 +134,11 @@ function worldOf(context: Context, { store, options }: { store: Store; options: 
       life.alive = false;
     },
     repair: () => {
+      for (const host of fleet.hosts.values()) {
+        if (host.isDead) tell(context, () => `* ${host.name} is repaired`);
+        if (host.isDead) host.downUntil = timeline.now();
+        host.isDead = false;
+      }
       for (const slot of fleet.slots.values()) {
         const isGone = slot.intent === "up" && slot.process === "stopped";
         if (isGone && slot.host.downUntil <= timeline.now()) boot(context, slot);

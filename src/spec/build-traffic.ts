@@ -116,10 +116,12 @@ export function policy(
   resolved: readonly ResolvedStep[],
   slots: number,
 ): Policy {
-  const { maxUnavailable, maxLoad, drain, progressDeadline } = rollout;
+  const { maxUnavailable, maxLoad, drain, progressDeadline, onHostLost, hostLostAfter } = rollout;
   const steps = rollout.steps.map(({ bake, approve, share }, i): Step => {
     const { servers, ...step } = resolved[i] ?? { share: share ?? EVERYTHING };
     return { ...step, bake, approve, ...(servers === undefined ? {} : { slots: servers }) };
   });
-  return { steps, maxUnavailable: unavailableOf(maxUnavailable, slots), maxLoad, drain, progressDeadline };
+  const unavailable = unavailableOf(maxUnavailable, slots);
+  const lost = { onHostLost, hostLostAfter };
+  return { steps, maxUnavailable: unavailable, maxLoad, drain, progressDeadline, ...lost };
 }

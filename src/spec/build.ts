@@ -71,7 +71,8 @@ function buildHost(value: FileValue["hosts"][number], waves: Steps["waves"]): Ho
       address: "",
     };
   });
-  return { name, address: value.address, root, slots };
+  const labels = Object.keys(value.labels).length === 0 ? {} : { labels: value.labels };
+  return { name, address: value.address, root, slots, ...labels };
 }
 
 function run(value: FileValue["run"]): RunSpec {

@@ -165,6 +165,8 @@ const ROLLOUT: Lines = [
   "  maxLoad: 2.0 # going back: at most this times the even load per slot",
   "  drain: 30s # for requests in flight",
   "  progressDeadline: 10m",
+  "  onHostLost: wait # for a host that is silent; or exclude: go on without it; or abort: go back",
+  "  hostLostAfter: 30s",
   "",
   "# hooks: { beforeRelease: ./migrate.sh, afterRelease: ./notify.sh, onAbort: ./notify.sh }",
   "state: .glidepath # beside this file",

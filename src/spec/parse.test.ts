@@ -103,6 +103,8 @@ describe("the least file", () => {
         maxLoad: 2,
         drain: 30_000,
         progressDeadline: 600_000,
+        onHostLost: "wait",
+        hostLostAfter: 30_000,
       },
       analysis: {
         observe: false,

@@ -180,6 +180,15 @@ export const rollout = mapping(
     progressDeadline: duration()
       .prefault("10m")
       .describe("When nothing has moved for so long, the rollout goes back."),
+    onHostLost: oneOf(["wait", "exclude", "abort"])
+      .prefault("wait")
+      .describe(
+        "A host that cannot be asked for hostLostAfter: wait until it is back or progressDeadline is over; " +
+          "exclude: go on without it; abort: go back without it.",
+      ),
+    hostLostAfter: duration()
+      .prefault("30s")
+      .describe("How long a host must be silent until onHostLost speaks of it."),
   },
   "a mapping",
 );

@@ -56,6 +56,8 @@ const BASE = {
     steps: [{ share: "5%", bake: "1m" }, { servers: "50%" }, { servers: ["zone=a"] }],
     drain: "30s",
     progressDeadline: "10m",
+    onHostLost: "exclude",
+    hostLostAfter: "20s",
     maxUnavailable: "25%",
   },
   analysis: {

@@ -37,6 +37,8 @@ export interface Report {
 
 /** After the last fault, how long the story may go on. */
 const PATIENCE = minutes(30);
+/** After the last fault, how long a dead host stays dead. */
+const REPLACED = minutes(2);
 /** Writes that are late arrive at last within this time. */
 const AFTERMATH = seconds(25);
 
@@ -47,8 +49,17 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   return story.report();
 }
 
-/** What writes have made of the fleet; what runs may crash by itself. */
-const intended = (world: World): string => world.describe().replaceAll(/ (running|stopped)/g, "");
+/** What writes have made of the fleet, but for lost hosts; what runs may crash by itself. */
+function intended(world: World): string {
+  const lost = world.rollout()?.excluded ?? [];
+  const lines = world
+    .describe()
+    .replaceAll(/ (running|stopped)/g, "")
+    .split("\n");
+  return lines
+    .filter((line) => !lost.some((host) => line.startsWith(`${host}:`) || line.startsWith(`${host} `)))
+    .join("\n");
+}
 
 class Story {
   readonly #seed: number;
@@ -159,6 +170,12 @@ class Story {
     const { phase } = rollout;
     if (phase.name === "stuck" && phase.error.message === "") this.#breakLaw(10, "stuck without a reason");
     this.#attempts += 1;
+    // A release that is bad on a host which was left out has become the stable one, and cannot run there.
+    const { canary, behaviours } = this.#world.scenario;
+    if (this.#attempts > 5 && rollout.from === canary && behaviours[canary] !== "good") {
+      this.#isOver = true;
+      return;
+    }
     if (this.#attempts > 5) {
       this.#breakLaw(10, `stuck although all is well: ${rollout.because}`);
       this.#isOver = true;
@@ -208,6 +225,8 @@ class Story {
       const rollout = this.#world.rollout();
       const { holding } = this.#world.store;
       if (holding !== null && holding.expires <= timeline.now()) this.#launch();
+      // What is dead for good is replaced at last; who is to go on without it has done so by then.
+      if (timeline.now() > after(faultsUntil, REPLACED)) this.#world.repair();
       const isCalm = timeline.now() > faultsUntil || this.#options.quiet === true;
       if (isCalm && rollout !== null && !isEnded(rollout)) {
         if (rollout.hook?.state === "unknown") {

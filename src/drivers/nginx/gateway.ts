@@ -1,7 +1,7 @@
 import { appError, type AppError } from "../../base/errors.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import { instant, millis, seconds } from "../../base/time.ts";
-import type { Application, Gateway, Slot } from "../../model/application.ts";
+import { withoutHosts, type Application, type Gateway, type Slot } from "../../model/application.ts";
 import { generation } from "../../model/ids.ts";
 import type { GatewayState, InFlight, Observed } from "../../model/observation.ts";
 import { DONE, refused, type Outcome } from "../../model/outcome.ts";
@@ -35,12 +35,16 @@ export interface NginxGatewayOptions {
 const MEMO = "memo";
 
 export function nginxGateway({ application, hosts }: NginxGatewayOptions): GatewayPort {
-  const at = (gateway: Gateway): Place => ({ application, gateway, host: hosts(gateway.name) });
+  const at = (gateway: Gateway, table?: RoutingTable): Place => {
+    const here = withoutHosts(application, table?.excluded ?? []);
+    return { application: here, gateway, host: hosts(gateway.name) };
+  };
   return {
     observe: (gateway, measure) => observe(at(gateway), measure),
-    prepare: (gateway, table) => prepare(at(gateway), table),
-    commit: (gateway, table) => commit(at(gateway), table),
-    withdraw: (gateway, table) => (application.gateway.passive ? nothing() : withdraw(at(gateway), table)),
+    prepare: (gateway, table) => prepare(at(gateway, table), table),
+    commit: (gateway, table) => commit(at(gateway, table), table),
+    withdraw: (gateway, table) =>
+      application.gateway.passive ? nothing() : withdraw(at(gateway, table), table),
     preview: (gateway) => preview(at(gateway)),
   };
 }
@@ -120,7 +124,9 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
   if (isPassive(place) || routing === null)
     return inFlightOf({ connections, alone: "unknown", shared: "unknown" });
   if (inRotation(routing, slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
-  const layout = layoutOf(place.application);
+  // The pool that runs there may be without a lost host.
+  const layout = layoutOf(withoutHosts(place.application, seen.table?.excluded ?? []));
+  if (!layout.pool.includes(slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
   const groups = groupsWith(groupsOf(layout), layout.pool.indexOf(slot.key));
   const names = (which: boolean): string[] =>
     groups.filter((one) => isAlone(one) === which).map((one) => one.name);

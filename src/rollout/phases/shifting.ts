@@ -15,7 +15,10 @@ export function shifting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   // At 100 % without a hold the remaining slots leave in the very switch that shifts: see finishing.
   const holds = bake > 0 || approve || rollout.plan.hooks.includes("afterShift");
   if (isFirst(rollout) || (share === EVERYTHING && !holds)) return holdStep(rollout, now);
-  const wanted = { ...wantedForward(rollout, share), share };
+  const carried = wantedForward(rollout, share);
+  // With a lost host one release alone may be left: there is nothing to share then.
+  const isShared = carried.stable.length > 0 && carried.canary.length > 0;
+  const wanted = isShared ? { ...carried, share } : carried;
   if (rollout.change === null && !rollout.unsettled && sameRouting(rollout.routing, wanted)) {
     return holdStep(rollout, now);
   }

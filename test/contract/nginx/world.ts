@@ -207,6 +207,8 @@ export function applicationOf(
       maxLoad: 2,
       drain: seconds(30),
       progressDeadline: seconds(600),
+      onHostLost: "wait",
+      hostLostAfter: seconds(30),
     },
     analysis: null,
     hooks: {},

@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import { rolloutOf, step } from "../../test/support/rollouts.ts";
+import { instant, seconds, type Instant } from "../base/time.ts";
+import type { HostLostPolicy } from "../model/application.ts";
+import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
+import type { Health, Observed } from "../model/observation.ts";
+import type { Phase, Rollout, SlotCourse } from "../model/rollout.ts";
+import { basisPoints } from "../model/share.ts";
+import { decide } from "./decide.ts";
+import type { Seen } from "./seen.ts";
+
+const [A, B, C] = ["a", "b", "c"] as HostName[] as [HostName, HostName, HostName];
+const SLOTS = ["a:1", "b:1", "c:1", "a:2", "b:2", "c:2"] as SlotKey[];
+const V1 = "v1" as ReleaseId;
+const V2 = "v2" as ReleaseId;
+const START = instant(1_000_000);
+const at = (s: number): Instant => instant(START + s * 1000);
+
+interface Shape {
+  readonly policy: HostLostPolicy;
+  /** How many slots of the pool's order are the canary. */
+  readonly canary?: number;
+  readonly phase?: Phase;
+  readonly gateways?: readonly HostName[];
+}
+
+/** Three hosts with two slots each, half-way, in calm. */
+function halfWay({
+  policy,
+  canary = 2,
+  phase = { name: "baking", until: at(600) },
+  gateways,
+}: Shape): Rollout {
+  const start = rolloutOf({ n: 6, steps: [step(2500), step(10_000)] });
+  const settled = (release: ReleaseId): SlotCourse => ({ at: "settled", release });
+  return {
+    ...start,
+    plan: {
+      ...start.plan,
+      slots: SLOTS,
+      hosts: [A, B, C],
+      gateways: gateways ?? [A, B],
+      hostOf: Object.fromEntries(SLOTS.map((slot) => [slot, slot.slice(0, 1) as HostName])),
+      onHostLost: policy,
+      hostLostAfter: seconds(30),
+    },
+    phase,
+    touched: true,
+    routing: {
+      canary: SLOTS.slice(0, canary),
+      stable: SLOTS.slice(canary),
+      share: basisPoints(canary === 0 ? 0 : 2500),
+    },
+    slots: Object.fromEntries(SLOTS.map((slot, i) => [slot, settled(i < canary ? V2 : V1)])),
+    progressAt: START,
+  };
+}
+
+/** All is well but for what is silent: since the start, and looked at until `until`. */
+function seenAt(now: Instant, silent: readonly HostName[], until = now): Seen {
+  const isSilent = (slot: SlotKey): boolean => silent.includes(slot.slice(0, 1) as HostName);
+  const health = (slot: SlotKey): Observed<Health> =>
+    isSilent(slot)
+      ? { known: false, at: now, why: "no answer" }
+      : { known: true, at: now, value: { healthy: true, answer: "200" } };
+  return {
+    slots: {},
+    health: Object.fromEntries(SLOTS.map((slot) => [slot, health(slot)])),
+    gateways: {},
+    silent: Object.fromEntries(silent.map((host) => [host, { since: START, lastAt: until }])),
+    outcomes: [],
+  };
+}
+
+const after = (rollout: Rollout, silent: readonly HostName[], s = 30): Rollout =>
+  decide(rollout, seenAt(at(s), silent), at(s)).rollout;
+
+describe("a host that is silent", () => {
+  it.each<{ id: string; policy: HostLostPolicy; s: number; until: number }>([
+    { id: "is waited for, by default", policy: "wait", s: 500, until: 500 },
+    { id: "is not lost before its time", policy: "exclude", s: 29, until: 29 },
+    { id: "is not lost when nobody has looked meanwhile", policy: "exclude", s: 500, until: 1 },
+  ])("$id: nothing changes", ({ policy, s, until }) => {
+    const rollout = halfWay({ policy });
+    expect(decide(rollout, seenAt(at(s), [C], at(until)), at(s)).rollout).toBe(rollout);
+  });
+
+  it("exclude: leaves every routing in a switch of its own, and the step is carried anew", () => {
+    const next = after(halfWay({ policy: "exclude" }), [C]);
+    expect(next).toMatchObject({
+      aborted: null,
+      excluded: [C],
+      plan: { slots: ["a:1", "b:1", "a:2", "b:2"], hosts: [A, B], gateways: [A, B] },
+      change: { routing: { canary: ["a:1", "b:1"], stable: ["a:2", "b:2"], share: 2500 } },
+    });
+    expect(next.because).toContain("without c, which is lost");
+    const { actions } = decide(next, seenAt(at(31), [C]), at(31));
+    expect(actions.map((action) => action.key)).toEqual(["prepare/a/1", "prepare/b/1"]);
+    expect(actions[0]).toMatchObject({ table: { excluded: [C] } });
+  });
+
+  it("exclude: with the only canary slots its users are served by the stable release", () => {
+    const next = after(halfWay({ policy: "exclude", canary: 1 }), [A]);
+    expect(next).toMatchObject({
+      phase: { name: "updating" },
+      change: { routing: { canary: [], stable: ["b:1", "c:1", "b:2", "c:2"], share: 0 } },
+      plan: { gateways: [B] },
+    });
+  });
+
+  it("abort: the others go back, users first, and nothing of it is waited for", () => {
+    const next = after(halfWay({ policy: "abort" }), [C]);
+    expect(next).toMatchObject({
+      phase: { name: "aborting" },
+      aborted: { by: "host", error: { code: "host.lost" } },
+      excluded: [C],
+      change: { routing: { canary: [], stable: ["a:2", "b:2"], share: 0 } },
+    });
+  });
+
+  it("going back it is left out as well, so that the others come to the end", () => {
+    const back = halfWay({ policy: "exclude", phase: { name: "aborting" } });
+    const error = { code: "rollout.aborted", message: "no" } as const;
+    const next = after({ ...back, aborted: { at: START, by: "operator", slot: null, error } }, [C]);
+    expect(next).toMatchObject({ excluded: [C], aborted: { by: "operator" }, phase: { name: "aborting" } });
+  });
+
+  it.each([
+    { id: "the only gateway", gateways: [C], silent: [C] },
+    { id: "all but one slot's host and the slot runs the release", gateways: [A], silent: [B, C] },
+  ])("$id is waited for, whatever the policy says", ({ gateways, silent }) => {
+    const rollout = halfWay({ policy: "exclude", gateways, canary: 4 });
+    const alone: Rollout =
+      silent.length === 1
+        ? rollout
+        : { ...rollout, plan: { ...rollout.plan, slots: SLOTS.filter((slot) => slot !== "a:2") } };
+    expect(after(alone, silent).excluded).toEqual([]);
+  });
+});
+
+describe("hosts with several slots", () => {
+  it("are never left with none of them while others can be updated", () => {
+    const start = halfWay({ policy: "wait", canary: 0, phase: { name: "updating" } });
+    const order = ["a:1", "a:2", "b:1", "b:2", "c:1", "c:2"] as SlotKey[];
+    const groups = [order.slice(0, 2), order.slice(2, 4), order.slice(4)];
+    const plan = { ...start.plan, slots: order, groups, maxUnavailable: 3, steps: [step(10_000)] };
+    const next = decide({ ...start, plan }, seenAt(at(1), []), at(1)).rollout;
+    expect(order.filter((slot) => next.slots[slot]?.at === "leaving")).toEqual(["a:1"]);
+    const free = decide({ ...start, plan: { ...plan, groups: [] } }, seenAt(at(1), []), at(1)).rollout;
+    expect(order.filter((slot) => free.slots[slot]?.at === "leaving")).toEqual(["a:1", "a:2", "b:1"]);
+  });
+});
