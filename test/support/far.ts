@@ -35,8 +35,13 @@ export async function openFar({ count, maxUnavailable, releases }: FarOptions): 
           slots: slots.slice(i, i + 1),
         })),
       ],
-      // Patience: all targets share one machine.
-      health: { ...(sections["health"] as Sections), within: "120s", timeout: "5s" },
+      // All targets share one machine: patience, and no more questions than it can answer.
+      health: {
+        ...(sections["health"] as Sections),
+        every: `${count * 50}ms`,
+        within: "120s",
+        timeout: "5s",
+      },
       gateway: { ...(sections["gateway"] as Sections), hosts: ["gate"] },
       rollout: { ...(sections["rollout"] as Sections), maxUnavailable },
     }),
