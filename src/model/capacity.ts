@@ -49,7 +49,8 @@ export interface WayBack {
  */
 export function wayBack(n: number, stable: number, maxLoad: number): WayBack {
   assert(maxLoad >= 1, `maxLoad is at least 1, not ${maxLoad}`);
-  const carried = Math.min(EVERYTHING, Math.floor((EVERYTHING * stable * maxLoad) / n));
+  // What is left of a share by rounding alone would keep a slot for nobody.
+  const carried = Math.min(EVERYTHING, Math.floor((EVERYTHING * stable * maxLoad) / n + 1e-6));
   const share = basisPoints(EVERYTHING - carried);
   return { share, keep: Math.min(n - stable, Math.ceil((share * n) / (EVERYTHING * maxLoad))) };
 }
