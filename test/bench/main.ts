@@ -7,6 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { hasNginx } from "../support/nginx.ts";
 import { FULL, benchAnalysis } from "./analysis/main.ts";
+import { type Aborted, benchAbort } from "./abort.ts";
 import { benchGlidepath } from "./glidepath.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
@@ -20,7 +21,7 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ...PEERS.map((peer) => [peer.name, () => benchPeer(peer)] as const),
   ["glidepath", benchGlidepath],
 ]);
-const MEASURED = [...procedures.keys(), "throughput"];
+const MEASURED = [...procedures.keys(), "throughput", "abort"];
 const NAMES = [...MEASURED, "analysis", "ssh"];
 /** What takes long is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
@@ -102,6 +103,25 @@ function analyse(args: readonly string[]): number {
   return 0;
 }
 
+function printAborts(results: readonly Aborted[]): void {
+  const rows = results.map(({ gateways, during, ...numbers }) => [
+    String(gateways),
+    during,
+    ...[numbers.requests, numbers.failed].map(String),
+    ...[numbers.lastCanary ?? "-", numbers.afterOrder ?? "-", numbers.took].map(String),
+  ]);
+  const header = [
+    "gateways",
+    "abort during",
+    "requests",
+    "failed",
+    "last canary ms",
+    "after the order ms",
+    "took ms",
+  ];
+  console.log(`\n${table(header, rows)}`);
+}
+
 async function main(asked: readonly string[]): Promise<number> {
   if (asked[0] === "analysis") return analyse(asked.slice(1));
   const names = (asked.length === 0 ? ["all"] : asked).flatMap((name) => GROUPS[name] ?? [name]);
@@ -124,6 +144,11 @@ async function main(asked: readonly string[]): Promise<number> {
     const throughput = await benchThroughput();
     printThroughput(throughput);
     save("throughput", throughput);
+  }
+  if (names.includes("abort")) {
+    const aborts = await benchAbort();
+    printAborts(aborts);
+    save("abort", aborts);
   }
   const overSsh = names.includes("ssh") ? await benchSsh() : null;
   if (overSsh !== null) {
