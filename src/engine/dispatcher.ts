@@ -160,11 +160,19 @@ async function isInstalled(
   return installed.ok && installed.value.includes(release);
 }
 
+const pools = new WeakMap<Application, ReadonlyMap<SlotKey, Slot>>();
+
+/** Looked up by name in a large pool, many times a turn. */
+function poolMap(application: Application): ReadonlyMap<SlotKey, Slot> {
+  const known = pools.get(application);
+  if (known !== undefined) return known;
+  const slots = new Map(poolOf(application.hosts).map((slot) => [slot.key, slot]));
+  pools.set(application, slots);
+  return slots;
+}
+
 export const slotOf = (application: Application, key: SlotKey): Slot =>
-  present(
-    poolOf(application.hosts).find((slot) => slot.key === key),
-    `slot ${key}`,
-  );
+  present(poolMap(application).get(key), `slot ${key}`);
 
 export const gatewayOf = (application: Application, name: HostName): Gateway =>
   present(

@@ -23,13 +23,23 @@ export interface RoutingTable {
   readonly excluded?: readonly HostName[];
 }
 
-export const inRotation = (routing: Routing, slot: SlotKey): boolean =>
-  routing.canary.includes(slot) || routing.stable.includes(slot);
+const members = new WeakMap<Routing, ReadonlySet<SlotKey>>();
+
+/** All that serve; counted out once for a routing, which never changes. */
+export function rotationOf(routing: Routing): ReadonlySet<SlotKey> {
+  const known = members.get(routing);
+  if (known !== undefined) return known;
+  const slots = new Set([...routing.canary, ...routing.stable]);
+  members.set(routing, slots);
+  return slots;
+}
+
+export const inRotation = (routing: Routing, slot: SlotKey): boolean => rotationOf(routing).has(slot);
 
 export const rotationSize = (routing: Routing): number => routing.canary.length + routing.stable.length;
 
 const sameSlots = (a: readonly SlotKey[], b: readonly SlotKey[]): boolean =>
-  a.length === b.length && a.every((slot, i) => slot === b[i]);
+  a === b || (a.length === b.length && a.every((slot, i) => slot === b[i]));
 
 export const sameRouting = (a: Routing, b: Routing): boolean =>
-  a.share === b.share && sameSlots(a.canary, b.canary) && sameSlots(a.stable, b.stable);
+  a === b || (a.share === b.share && sameSlots(a.canary, b.canary) && sameSlots(a.stable, b.stable));

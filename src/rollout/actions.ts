@@ -2,6 +2,7 @@ import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { HookRun, Rollout, SlotCourse } from "../model/rollout.ts";
 import type { RoutingTable } from "../model/routing.ts";
 import { hookKey } from "./hooks.ts";
+import { musterOf } from "./muster.ts";
 
 /** What is to be done, as data. The same intent always has the same key. */
 export type Action = { readonly key: string } & (
@@ -38,13 +39,19 @@ export function actionsOf(rollout: Rollout): readonly Action[] {
 }
 
 function phaseActions(rollout: Rollout): readonly Action[] {
-  const { phase, plan } = rollout;
+  const { phase } = rollout;
   if (phase.name === "staging") {
     if (!phase.fetched) return [{ kind: "fetch", key: "fetch" }];
-    const missing = plan.hosts.filter((host) => !phase.staged.includes(host));
-    return missing.map((host) => ({ kind: "stage", key: `stage/${host}`, host }));
+    return unstaged(rollout).map((host) => ({ kind: "stage", key: `stage/${host}`, host }));
   }
   return [];
+}
+
+/** Hosts on which the release is not unpacked yet. */
+export function unstaged({ phase, plan }: Rollout): readonly HostName[] {
+  if (phase.name !== "staging") return [];
+  const staged = new Set(phase.staged);
+  return plan.hosts.filter((host) => !staged.has(host));
 }
 
 /** One that a process before this one began is only looked for. */
@@ -77,14 +84,42 @@ function changeActions({ id, change, plan, excluded }: Rollout): readonly Action
 
 /** What a slot is to run is unpacked before it is touched. */
 function slotActions(rollout: Rollout): readonly Action[] {
-  if (rollout.phase.name === "staging") return [];
-  return rollout.plan.slots.flatMap((slot) => {
+  if (rollout.phase.name === "staging") return NONE;
+  return musterOf(rollout).moving.flatMap(({ slot }) => {
     const course = rollout.slots[slot];
-    return course === undefined ? [] : courseActions(slot, course, rollout.plan.smokeChecks);
+    return course === undefined ? NONE : courseActions(rollout, slot, course);
   });
 }
 
-function courseActions(slot: SlotKey, course: SlotCourse, smokeChecks: number): readonly Action[] {
+const NONE: readonly Action[] = [];
+
+/** The state still asks for this very action. */
+export function isAsked(rollout: Rollout, action: Action): boolean {
+  switch (action.kind) {
+    case "stage": {
+      const { phase } = rollout;
+      return phase.name === "staging" && phase.fetched && !phase.staged.includes(action.host);
+    }
+    case "fetch":
+      return has(phaseActions(rollout), action);
+    case "hook":
+      return has(hookActions(rollout), action);
+    case "withdraw":
+      return has(withdrawals(rollout), action);
+    case "prepare":
+    case "commit":
+      return has(changeActions(rollout), action);
+    default: {
+      const course = rollout.slots[action.slot];
+      if (course === undefined || rollout.phase.name === "staging") return false;
+      return has(courseActions(rollout, action.slot, course), action);
+    }
+  }
+}
+
+const has = (actions: readonly Action[], { key }: Action): boolean => actions.some((one) => one.key === key);
+
+function courseActions({ plan }: Rollout, slot: SlotKey, course: SlotCourse): readonly Action[] {
   switch (course.at) {
     case "stopping":
     case "starting": {
@@ -96,11 +131,11 @@ function courseActions(slot: SlotKey, course: SlotCourse, smokeChecks: number): 
       return [{ kind: "switch", key, slot, generation: course.generation, release: course.target }];
     }
     case "smoking": {
-      if (course.target === null || course.passed >= smokeChecks) return [];
+      if (course.target === null || course.passed >= plan.smokeChecks) return [];
       const key = `smoke/${slot}/${course.attempt}/${course.since}/${course.passed}`;
       return [{ kind: "smoke", key, slot, release: course.target, index: course.passed }];
     }
     default:
-      return [];
+      return NONE;
   }
 }

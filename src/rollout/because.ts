@@ -4,11 +4,13 @@ import type { HostName, SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { sameRouting } from "../model/routing.ts";
 import { formatShare } from "../model/share.ts";
+import { unstaged } from "./actions.ts";
 import { slotsWaitedFor } from "./change.ts";
 import { wantedAtEnd } from "./wanted.ts";
 import { heldBack, sickCanary } from "./begin.ts";
 import { drainLeft, inFlightOf } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
+import { musterOf } from "./muster.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen } from "./sight.ts";
 import { hookWords } from "./hooks.ts";
@@ -57,15 +59,24 @@ function forward(rollout: Rollout, seen: Seen, now: Instant): string {
   }
 }
 
-function staging({ phase, plan, release }: Rollout): string {
+function staging(rollout: Rollout): string {
+  const { phase, release } = rollout;
   if (phase.name !== "staging") return "";
   if (!phase.fetched) return `fetching ${release}`;
-  const missing = plan.hosts.filter((host) => !phase.staged.includes(host));
-  return missing.length > 0 ? `unpacking ${release} on ${missing.join(", ")}` : "staged";
+  const missing = unstaged(rollout);
+  return missing.length > 0 ? `unpacking ${release} on ${listed(missing)}` : "staged";
+}
+
+/** As many as one can read. */
+const SHOWN = 8;
+
+function listed(all: readonly string[]): string {
+  const more = all.length - SHOWN;
+  return all.slice(0, SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 function moving(rollout: Rollout, seen: Seen, now: Instant): string {
-  const underway = rollout.plan.slots.filter((slot) => courseOf(rollout, slot).at !== "settled");
+  const underway = musterOf(rollout).moving.map(({ slot }) => slot);
   const change = changing(rollout, seen);
   const slots = together(underway.map((slot) => [slot, doing(rollout, slot, { seen, now })]));
   if (slots.length > 0 || change !== null) {
@@ -115,12 +126,12 @@ function changing(rollout: Rollout, seen: Seen): string | null {
     const { prepared, down } = change;
     if (down.length > 0) return notServing(down);
     const missing = plan.gateways.filter((gateway) => !prepared.includes(gateway));
-    if (missing.length > 0) return `writing the routing on ${missing.join(", ")}`;
+    if (missing.length > 0) return `writing the routing on ${listed(missing)}`;
     const unfit = slotsWaitedFor(rollout, seen);
     if (unfit.length > 0) return waitingFor(unfit, seen);
   }
   const silent = plan.gateways.filter((gateway) => seen.gateways[gateway]?.known === false);
-  if (silent.length > 0) return `switching; no word from ${silent.join(", ")}`;
+  if (silent.length > 0) return `switching; no word from ${listed(silent)}`;
   const dead = plan.gateways.filter((gateway) => gatewaySeen(seen, gateway)?.value.serving === false);
   if (dead.length > 0) return notServing(dead);
   if (sameRouting(change.routing, wantedAtEnd(rollout)))
@@ -129,7 +140,7 @@ function changing(rollout: Rollout, seen: Seen): string | null {
 }
 
 const notServing = (gateways: readonly HostName[]): string =>
-  `nginx on ${gateways.join(", ")} is not running or does not run our config`;
+  `nginx on ${listed(gateways)} is not running or does not run our config`;
 
 const stableAfter = ({ aborted, from, release }: Rollout): string =>
   aborted === null ? release : (from ?? "nothing");

@@ -4,6 +4,7 @@ import type { Rollout } from "../model/rollout.ts";
 import { isNewcomer } from "./courses.ts";
 import { courseOf, isFirst, leave, stop } from "./evolve.ts";
 import { beginHook, isPast } from "./hooks.ts";
+import { musterOf } from "./muster.ts";
 import { serving } from "./wanted.ts";
 import type { Seen } from "./seen.ts";
 import { isHealthy, isSick, isUnwell } from "./sight.ts";
@@ -17,16 +18,20 @@ interface Begin {
 
 /** Begins the next slots in the plan's order, as many at once as may be out of rotation. */
 export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollout {
-  if (rollout.paused !== null || rollout.plan.slots.some((slot) => isNewcomer(rollout, slot))) return rollout;
+  const { moving, firstWaiting } = musterOf(rollout);
+  if (rollout.paused !== null || moving.some(({ slot }) => isNewcomer(rollout, slot))) return rollout;
+  if (firstWaiting >= count) return rollout;
+  const bench = benchOf(rollout, seen);
   let next = rollout;
-  for (const slot of rollout.plan.slots.slice(0, count)) {
+  for (const slot of rollout.plan.slots.slice(firstWaiting, count)) {
     if (!isWaiting(next, slot)) continue;
     // Slots join in order: one that overtook a held one would wait for it with its place out of rotation
     // taken.
-    if (!mayLeave(next, slot, seen)) break;
+    if (!bench.mayLeave(slot)) break;
     const before = { name: "beforeSlot", slot } as const;
     if (!isPast(next, before)) return beginHook(next, before, now);
     next = begin(next, slot, now);
+    bench.leaves(slot);
   }
   return next;
 }
@@ -44,25 +49,51 @@ const begin = (rollout: Rollout, slot: SlotKey, now: Instant): Rollout =>
     ? stop(rollout, slot, { target: rollout.release, now })
     : leave(rollout, slot, { target: rollout.release, now });
 
-/**
- * A slot may leave while enough others serve. One that is not healthy itself protects nobody by staying, and
- * where no slot is healthy there is nothing to protect.
- */
-export function mayLeave(rollout: Rollout, slot: SlotKey, seen: Seen): boolean {
-  if (isFirst(rollout)) return true;
+/** Who serves, counted once for all that want to leave. */
+interface Bench {
+  /**
+   * A slot may leave while enough others serve. One that is not healthy itself protects nobody by staying,
+   * and where no slot is healthy there is nothing to protect.
+   */
+  mayLeave(slot: SlotKey): boolean;
+  leaves(slot: SlotKey): void;
+}
+
+function benchOf(rollout: Rollout, seen: Seen): Bench {
   const { slots, maxUnavailable } = rollout.plan;
-  const out = slots.filter((other) => courseOf(rollout, other).at !== "settled");
-  if (out.length >= maxUnavailable || emptiesGroup(rollout, slot)) return false;
-  const others = slots.filter((other) => other !== slot && !out.includes(other));
-  const healthy = others.filter((other) => isHealthy(seen, other));
-  if (healthy.length >= slots.length - maxUnavailable) return true;
-  return isSick(seen, slot) && others.every((other) => seen.health[other]?.known === true);
+  const isKnown = (slot: SlotKey): boolean => seen.health[slot]?.known === true;
+  let out = musterOf(rollout).moving.length;
+  const gone = new Set<SlotKey>();
+  let healthy = 0;
+  let unknown = 0;
+  // Where nobody may leave, there is no need to count.
+  for (const slot of out < maxUnavailable ? slots : []) {
+    if (courseOf(rollout, slot).at !== "settled") continue;
+    if (isHealthy(seen, slot)) healthy += 1;
+    if (!isKnown(slot)) unknown += 1;
+  }
+  return {
+    mayLeave: (slot) => {
+      if (isFirst(rollout)) return true;
+      if (out >= maxUnavailable || emptiesGroup(rollout, gone, slot)) return false;
+      const others = healthy - (isHealthy(seen, slot) ? 1 : 0);
+      if (others >= slots.length - maxUnavailable) return true;
+      return isSick(seen, slot) && unknown === 0;
+    },
+    leaves: (slot) => {
+      out += 1;
+      gone.add(slot);
+      if (isHealthy(seen, slot)) healthy -= 1;
+      if (!isKnown(slot)) unknown -= 1;
+    },
+  };
 }
 
 /** It is the last of its host or label in rotation: the others come back first. */
-function emptiesGroup({ plan, slots }: Rollout, slot: SlotKey): boolean {
+function emptiesGroup({ plan, slots }: Rollout, gone: ReadonlySet<SlotKey>, slot: SlotKey): boolean {
   if (plan.maxUnavailable === 1) return false;
-  const isAway = (other: SlotKey): boolean => other === slot || slots[other]?.at !== "settled";
+  const isAway = (other: SlotKey): boolean =>
+    other === slot || gone.has(other) || slots[other]?.at !== "settled";
   return plan.groups.some(
     (group) => group.includes(slot) && group.length < plan.slots.length && group.every(isAway),
   );
@@ -74,7 +105,8 @@ export const sickCanary = (rollout: Rollout, seen: Seen): readonly SlotKey[] =>
 
 /** The first slot that waits for others to be healthy before it may leave, and those. */
 export function heldBack(rollout: Rollout, count: number, seen: Seen): readonly SlotKey[] {
-  const waiting = rollout.plan.slots.slice(0, count).find((slot) => isWaiting(rollout, slot));
-  if (waiting === undefined || mayLeave(rollout, waiting, seen)) return [];
+  const { firstWaiting } = musterOf(rollout);
+  const waiting = firstWaiting < count ? rollout.plan.slots[firstWaiting] : undefined;
+  if (waiting === undefined || benchOf(rollout, seen).mayLeave(waiting)) return [];
   return rollout.plan.slots.filter((slot) => slot !== waiting && !isHealthy(seen, slot));
 }

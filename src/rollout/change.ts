@@ -3,11 +3,12 @@ import { appError } from "../base/errors.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { GatewayState } from "../model/observation.ts";
 import type { Rollout, RoutingChange } from "../model/rollout.ts";
-import { sameRouting, type Routing } from "../model/routing.ts";
+import { inRotation, rotationOf, sameRouting, type Routing } from "../model/routing.ts";
 import { isFirst, isGoingBack, nextGeneration } from "./evolve.ts";
 import { stuck } from "./endings.ts";
 import { beginHook, isPast } from "./hooks.ts";
 import { stepOf } from "./steps.ts";
+import { musterOf } from "./muster.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen, isHealthy, isOverwritten, isSick } from "./sight.ts";
 
@@ -119,11 +120,12 @@ export function isWithheld(rollout: Rollout, seen: Seen): boolean {
  * taken long. What only stays as it is need not be seen.
  */
 function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boolean {
-  const { routing, slots } = rollout;
+  const { routing } = rollout;
   const { canary, share } = change.routing;
-  const joining = (Object.keys(slots) as SlotKey[]).filter((slot) => slots[slot]?.at === "joining");
+  const moving = musterOf(rollout).moving.map(({ slot }) => slot);
+  const joining = moving.filter((slot) => rollout.slots[slot]?.at === "joining");
   // Of a lost host nothing is known, and nothing is led there.
-  const kept = canary.filter((slot) => slots[slot] !== undefined);
+  const kept = canary.filter((slot) => rollout.slots[slot] !== undefined);
   const asked = share > routing.share ? [...kept, ...joining] : joining;
   return (
     asked.some((slot) => !isHealthy(seen, slot)) ||
@@ -135,11 +137,9 @@ function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boole
 /** Slots for which a switch that is written everywhere waits: the capacity that it needs is not seen yet. */
 export function slotsWaitedFor({ change, plan, slots, aborted }: Rollout, seen: Seen): readonly SlotKey[] {
   if (change === null || change.stage !== "preparing" || aborted !== null) return [];
-  const { canary, stable } = change.routing;
-  const concerned = plan.slots.filter((slot) => {
-    const isIn = canary.includes(slot) || stable.includes(slot);
-    return isIn || slots[slot]?.at === "joining";
-  });
+  const concerned = plan.slots.filter(
+    (slot) => inRotation(change.routing, slot) || slots[slot]?.at === "joining",
+  );
   return concerned.filter((slot) => !isHealthy(seen, slot));
 }
 
@@ -157,11 +157,11 @@ function strandsUsers({ routing, aborted, plan }: Rollout, next: Routing, seen: 
 /** Forward, whoever is taken out leaves enough behind that are well, unless he is sick himself. */
 function desertsUsers({ routing, plan, aborted, from, slots }: Rollout, next: Routing, seen: Seen): boolean {
   if (aborted !== null || from === null) return false;
-  const stays = [...next.canary, ...next.stable];
-  const leaves = [...routing.canary, ...routing.stable].filter((slot) => !stays.includes(slot));
+  const stays = rotationOf(next);
+  const leaves = [...rotationOf(routing)].filter((slot) => !stays.has(slot));
   const missed = leaves.filter((slot) => !isSick(seen, slot));
   if (missed.length === 0) return false;
-  const well = stays.filter((slot) => isHealthy(seen, slot)).length;
+  const well = [...stays].filter((slot) => isHealthy(seen, slot)).length;
   // What is lost may serve all the same: somebody else must be seen to.
   const isLost = missed.every((slot) => slots[slot] === undefined);
   return well < (isLost ? 1 : plan.slots.length - plan.maxUnavailable);

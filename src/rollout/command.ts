@@ -9,7 +9,7 @@ import { serversFor } from "../model/capacity.ts";
 import { inRotation } from "../model/routing.ts";
 import { basisPoints, EVERYTHING, formatShare, type BasisPoints } from "../model/share.ts";
 import { byOperator, byRelease, goBack, isServingFirst } from "./endings.ts";
-import { courseOf, enter, stop, withCourse } from "./evolve.ts";
+import { asOne, courseOf, enter, stop, withCourse } from "./evolve.ts";
 import { dropHook, endHook, hookWords, runHookAgain } from "./hooks.ts";
 import { passBake, passGate } from "./steps.ts";
 
@@ -22,7 +22,7 @@ type Answer = Result<Rollout, AppError>;
 
 /** What an order makes of a rollout. An order that does not fit is refused and changes nothing. */
 export function command(rollout: Rollout, given: Given, now: Instant): Answer {
-  const answer = obey(rollout, given, now);
+  const answer = asOne(() => obey(rollout, given, now));
   // Whoever orders something moves the rollout: a long wait before it is not held against it.
   return answer.ok && answer.value !== rollout ? ok({ ...answer.value, progressAt: now }) : answer;
 }

@@ -7,6 +7,7 @@ import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
+import { musterOf, type Moving } from "./muster.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./sight.ts";
 
@@ -19,12 +20,22 @@ import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./si
  *     ─(all passed, still healthy, its turn)→ joining ─(seen in every routing)→ settled
  */
 export function advanceSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
-  return rollout.plan.slots.reduce((r, slot) => advance(r, slot, { seen, now }), rollout);
+  const { moving } = musterOf(rollout);
+  const turn = turnOf(rollout);
+  let next = rollout;
+  // In the order in which they join, so that many that are ready can join at once.
+  for (const one of isGoingBack(rollout) ? moving.toReversed() : moving) {
+    next = advance(next, one.slot, { seen, now, turn, place: one.place });
+    turn.passed(next, one.slot);
+  }
+  return next;
 }
 
 interface Sight {
   readonly seen: Seen;
   readonly now: Instant;
+  readonly turn: Turn;
+  readonly place: number;
 }
 type At<Stage extends SlotCourse["at"]> = Extract<SlotCourse, { at: Stage }>;
 
@@ -204,9 +215,9 @@ function checked(rollout: Rollout, slot: SlotKey, course: At<"checking">): Rollo
 function smoking(
   rollout: Rollout,
   slot: SlotKey,
-  { seen, now, course }: Sight & { course: At<"smoking"> },
+  { seen, now, turn, place, course }: Sight & { course: At<"smoking"> },
 ): Rollout {
-  if (course.passed < rollout.plan.smokeChecks || !isItsTurn(rollout, slot)) return rollout;
+  if (course.passed < rollout.plan.smokeChecks || !turn.isOf(rollout, { slot, place })) return rollout;
   // It was healthy before its smoke checks; it must still be when it joins.
   const health = healthSeen(seen, slot);
   if (health === null) return rollout;
@@ -220,24 +231,42 @@ function smoking(
   return withCourse(rollout, slot, { at: "joining", target, attempt, since: now });
 }
 
+/** Whose turn it is to join. */
+interface Turn {
+  /** Told of each slot that moves, in the order in which they join. */
+  passed(rollout: Rollout, slot: SlotKey): void;
+  isOf(rollout: Rollout, moving: Moving): boolean;
+}
+
 /**
  * The canary is always a prefix of the pool and the stable a suffix: forward a slot joins after all before
- * it, going back after all behind it. At a first release all join together.
+ * it, going back after all behind it. At a first release, and of the newcomers to a pool, all join together.
  */
-function isItsTurn(rollout: Rollout, slot: SlotKey): boolean {
-  const { slots } = rollout.plan;
-  const index = slots.indexOf(slot);
-  const others = isGoingBack(rollout) ? slots.slice(index + 1) : slots.slice(0, index);
-  if (!isGoingBack(rollout) && isNewcomer(rollout, slot)) {
-    return slots.every((other) => !isNewcomer(rollout, other) || isReady(rollout, other));
-  }
-  if (!isGoingBack(rollout) && isFirst(rollout)) return slots.every((other) => isReady(rollout, other));
-  const target = isGoingBack(rollout) ? rollout.from : rollout.release;
-  return others.every((other) => {
-    const course = courseOf(rollout, other);
-    if (course.at === "settled") return course.release === target;
-    return course.at === "joining" && course.target === target;
-  });
+function turnOf(start: Rollout): Turn {
+  const target = isGoingBack(start) ? start.from : start.release;
+  const { firstWaiting, lastCanary } = musterOf(start);
+  // All that were passed so far have joined.
+  let joined = true;
+  const isNext = (place: number): boolean =>
+    joined && (isGoingBack(start) ? lastCanary < place : place < firstWaiting);
+  // Who is ready stays so, unless it fails.
+  let ready: boolean | null = null;
+  const areReady = (rollout: Rollout): boolean =>
+    (ready ??= rollout.plan.slots.every((slot) =>
+      isFirst(rollout) ? isReady(rollout, slot) : !isNewcomer(rollout, slot) || isReady(rollout, slot),
+    ));
+  return {
+    passed: (rollout, slot) => {
+      const course = courseOf(rollout, slot);
+      if (course.at === "settled") joined &&= course.release === target;
+      else joined &&= course.at === "joining" && course.target === target;
+      if (course.at === "failed") ready = null;
+    },
+    isOf: (rollout, { slot, place }) => {
+      if (isGoingBack(rollout)) return isNext(place);
+      return isFirst(rollout) || isNewcomer(rollout, slot) ? areReady(rollout) : isNext(place);
+    },
+  };
 }
 
 /** On its way to the stable release while the rollout goes forward. */
@@ -292,7 +321,7 @@ const UNASKED = millis(5000);
 function isBack(
   rollout: Rollout,
   slot: SlotKey,
-  { seen, now, course }: Sight & { course: At<"joining"> },
+  { seen, now, course }: Omit<Sight, "turn" | "place"> & { course: At<"joining"> },
 ): boolean {
   if (!rollout.plan.passive || now >= after(course.since, UNASKED)) return true;
   if (now < after(course.since, AVOIDED)) return false;

@@ -14,7 +14,7 @@ import {
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { PlannedAnalysis, Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
-import { leave, stop } from "./evolve.ts";
+import { asOne, leave, stop } from "./evolve.ts";
 
 export interface Beginning {
   readonly id: RolloutId;
@@ -86,8 +86,10 @@ export function withNewcomers(
   const stable = rollout.plan.slots.filter((slot) => !isNew.has(slot));
   const known: Rollout = { ...rollout, routing: { ...rollout.routing, stable } };
   const to = { target: rollout.from, now: rollout.startedAt };
-  const begun = newcomers.reduce((r, slot) => stop(r, slot, to), known);
-  return strays.reduce((r, slot) => leave(r, slot, to), begun);
+  return asOne(() => {
+    const begun = newcomers.reduce((r, slot) => stop(r, slot, to), known);
+    return strays.reduce((r, slot) => leave(r, slot, to), begun);
+  });
 }
 
 /** A rollback, and a first release, which nobody could compare with anything, go straight to everything. */

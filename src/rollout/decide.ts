@@ -7,7 +7,7 @@ import { because } from "./because.ts";
 import { advanceChange, isWithheld } from "./change.ts";
 import { advanceSlots } from "./courses.ts";
 import { goBack, stuck } from "./endings.ts";
-import { abortBy, courseOf } from "./evolve.ts";
+import { abortBy, asOne, courseOf } from "./evolve.ts";
 import { absorb } from "./outcomes.ts";
 import { aborting, RETRY_AFTER } from "./phases/aborting.ts";
 import { baking } from "./phases/baking.ts";
@@ -16,6 +16,7 @@ import { shifting } from "./phases/shifting.ts";
 import { staging } from "./phases/staging.ts";
 import { updating } from "./phases/updating.ts";
 import { watchHosts } from "./lost.ts";
+import { musterOf } from "./muster.ts";
 import type { Seen } from "./seen.ts";
 import { heed } from "./verdicts.ts";
 
@@ -52,7 +53,11 @@ const MAX_MOVES = 32;
  * Where everything is decided: from what is known, what was seen and the time, to what is known then and
  * what to do.
  */
-export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
+export const decide = (rollout: Rollout, seen: Seen, now: Instant): Decision =>
+  asOne(() => decideCopying(rollout, seen, now));
+
+/** The same; only that all courses are copied at each that changes. */
+export function decideCopying(rollout: Rollout, seen: Seen, now: Instant): Decision {
   if (ENDED.includes(rollout.phase.name)) {
     return { rollout, actions: [], wakeAt: null, because: because(rollout, seen, now) };
   }
@@ -64,7 +69,7 @@ export function decide(rollout: Rollout, seen: Seen, now: Instant): Decision {
     rollout: next,
     actions: ENDED.includes(next.phase.name) ? [] : permitted(next, seen),
     wakeAt: wakeAt(next, now),
-    because: because(next, seen, now),
+    because: next === rollout ? because(next, seen, now) : next.because,
   };
 }
 
@@ -103,7 +108,7 @@ function restSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
 /** Going forward, a slot that cannot be brought to the release turns the whole rollout round. */
 function failForward(rollout: Rollout, now: Instant): Rollout {
   if (rollout.aborted !== null || ENDED.includes(rollout.phase.name)) return rollout;
-  for (const slot of rollout.plan.slots) {
+  for (const { slot } of musterOf(rollout).moving) {
     const course = courseOf(rollout, slot);
     if (course.at === "failed") return goBack(rollout, { ...abortBy("slot", course.error, now), slot });
   }
@@ -145,18 +150,21 @@ function wakeAt(rollout: Rollout, now: Instant): Instant | null {
     .reduce<Instant | null>(earliest, null);
 }
 
-function deadlinesOf({ phase, paused, plan, progressAt, slots, hook }: Rollout): readonly Instant[] {
+function deadlinesOf(rollout: Rollout): readonly Instant[] {
+  const { phase, paused, plan, progressAt, hook } = rollout;
   if (ENDED.includes(phase.name)) return [];
   const overdue = after(phase.name === "baking" ? phase.until : progressAt, plan.progressDeadline);
-  const courses = plan.slots.map((slot) => slots[slot]);
+  const waits: Instant[] = [];
+  for (const { slot } of musterOf(rollout).moving) {
+    const course = rollout.slots[slot];
+    if (course?.at === "draining") waits.push(after(course.since, plan.drain));
+    if (course?.at === "checking") waits.push(after(course.since, plan.healthyWithin));
+    if (course?.at === "smoking") waits.push(after(course.since, plan.healthyWithin));
+    if (course?.at === "failed") waits.push(after(course.since, RETRY_AFTER));
+  }
   return [
     ...(paused !== null || hook !== null || phase.name === "approval" ? [] : [overdue]),
     ...(paused === null && phase.name === "baking" ? [phase.until] : []),
-    ...courses.flatMap((course) => {
-      if (course?.at === "draining") return [after(course.since, plan.drain)];
-      if (course?.at === "checking") return [after(course.since, plan.healthyWithin)];
-      if (course?.at === "smoking") return [after(course.since, plan.healthyWithin)];
-      return course?.at === "failed" ? [after(course.since, RETRY_AFTER)] : [];
-    }),
+    ...waits,
   ];
 }

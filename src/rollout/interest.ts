@@ -1,8 +1,9 @@
 import { after, instant, millis, type Duration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
-import type { Rollout } from "../model/rollout.ts";
+import type { Rollout, SlotStage } from "../model/rollout.ts";
 import { APART } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
+import { musterOf } from "./muster.ts";
 
 /** What the next decision needs to see, so that nothing else is asked for. */
 export interface Interest {
@@ -19,32 +20,29 @@ export interface Interest {
 
 const AGAIN = millis(100);
 
+/** Stages in which a slot on its way is asked how it is. */
+const ASKED: ReadonlySet<SlotStage> = new Set(["leaving", "checking", "smoking", "joining"]);
+
 export function interestOf(rollout: Rollout): Interest {
   const { plan, phase, change } = rollout;
   const isCommitting = change?.stage === "committing";
   const slots: SlotKey[] = [];
-  const health: SlotKey[] = [];
   const inFlight: SlotKey[] = [];
+  const unasked = new Set<SlotKey>();
   let from = Infinity;
-  for (const slot of plan.slots) {
+  for (const { slot } of musterOf(rollout).moving) {
     const course = courseOf(rollout, slot);
+    if (!ASKED.has(course.at)) unasked.add(slot);
     switch (course.at) {
       case "stopping":
       case "switching":
       case "starting":
         slots.push(slot);
         break;
-      case "checking":
-        health.push(slot);
-        break;
-      case "settled":
-      case "smoking":
       case "joining":
-        if (phase.name !== "staging") health.push(slot);
-        if (plan.passive && course.at === "joining") inFlight.push(slot);
+        if (plan.passive) inFlight.push(slot);
         break;
       case "leaving":
-        health.push(slot);
         // The look that shows that it is out of rotation is the first sample of its drain.
         if (isCommitting && !plan.passive) inFlight.push(slot);
         break;
@@ -56,6 +54,10 @@ export function interestOf(rollout: Rollout): Interest {
       default:
     }
   }
+  const health =
+    phase.name === "staging"
+      ? plan.slots.filter((slot) => rollout.slots[slot]?.at === "checking")
+      : plan.slots.filter((slot) => !unasked.has(slot));
   const gatewaysFrom = instant(isCommitting || from === Infinity ? 0 : from);
   const gateways = isCommitting || inFlight.length > 0;
   return { slots, health, inFlight, gateways, gatewaysFrom, again: AGAIN };

@@ -7,7 +7,7 @@ import type { Action } from "./actions.ts";
 import { failed } from "./courses.ts";
 import { abortBy, courseOf, isGoingBack, withCourse } from "./evolve.ts";
 import { goBack, stuck } from "./endings.ts";
-import { actionsOf } from "./actions.ts";
+import { isAsked } from "./actions.ts";
 import { endHook, holdsUp } from "./hooks.ts";
 import type { Settled } from "./seen.ts";
 
@@ -16,15 +16,31 @@ import type { Settled } from "./seen.ts";
  * an unknown one never does: only the next look at the world tells.
  */
 export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Instant): Rollout {
-  return outcomes.reduce((r, { action, outcome }) => {
-    const asked = actionsOf(r).some(({ key }) => key === action.key);
-    if (!asked) return r;
-    if (action.kind === "hook") return absorbHook(r, outcome, now);
-    if (outcome.kind === "unknown") return r;
-    return outcome.kind === "done"
-      ? done(r, action, { outcome, now })
-      : refuse(r, action, { error: outcome.error, now });
-  }, rollout);
+  return outcomes.reduce(
+    (r, { action, outcome }) => {
+      if (action.kind === "stage" && outcome.kind === "done") return r;
+      if (!isAsked(r, action)) return r;
+      if (action.kind === "hook") return absorbHook(r, outcome, now);
+      if (outcome.kind === "unknown") return r;
+      return outcome.kind === "done"
+        ? done(r, action, { outcome, now })
+        : refuse(r, action, { error: outcome.error, now });
+    },
+    absorbStaged(rollout, outcomes),
+  );
+}
+
+/** Thousands of hosts may have it at once. */
+function absorbStaged(rollout: Rollout, outcomes: readonly Settled[]): Rollout {
+  const { phase } = rollout;
+  if (phase.name !== "staging" || !phase.fetched) return rollout;
+  const staged = new Set(phase.staged);
+  for (const { action, outcome } of outcomes) {
+    if (action.kind === "stage" && outcome.kind === "done") staged.add(action.host);
+  }
+  return staged.size === phase.staged.length
+    ? rollout
+    : { ...rollout, phase: { ...phase, staged: [...staged] } };
 }
 
 interface Done {
@@ -37,9 +53,6 @@ function done(rollout: Rollout, action: Action, { outcome, now }: Done): Rollout
   switch (action.kind) {
     case "fetch":
       return phase.name === "staging" ? { ...rollout, phase: { ...phase, fetched: true } } : rollout;
-    case "stage":
-      if (phase.name !== "staging") return rollout;
-      return { ...rollout, phase: { ...phase, staged: [...phase.staged, action.host] } };
     case "smoke": {
       const course = courseOf(rollout, action.slot);
       if (course.at !== "smoking") return rollout;

@@ -4,17 +4,14 @@ import { evenShare, wayBack } from "../model/capacity.ts";
 import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { courseOf, isFirst } from "./evolve.ts";
+import { musterOf } from "./muster.ts";
 import type { Observation } from "../model/observation.ts";
 import { isHealthy } from "./sight.ts";
 
 /** Slots that are in rotation or about to join, running `release`, in the plan's order. */
 export function serving(rollout: Rollout, release: ReleaseId | null): readonly SlotKey[] {
   if (release === null) return [];
-  return rollout.plan.slots.filter((slot) => {
-    const course = courseOf(rollout, slot);
-    if (course.at === "settled") return course.release === release;
-    return course.at === "joining" && course.target === release;
-  });
+  return release === rollout.release ? musterOf(rollout).canary : musterOf(rollout).stable;
 }
 
 /** What the gateways should route while the rollout goes forward and its step asks for `limit`. */
@@ -39,6 +36,7 @@ export const wantedAtEnd = (rollout: Rollout): Routing => ({
 });
 
 export const areAllSettled = (rollout: Rollout, release: ReleaseId | null): boolean =>
+  musterOf(rollout).moving.length === 0 &&
   rollout.plan.slots.every((slot) => {
     const course = courseOf(rollout, slot);
     return course.at === "settled" && course.release === release;

@@ -11,6 +11,7 @@ import { type Aborted, benchAbort } from "./abort.ts";
 import { benchGlidepath } from "./glidepath.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
+import { benchScale, scaleLines } from "./scale.ts";
 import { benchSsh, printSsh } from "./ssh.ts";
 import { table } from "../../src/demo/table.ts";
 import { type Throughput, benchThroughput } from "./throughput.ts";
@@ -22,8 +23,8 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput", "abort"];
-const NAMES = [...MEASURED, "analysis", "ssh"];
-/** What takes long is asked for by its name. */
+const NAMES = [...MEASURED, "scale", "analysis", "ssh"];
+/** What takes long, or is computed, is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
   all: MEASURED,
@@ -130,6 +131,12 @@ async function main(asked: readonly string[]): Promise<number> {
     console.error(`bench: there is no ${unknown.join(", ")}; there are ${NAMES.join(", ")}, procedures, all`);
     return 2;
   }
+  if (names.includes("scale")) {
+    const scale = benchScale();
+    console.log(`\n${scaleLines(scale)}`);
+    save("scale", scale);
+  }
+  if (names.every((name) => name === "scale")) return 0;
   if (!hasNginx("bench")) return 3;
   const results: Measured[] = [];
   for (const name of names) {

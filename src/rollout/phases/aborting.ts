@@ -25,10 +25,11 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   }
   if (isUnsure(rollout, seen)) return rollout;
   const wanted = wantedBack(rollout, seen);
+  const kept = new Set(wanted.canary);
   const freed = plan.slots.reduce((r, slot) => {
     if (!canServeCanary(r, slot)) return r;
     const { at } = courseOf(r, slot);
-    if (wanted.canary.includes(slot)) {
+    if (kept.has(slot)) {
       return at === "leaving" ? withCourse(r, slot, { at: "settled", release: r.release }) : r;
     }
     return at === "settled" ? leave(r, slot, { target: from, now }) : r;

@@ -1,5 +1,6 @@
 import type { Instant } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
+import { unstaged } from "../actions.ts";
 import { enter } from "../evolve.ts";
 import { beginHook, isPast } from "../hooks.ts";
 import type { Seen } from "../seen.ts";
@@ -8,9 +9,9 @@ const BEFORE = { name: "beforeRelease" } as const;
 
 /** Everything is fetched, verified and unpacked on every host before any traffic is touched. */
 export function staging(rollout: Rollout, _seen: Seen, now: Instant): Rollout {
-  const { phase, plan } = rollout;
+  const { phase } = rollout;
   if (phase.name !== "staging" || !phase.fetched || rollout.paused !== null) return rollout;
-  if (plan.hosts.some((host) => !phase.staged.includes(host))) return rollout;
+  if (unstaged(rollout).length > 0) return rollout;
   if (!isPast(rollout, BEFORE)) return beginHook(rollout, BEFORE, now);
   return enter(rollout, { name: "updating" });
 }

@@ -5,7 +5,8 @@ import { EVERYTHING } from "../../model/share.ts";
 import { beginSlots, sickCanary } from "../begin.ts";
 import { widen } from "../change.ts";
 import { enter, isFirst } from "../evolve.ts";
-import { serving, wantedForward } from "../wanted.ts";
+import { musterOf } from "../muster.ts";
+import { wantedForward } from "../wanted.ts";
 import { stepOf } from "../steps.ts";
 import { beginHook, slotToFollow } from "../hooks.ts";
 import type { Seen } from "../seen.ts";
@@ -30,10 +31,8 @@ export function slotsForStep(rollout: Rollout): number {
 
 const limitOf = (rollout: Rollout) => (isFirst(rollout) ? EVERYTHING : stepOf(rollout).share);
 
-const isCarried = (rollout: Rollout, count: number): boolean =>
-  rollout.change === null &&
-  !rollout.unsettled &&
-  rollout.plan.slots.slice(0, count).every((slot) => {
-    const course = rollout.slots[slot];
-    return course?.at === "settled" && serving(rollout, rollout.release).includes(slot);
-  });
+function isCarried(rollout: Rollout, count: number): boolean {
+  const { moving, firstWaiting } = musterOf(rollout);
+  const isSettled = firstWaiting >= count && moving.every(({ place }) => place >= count);
+  return rollout.change === null && !rollout.unsettled && isSettled;
+}
