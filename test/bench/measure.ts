@@ -5,11 +5,11 @@ import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { freePort } from "../../src/demo/ports.ts";
 import { startApp } from "../support/app.ts";
-import { type LoadReport, percentile, windowOf } from "../support/load.ts";
+import { type LoadReport, type Span, percentile } from "../support/load.ts";
 import type { Workspace } from "../support/workspace.ts";
 
-export const BEFORE_MS = 5000;
-export const AFTER_MS = 4000;
+const BEFORE_MS = 5000;
+const AFTER_MS = 4000;
 
 /** Milliseconds. */
 export interface Floor {
@@ -61,43 +61,92 @@ export async function measureFloor(workspace: Workspace, release: string): Promi
   return { boot: percentile(boots, 0.5), stop: percentile(stops, 0.5) };
 }
 
-/** How long the old release still answered in a slot after the last request that it was given. */
-export function drainOf({ samples }: LoadReport, answeredBy: string): number {
+/** How long the old release still answered in a slot after the last request that it was given meanwhile. */
+export function drainOf({ samples }: LoadReport, answeredBy: string, { from, to }: Span): number {
   if (samples === null) throw new Error("no samples");
   const by = samples.names.indexOf(answeredBy);
   let lastSent = 0;
   let lastAnswer = 0;
   for (const [index, at] of samples.sentAt.entries()) {
-    if (samples.by[index] !== by) continue;
+    if (samples.by[index] !== by || at < from || at >= to) continue;
     lastSent = Math.max(lastSent, at);
     lastAnswer = Math.max(lastAnswer, at + (samples.delay[index] ?? 0) + (samples.asked[index] ?? 0));
   }
   return Math.max(0, lastAnswer - lastSent);
 }
 
+/** Releases of one run: what is slow by chance once is not in the median. */
+export const ROUNDS = 3;
+
+/** v1, which serves at the beginning, and one for each round. */
+export const releaseOf = (round: number): string => `v${round + 2}`;
+export const RELEASES = Object.fromEntries(Array.from({ length: ROUNDS + 1 }, (_, i) => [`v${i + 1}`, {}]));
+
 export interface Run {
   readonly name: string;
   readonly workspace: Workspace;
+  /** Brings `release` into every slot. */
+  readonly act: (release: string) => Promise<Act & { readonly extra?: Measured["extra"] }>;
+}
+
+interface Round extends Act {
+  readonly before: Span;
+  readonly during: Span;
   readonly from: string;
-  readonly act: () => Promise<Act & { readonly extra?: Measured["extra"] }>;
+  readonly extra?: Measured["extra"];
 }
 
 const round = (value: number, digits = 1): number => Number(value.toFixed(digits));
+const now = (): number => performance.timeOrigin + performance.now();
 
-/** Load, five seconds of peace, the release, four more seconds. */
-export async function measure({ name, workspace, from, act }: Run): Promise<Measured> {
+async function roundOf({ act }: Run, index: number): Promise<Round> {
+  const peaceFrom = now();
+  await wait(BEFORE_MS);
+  const acted = await act(releaseOf(index));
+  await wait(AFTER_MS);
+  const { startedAt, endedAt } = acted;
+  return {
+    ...acted,
+    before: { from: peaceFrom, to: startedAt },
+    during: { from: startedAt, to: endedAt },
+    from: `v${index + 1}`,
+  };
+}
+
+/** The p99 over several windows together, and how many requests failed in them. */
+function together(
+  report: LoadReport,
+  spans: readonly Span[],
+): { readonly p99: number; readonly failed: number } {
+  const { samples } = report;
+  if (samples === null) throw new Error("no samples");
+  const inside = samples.sentAt.flatMap((at, index) =>
+    spans.some(({ from, to }) => at >= from && at < to) ? [index] : [],
+  );
+  const good = inside.filter((index) => (samples.by[index] ?? -1) >= 0);
+  const delays = good.map((index) => samples.delay[index] ?? 0);
+  return { p99: percentile(delays, 0.99), failed: inside.length - good.length };
+}
+
+/** Load; then, some times: five seconds of peace, a release, four more seconds. */
+export async function measure(run: Run): Promise<Measured> {
+  const { name, workspace } = run;
   process.stderr.write(`bench: ${name}\n`);
   const load = await workspace.load();
-  const floor = await measureFloor(workspace, from);
-  const peaceFrom = performance.timeOrigin + performance.now();
-  await wait(BEFORE_MS);
-  const { startedAt, endedAt, extra, released = endedAt - startedAt } = await act();
-  await wait(AFTER_MS);
+  const floor = await measureFloor(workspace, "v1");
+  const rounds: Round[] = [];
+  for (let index = 0; index < ROUNDS; index++) rounds.push(await roundOf(run, index));
   const report = await load.stop();
-  const before = windowOf(report, peaceFrom, startedAt);
-  const during = windowOf(report, startedAt, endedAt);
-  const drains = workspace.slots.map((slot) => drainOf(report, `${from}@${slot}`));
-  const least = drains.reduce((sum, drain) => sum + drain + floor.boot + floor.stop, 0);
+  const before = together(
+    report,
+    rounds.map((one) => one.before),
+  );
+  const during = together(
+    report,
+    rounds.map((one) => one.during),
+  );
+  const each = rounds.map((one) => timesOf(report, { one, slots: workspace.slots, floor }));
+  const median = (part: (times: Times) => number): number => round(percentile(each.map(part), 0.5), 0);
   return {
     name,
     requests: report.requests,
@@ -107,15 +156,37 @@ export async function measure({ name, workspace, from, act }: Run): Promise<Meas
     p99Before: before.p99,
     p99During: during.p99,
     p99Ratio: before.p99 === 0 ? null : round(during.p99 / before.p99, 2),
-    released: round(released, 0),
-    took: round(endedAt - startedAt, 0),
-    floor: round(least, 0),
-    overhead: round(released - least, 0),
-    extra: {
-      boot: round(floor.boot),
-      stop: round(floor.stop),
-      drains: drains.map((one) => round(one)),
-      ...extra,
-    },
+    released: median((one) => one.released),
+    took: median((one) => one.took),
+    floor: median((one) => one.floor),
+    overhead: median((one) => one.overhead),
+    extra: { boot: round(floor.boot), stop: round(floor.stop), rounds: each, ...rounds.at(-1)?.extra },
+  };
+}
+
+interface Times {
+  readonly released: number;
+  readonly took: number;
+  readonly floor: number;
+  readonly overhead: number;
+  readonly drains: readonly number[];
+}
+
+interface Timing {
+  readonly one: Round;
+  readonly slots: readonly number[];
+  readonly floor: Floor;
+}
+
+function timesOf(report: LoadReport, { one, slots, floor }: Timing): Times {
+  const { startedAt, endedAt, released = endedAt - startedAt } = one;
+  const drains = slots.map((slot) => round(drainOf(report, `${one.from}@${slot}`, one.during)));
+  const least = drains.reduce((sum, drain) => sum + drain + floor.boot + floor.stop, 0);
+  return {
+    released: round(released),
+    took: round(endedAt - startedAt),
+    floor: round(least),
+    overhead: round(released - least),
+    drains,
   };
 }

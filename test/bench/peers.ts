@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { startNginx } from "../../src/demo/nginx.ts";
 import { startApp } from "../support/app.ts";
 import { type Workspace, openWorkspace } from "../support/workspace.ts";
-import { type Act, type Measured, measure } from "./measure.ts";
+import { type Act, type Measured, RELEASES, measure } from "./measure.ts";
 
 const SCRIPT = fileURLToPath(new URL("hand.sh", import.meta.url));
 
@@ -53,7 +53,7 @@ function writeConfigs(workspace: Workspace, timeout: string): void {
   writeFileSync(join(workspace.nginx.confd, "shop.conf"), config(workspace, timeout, null));
 }
 
-function runScript(workspace: Workspace, form: Peer["form"]): Promise<Act> {
+function runScript(workspace: Workspace, form: Peer["form"], release: string): Promise<Act> {
   const [port1 = 0, port2 = 0] = workspace.slots;
   const startedAt = performance.timeOrigin + performance.now();
   const env = {
@@ -65,7 +65,7 @@ function runScript(workspace: Workspace, form: Peer["form"]): Promise<Act> {
     PORT2: String(port2),
     NODE: process.execPath,
   };
-  const child = spawn(SCRIPT, [form, join(workspace.artifacts, "shop-v2.tar.gz")], {
+  const child = spawn(SCRIPT, [form, join(workspace.artifacts, `shop-${release}.tar.gz`)], {
     env,
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -79,7 +79,7 @@ function runScript(workspace: Workspace, form: Peer["form"]): Promise<Act> {
 }
 
 export async function benchPeer({ name, form, timeout }: Peer): Promise<Measured> {
-  const workspace = await openWorkspace({ start: false });
+  const workspace = await openWorkspace({ start: false, releases: RELEASES });
   try {
     writeConfigs(workspace, timeout);
     for (const [at, port] of workspace.slots.entries()) {
@@ -88,8 +88,8 @@ export async function benchPeer({ name, form, timeout }: Peer): Promise<Measured
       writeFileSync(join(directory, "app.pid"), `${app.pid}\n`);
     }
     await startNginx(workspace.nginx);
-    const act = (): Promise<Act> => runScript(workspace, form);
-    return await measure({ name, workspace, from: "v1", act });
+    const act = (release: string): Promise<Act> => runScript(workspace, form, release);
+    return await measure({ name, workspace, act });
   } finally {
     await workspace.close();
   }

@@ -2,7 +2,7 @@
 import type { LoadFailure, LoadReport } from "../../src/demo/load/report.ts";
 
 export { type Load, type LoadOptions, startLoad } from "../../src/demo/load/child.ts";
-export { type LoadReport, type Window, percentile, windowOf } from "../../src/demo/load/report.ts";
+export { type LoadReport, percentile } from "../../src/demo/load/report.ts";
 
 const sentence = (one: LoadFailure, from: number): string =>
   `+${Math.round(one.sentAt - from)}ms ${one.method} ${one.path} user ${one.user}` +

@@ -1,6 +1,6 @@
 import type { Application, Gateway, Slot } from "../../model/application.ts";
 import { poolOf } from "../../model/application.ts";
-import { EVERYBODY, groupsOf, type Group, type Layout } from "./groups.ts";
+import { EVERYBODY, groupsOf, MOST_TRIES, type Group, type Layout } from "./groups.ts";
 import {
   cidr,
   controlAddress,
@@ -183,8 +183,7 @@ function logFormat({ name }: Application): readonly string[] {
 function locationBody({ application, gateway, home }: Topology): readonly string[] {
   const v = prefix(application.name);
   const { connectTimeout, readTimeout, key, split, releaseHeader } = application.gateway;
-  // As many as let a role whose slots are all dead be served by the other one.
-  const tries = Math.min(8, Math.max(2, poolOf(application.hosts).length));
+  const tries = Math.min(MOST_TRIES, Math.max(2, poolOf(application.hosts).length));
   return [
     `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_key;`,
     `limit_conn ${v} 65535;`,

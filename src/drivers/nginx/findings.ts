@@ -1,5 +1,7 @@
 import type { Finding } from "../../ports/examine.ts";
+import { layoutOf } from "./config.ts";
 import { editedBy } from "./edited.ts";
+import { slotLines } from "./groups.ts";
 import { upstreams } from "./passive.ts";
 import { snippetOf } from "./place.ts";
 import { fault, fine, linesOf, section, surveyIn, warning, type Facts, type Look } from "./said.ts";
@@ -226,4 +228,19 @@ const shutdown: Look = (facts) => {
   ];
 };
 
-const OWN: readonly Look[] = [place, edited, included, location, readable, listening, names, shutdown];
+/** More of these and a reload takes nginx seconds, and memory in every worker. */
+const MOST_SLOT_LINES = 50_000;
+
+const size: Look = ({ application }) => {
+  const layout = layoutOf(application);
+  const count = slotLines(layout);
+  if (count <= MOST_SLOT_LINES) return [];
+  const { pool, split, maxUnavailable } = layout;
+  const todo =
+    split === "servers" && maxUnavailable > 1
+      ? "lower rollout.maxUnavailable: every window of slots that may be out has a group of its own"
+      : "divide the pool into several applications, each with a glidepath.yaml and a location of its own";
+  return [warning(`${pool.length} slots make a config with ${count} lines of servers`, todo)];
+};
+
+const OWN: readonly Look[] = [place, edited, included, location, readable, listening, names, shutdown, size];

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { SlotKey } from "../../model/ids.ts";
 import type { Routing } from "../../model/routing.ts";
 import { basisPoints } from "../../model/share.ts";
-import { groupFor, groupsOf, isRepresentable, type Layout } from "./groups.ts";
+import { groupFor, groupsOf, isRepresentable, slotLines, type Layout } from "./groups.ts";
 
 const pool = (n: number): readonly SlotKey[] =>
   Array.from({ length: n }, (_, i) => `web:${8001 + i}` as SlotKey);
@@ -27,6 +27,19 @@ test("two slots have six groups", () => {
     { name: "p1b1", servers: [0], backups: [1] },
     { name: "s1b1", servers: [1], backups: [0] },
   ]);
+});
+
+test("in a large pool only groups that run out of slots before tries have backups", () => {
+  const backed = groupsOf({ ...users(20), maxUnavailable: 2 }).filter(({ backups }) => backups.length > 0);
+  const sizes = backed.map(({ servers }) => servers.length).toSorted((a, b) => a - b);
+  expect(sizes).toEqual([1, 2, 3, 4, 5, 6, 7].flatMap((size) => Array.from({ length: 6 }, () => size)));
+});
+
+test.each([
+  [20, 1, 1000],
+  [120, 12, 40_000],
+])("%i slots with %i out make fewer than %i lines that name a slot", (n, maxUnavailable, most) => {
+  expect(slotLines({ ...users(n), maxUnavailable })).toBeLessThan(most);
 });
 
 describe("which group serves a role", () => {

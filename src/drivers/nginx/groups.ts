@@ -30,8 +30,12 @@ export type Role = "canary" | "stable";
 /** The group that can always serve: every slot. What nginx falls back to when it cannot read the switch. */
 export const EVERYBODY = "s0";
 
+/** A request is tried at so many slots: as many as let a role whose slots are all dead be served by the other. */
+export const MOST_TRIES = 8;
+
 /**
- * Up to this many slots every combination has its group; above, only those with few slots out of rotation.
+ * Up to this many slots every combination has its group; above, only those with few slots out of rotation,
+ * and, for users, those whose backups can be reached: behind as many slots as there are tries nobody asks one.
  */
 const SMALL_USERS = 6;
 const SMALL_SERVERS = 16;
@@ -46,8 +50,12 @@ export function groupsOf(layout: Layout): readonly Group[] {
     ...range(0, n).map((k) => group(`s${k}`, range(k, n))),
     ...range(1, n + 1).map((c) => group(`p${c}`, range(0, c))),
   ];
-  return [...plain, ...(layout.split === "users" ? fallbackGroups(n) : windowGroups(layout))];
+  return [...plain, ...(layout.split === "users" ? fallbackGroups(layout) : windowGroups(layout))];
 }
+
+/** Lines of the config that name a slot. */
+export const slotLines = (layout: Layout): number =>
+  groupsOf(layout).reduce((sum, { servers, backups }) => sum + servers.length + backups.length, 0);
 
 const group = (name: string, servers: readonly number[], backups: readonly number[] = []): Group => ({
   name,
@@ -59,12 +67,14 @@ const group = (name: string, servers: readonly number[], backups: readonly numbe
  * Both roles have slots; slots c to k−1 are out of rotation: each role's dead slots fall back to the other
  * role.
  */
-function fallbackGroups(n: number): readonly Group[] {
-  const most = n <= SMALL_USERS ? n : 1;
-  return pairs(n, 0, most).flatMap(([c, k]) => [
+function fallbackGroups({ pool, maxUnavailable }: Layout): readonly Group[] {
+  const n = pool.length;
+  const isSmall = n <= SMALL_USERS;
+  const both = pairs(n, 0, isSmall ? n : maxUnavailable).flatMap(([c, k]) => [
     group(`p${c}b${k}`, range(0, c), range(k, n)),
     group(`s${k}b${c}`, range(k, n), range(0, c)),
   ]);
+  return isSmall ? both : both.filter(({ servers }) => servers.length < MOST_TRIES);
 }
 
 function windowGroups({ pool, maxUnavailable }: Layout): readonly Group[] {
