@@ -35,7 +35,7 @@ export const MOST_TRIES = 8;
 
 /**
  * Up to this many slots every combination has its group; above, only those with few slots out of rotation,
- * and, for users, those whose backups can be reached: behind as many slots as there are tries nobody asks one.
+ * and, for users, those whose backups can be reached: behind as many slots as there are tries none is asked.
  */
 const SMALL_USERS = 6;
 const SMALL_SERVERS = 16;
