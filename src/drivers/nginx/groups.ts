@@ -30,7 +30,7 @@ export type Role = "canary" | "stable";
 /** The group that can always serve: every slot. What nginx falls back to when it cannot read the switch. */
 export const EVERYBODY = "s0";
 
-/** A request is tried at so many slots: as many as let a role whose slots are all dead be served by the other. */
+/** A request is tried at so many slots: when all of a small role are dead the other one is reached. */
 export const MOST_TRIES = 8;
 
 /**
