@@ -5,7 +5,7 @@ import process from "node:process";
 import { appError, type AppError } from "./base/errors.ts";
 import { err, ok, type Result } from "./base/result.ts";
 import { buildProgram } from "./cli/program.ts";
-import type { Explanation, Opened, Survey } from "./cli/deps.ts";
+import type { Analyzed, AnalyzeRequest, Explanation, Opened, Survey } from "./cli/deps.ts";
 import { processIo } from "./cli/terminal.ts";
 import { runDemo } from "./demo/demo.ts";
 import { accessLog } from "./drivers/accesslog/accesslog.ts";
@@ -21,6 +21,8 @@ import { nginxExaminer, survey } from "./drivers/nginx/examine.ts";
 import { placeOf } from "./drivers/nginx/explain.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
 import { probes } from "./drivers/probe/probes.ts";
+import { readRecorded, type ForeignFormat } from "./drivers/accesslog/recorded.ts";
+import { prometheus } from "./drivers/prometheus/prometheus.ts";
 import { slotExaminer } from "./drivers/slots/examine.ts";
 import { slots } from "./drivers/slots/slots.ts";
 import { hostNameOf } from "./drivers/ssh/describe.ts";
@@ -30,6 +32,7 @@ import { openStore, type Store } from "./drivers/store/store.ts";
 import { systemClock } from "./drivers/system/clock.ts";
 import { systemIds } from "./drivers/system/ids.ts";
 import { createControl } from "./engine/control.ts";
+import { replay } from "./engine/replay.ts";
 import type { EnginePorts } from "./engine/ports.ts";
 import { poolOf, type Application } from "./model/application.ts";
 import type { Asked } from "./model/asked.ts";
@@ -96,6 +99,7 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
     probes: probes({ application, hosts, runCommand }),
     hooks: hooks({ application }),
     telemetry: accessLog({ application, hosts }),
+    metrics: prometheus,
     journal: store.journal,
     lease: store.lease,
     clock: systemClock,
@@ -154,6 +158,7 @@ async function open(file: string): Promise<Result<Opened, AppError>> {
     warnings,
     examiners: examinersOf(application, hosts),
     explain: (asked) => explain(application, control, asked),
+    analyze: (request) => analyze(application, request),
     close: () => Promise.resolve(store.value.close()),
   });
 }
@@ -177,6 +182,35 @@ async function explain(
   const canary = rollout !== null && !isEnded(rollout) ? rollout.release : stable;
   const release = role === "canary" ? canary : stable;
   return ok({ user, release, role, share: routing.share, by, changesAt });
+}
+
+function foreignOf({ format, canary }: AnalyzeRequest): ForeignFormat | null {
+  if (format === null || canary === null) return null;
+  const [, name, value] = /^\$([a-z0-9_]+)=(.*)$/i.exec(canary) ?? [];
+  if (name !== undefined && value !== undefined) {
+    return { format, canary: { by: "variable", name, value } };
+  }
+  return { format, canary: { by: "address", addresses: new Set(canary.split(/[, ]+/)) } };
+}
+
+/** A log of somebody else's does not tell users apart. */
+async function analyze(
+  { analysis }: Application,
+  request: AnalyzeRequest,
+): Promise<Result<Analyzed, AppError>> {
+  if (analysis === null) {
+    const hint = "leave the key out, or say there what is tolerated";
+    return err(appError("usage", "the file says `analysis: off`: there is nothing to judge by", { hint }));
+  }
+  const foreign = foreignOf(request);
+  const recorded = await readRecorded(request.logs, foreign);
+  if (!recorded.ok) return recorded;
+  const { slices, lines, garbage } = recorded.value;
+  const settings = foreign === null ? analysis : { ...analysis, unit: "request" as const };
+  const replayed = replay(settings, slices, request.share);
+  if (replayed !== null) return ok({ lines, garbage, ...replayed });
+  const hint = "name the format by --format";
+  return err(appError("usage", `none of ${lines} lines is of the format of a gateway's log`, { hint }));
 }
 
 /** What this machine's nginx serves, in the few words that `init` asks about. */

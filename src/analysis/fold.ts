@@ -86,7 +86,9 @@ function addArrivals(arrivals: Arrivals, canary: Counts, stable: Counts): Arriva
 /** Each user is looked at once a share, by its first request, and once in all by its first error. */
 function takeUsers(state: JudgeState, rules: Rules, both: Both): JudgeState {
   const { settings } = rules;
-  const fresh = newcomers(state, { canary: both.canary.users, stable: both.stable.users }, state.users.seen);
+  // Within a block roles are compared whatever the share, also while it is changed.
+  const fresh = newcomers({ canary: both.canary.users, stable: both.stable.users }, state.users.seen);
+  const isUnderShare = ({ arrived }: UserRequest): boolean => shareAround(state.shares, arrived) !== null;
   const users: Block["users"] = {
     canary: addUsers(state.block.users.canary, settings, fresh.canary),
     stable: addUsers(state.block.users.stable, settings, fresh.stable),
@@ -94,7 +96,11 @@ function takeUsers(state: JudgeState, rules: Rules, both: Both): JudgeState {
   const taken: JudgeState = {
     ...state,
     block: { ...state.block, users },
-    arrivals: addArrivals(state.arrivals, bySlice(fresh.canary), bySlice(fresh.stable)),
+    arrivals: addArrivals(
+      state.arrivals,
+      bySlice(fresh.canary.filter(isUnderShare)),
+      bySlice(fresh.stable.filter(isUnderShare)),
+    ),
     users: { ...state.users, seen: markSeen(state.users.seen, fresh.marked) },
   };
   return takeFirstErrors(taken, rules, both);
@@ -102,9 +108,11 @@ function takeUsers(state: JudgeState, rules: Rules, both: Both): JudgeState {
 
 function takeFirstErrors(state: JudgeState, rules: Rules, both: Both): JudgeState {
   const failed = (requests: readonly UserRequest[]) =>
-    requests.filter(({ failure }) => failure !== null && isError(rules.settings, failure));
+    requests.filter(
+      ({ failure, arrived }) =>
+        failure !== null && isError(rules.settings, failure) && shareAround(state.shares, arrived) !== null,
+    );
   const { canary, stable, marked } = newcomers(
-    state,
     { canary: failed(both.canary.failedUsers), stable: failed(both.stable.failedUsers) },
     state.users.failed,
   );
@@ -133,14 +141,9 @@ interface Newcomers {
   readonly marked: readonly number[];
 }
 
-/** Who arrived under a known share and has not bet. Who is in both roles at once bets nothing. */
-function newcomers(
-  { shares }: JudgeState,
-  of: Pick<Newcomers, "canary" | "stable">,
-  seen: JudgeState["users"]["seen"],
-): Newcomers {
-  const fresh = (requests: readonly UserRequest[]) =>
-    requests.filter(({ user, arrived }) => !hasSeen(seen, user) && shareAround(shares, arrived) !== null);
+/** Who has not bet. Who is in both roles at once bets nothing. */
+function newcomers(of: Pick<Newcomers, "canary" | "stable">, seen: JudgeState["users"]["seen"]): Newcomers {
+  const fresh = (requests: readonly UserRequest[]) => requests.filter(({ user }) => !hasSeen(seen, user));
   const canary = fresh(of.canary);
   const stable = fresh(of.stable);
   const ofCanary = new Set(canary.map(({ user }) => user));

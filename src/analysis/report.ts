@@ -60,6 +60,7 @@ export function testsOf(state: JudgeState, rules: Rules, target: number | null):
   const { tests, proofs } = state;
   const all = [
     errorsTest(tests, rules, proof(proofs.errors)),
+    ...(rules.settings.unit === "user" ? [firstRequestsTest(tests, rules)] : []),
     latencyTest(tests, rules, proof(leastProof(proofs.latency, target))),
     trafficTest(tests, rules),
     ...(tests.refused === null ? [] : [refusedTest(tests.refused, rules, proof(proofs.refused))]),
@@ -78,11 +79,24 @@ function errorsTest(tests: Tests, { settings, alpha, weights }: Rules, proof: Te
       : `error rate: at most ${ratio} × the stable's + ${percent(margin)}`,
     unit: settings.unit,
     mixture: isByUser ? tests.firstErrors : tests.errors.mixture,
-    alpha: alpha * weights.errors,
+    alpha: isByUser ? (alpha * weights.errors) / 2 : alpha * weights.errors,
     where: null,
     proof,
   };
 }
+
+/** Needs no share, so it sees what is wrong at once, also while the share is changed. */
+const firstRequestsTest = ({ errors }: Tests, { settings, alpha, weights }: Rules): Test => ({
+  name: "first requests",
+  question:
+    `error rate of users' first requests: at most ${settings.errors.ratio} × the stable's + ` +
+    percent(settings.errors.margin),
+  unit: "user",
+  mixture: errors.mixture,
+  alpha: (alpha * weights.errors) / 2,
+  where: null,
+  proof: null,
+});
 
 function latencyTest({ latency }: Tests, { settings, alpha, weights }: Rules, proof: Test["proof"]): Test {
   const { ratio, margin } = settings.latency;

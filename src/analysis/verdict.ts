@@ -90,8 +90,10 @@ function reasonOf(one: Case): Reason {
   return isProven(one) ? { why: "proven" } : { why: "open" };
 }
 
-const lnErrors = (state: JudgeState, { settings }: Rules): number =>
-  (settings.unit === "user" ? state.tests.firstErrors : state.tests.errors.mixture).lnMost;
+const lnErrors = ({ tests }: JudgeState, { settings }: Rules): number =>
+  settings.unit === "user"
+    ? Math.max(tests.firstErrors.lnMost, tests.errors.mixture.lnMost)
+    : tests.errors.mixture.lnMost;
 
 /** Tests on requests see the same and are worth their average together; others stand alone. */
 function worseTest(lnMost: number, rules: Rules, reports: readonly TestReport[]): string | null {

@@ -56,7 +56,8 @@ export function sentenceOf(reason: Reason, facts: Facts): string {
 
 function worse(test: string, facts: Facts): string {
   const { canary, stable, tests } = facts;
-  if (test === "errors") return `more requests fail than is tolerated; ${counts(facts)}`;
+  if (test === "errors" || test === "first requests")
+    return `more requests fail than is tolerated; ${counts(facts)}`;
   if (test === "refused") return "more requests are refused (4xx) than is tolerated";
   if (test === "traffic") return `requests to the canary are missing: ${arrivals(facts)}`;
   if (test !== "latency") return `${test} is typically out of its bounds`;

@@ -52,6 +52,7 @@ export const ERRORS = {
   "hook.failed": { exit: 1 },
   "hook.unknown": { exit: 4 },
   "analysis.failed": { exit: 1 },
+  "metric.unknown": { exit: 3 },
   deadline: { exit: 1 },
   interrupted: { exit: 5 },
 } as const satisfies Record<string, { readonly exit: number }>;

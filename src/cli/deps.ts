@@ -1,8 +1,11 @@
 import type { AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
+import type { Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
 import type { Asked } from "../model/asked.ts";
 import type { ReleaseId } from "../model/ids.ts";
+import type { BasisPoints } from "../model/share.ts";
+import type { Verdict } from "../model/verdict.ts";
 import type { Adopter } from "../ports/adopt.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlPlane } from "../ports/control.ts";
@@ -18,7 +21,31 @@ export interface Opened {
   readonly examiners: readonly Examiner[];
   /** Which release this request gets now; computed, none is made. */
   explain(asked: Asked): Promise<Result<Explanation, AppError>>;
+  /** What the judge would have said of recorded logs. */
+  analyze(request: AnalyzeRequest): Promise<Result<Analyzed, AppError>>;
   close(): Promise<void>;
+}
+
+export interface AnalyzeRequest {
+  readonly logs: readonly string[];
+  /** As in nginx's log_format; null: our own. */
+  readonly format: string | null;
+  /** Addresses with commas between, or `$variable=value`; null with our own format. */
+  readonly canary: string | null;
+  readonly share: BasisPoints | null;
+}
+
+export interface Analyzed {
+  readonly lines: number;
+  /** Lines of another format. */
+  readonly garbage: number;
+  readonly from: Instant;
+  readonly until: Instant;
+  /** When the canary's first request ended; null: there is none. */
+  readonly canaryAt: Instant | null;
+  readonly share: BasisPoints;
+  /** Each turn of the verdicts, and the last. */
+  readonly course: readonly Verdict[];
 }
 
 export interface Explanation {

@@ -47,7 +47,8 @@ test.each(["--help", "release --help", "--version"])("%s ends with 0 and says it
 test("help lists every command of the guide, in its order", async () => {
   const { out } = await runFake("--help", fakeIo({ columns: 200 }));
   const names = [...out.slice(out.indexOf("Commands:")).matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1]);
-  const all = "init adopt check plan release status promote pause resume abort rollback history explain demo";
+  const all =
+    "init adopt check plan release status promote pause resume abort rollback history explain analyze demo";
   expect(names).toEqual(all.split(" "));
 });
 

@@ -5,6 +5,7 @@ import { fail, type Context, type Flags } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
 import { DONE, OPERATOR_NEEDED, USAGE } from "./exit.ts";
 import { adopt } from "./commands/adopt.ts";
+import { analyze } from "./commands/analyze.ts";
 import { demo } from "./commands/demo.ts";
 import { init } from "./commands/init.ts";
 import { abort, pause, promote, resume } from "./commands/orders.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly CommandRow[] = [
   rollback,
   history,
   explain,
+  analyze,
   demo,
 ];
 

@@ -7,6 +7,7 @@ import type { HistoryRecord, JournalEntry } from "../ports/journal.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Verdict } from "../model/verdict.ts";
 import { quantile, type Traffic } from "../model/traffic.ts";
+import type { Analyzed } from "./deps.ts";
 import { reachOf } from "./render/live.ts";
 import { isOpen } from "./render/status.ts";
 
@@ -65,6 +66,14 @@ function analysisJson(rollout: Rollout | null, verdict: Verdict | null): object 
   if (rollout === null || verdict === null) return { verdict: "continue", metrics: [] };
   return { ...verdictJson(verdict), observe: rollout.plan.analysis?.observe ?? false };
 }
+
+export const analyzeJson = ({ from, until, canaryAt, course, ...rest }: Analyzed): object => ({
+  ...rest,
+  from: when(from),
+  until: when(until),
+  canaryAt: when(canaryAt),
+  course: course.map(verdictJson),
+});
 
 const verdictJson = ({ kind, at, sentence, tests, ...rest }: Verdict): object => ({
   verdict: kind,

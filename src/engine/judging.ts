@@ -44,15 +44,15 @@ export interface JudgingOptions {
 }
 
 export function createJudging({ application, settings, rollout, memory }: JudgingOptions): Judging {
-  const judge = createJudge(settings, {
-    gateways: rollout.plan.gateways,
-    shares: rollout.plan.steps.map(({ share }) => share),
-    expected: expectedOf(rollout),
-  });
+  let judge = judgeOf(settings, rollout);
+  let { excluded } = rollout;
   let { state, joined, isOver } = memory ?? beginning(judge, rollout);
   const isRecent = (since: Instant, now: Instant): boolean => now - since < settings.warmup + LATE;
   return {
     follow: (next, now) => {
+      // Who was left out is not waited for.
+      if (next.excluded !== excluded) judge = judgeOf(settings, next);
+      ({ excluded } = next);
       isOver ||= next.aborted !== null || isTakenOver(next);
       if (isOnItsWay(next)) joined = { ...joinedAt(next.change?.routing.canary ?? [], now), ...joined };
       if (!isOver) state = judge.shareChanged(state, now, shareOf(next));
@@ -75,6 +75,13 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
     memory: () => ({ state, joined, isOver }),
   };
 }
+
+const judgeOf = (settings: AnalysisSettings, rollout: Rollout): Judge =>
+  createJudge(settings, {
+    gateways: rollout.plan.gateways.filter((name) => !rollout.excluded.includes(name)),
+    shares: rollout.plan.steps.map(({ share }) => share),
+    expected: expectedOf(rollout),
+  });
 
 function beginning(judge: Judge, { startedAt }: Rollout): JudgeMemory {
   const at = instant(startedAt - LEARNED);

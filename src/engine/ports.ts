@@ -4,6 +4,7 @@ import type { GatewayPort } from "../ports/gateway.ts";
 import type { Journal, Lease } from "../ports/journal.ts";
 import type { HookPort, ProbePort } from "../ports/probe.ts";
 import type { SlotPort } from "../ports/slot.ts";
+import type { MetricPort } from "../ports/metric.ts";
 import type { TelemetryPort } from "../ports/telemetry.ts";
 
 /** Everything that the engine needs from outside. */
@@ -14,6 +15,7 @@ export interface EnginePorts {
   readonly probes: ProbePort;
   readonly hooks: HookPort;
   readonly telemetry: TelemetryPort;
+  readonly metrics: MetricPort;
   readonly journal: Journal;
   readonly lease: Lease;
   readonly clock: Clock;

@@ -1,4 +1,5 @@
 import { after, instant, millis, seconds, type Instant } from "../base/time.ts";
+import type { AnalysisSettings } from "../model/analysis.ts";
 import type { Application } from "../model/application.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Verdict } from "../model/verdict.ts";
@@ -8,6 +9,7 @@ import type { Roles } from "../ports/telemetry.ts";
 import { createGauge, type Gauge, type Places, type Read } from "./gauge.ts";
 import { createJudging, LEARNED, type JudgeMemory, type Judging } from "./judging.ts";
 import { createMeter, type Counted, type Meter } from "./meter.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { createTeller, type Teller } from "./teller.ts";
 import type { EnginePorts } from "./ports.ts";
 
@@ -50,6 +52,7 @@ interface Parts extends WatchOptions {
   readonly meter: Meter;
   readonly judging: Judging | null;
   readonly teller: Teller;
+  readonly metrics: Metrics | null;
 }
 
 export async function createWatch(options: WatchOptions): Promise<Watch> {
@@ -57,6 +60,7 @@ export async function createWatch(options: WatchOptions): Promise<Watch> {
   const memory = (await ports.journal.kept(rollout.id)) as WatchMemory | null;
   const settings = rollout.plan.analysis === null ? null : application.analysis;
   const judge = memory?.judge ?? null;
+  const judging = settings === null ? null : createJudging({ application, settings, rollout, memory: judge });
   const parts: Parts = {
     ...options,
     gauge: createGauge({
@@ -66,11 +70,25 @@ export async function createWatch(options: WatchOptions): Promise<Watch> {
       places: memory?.places ?? {},
     }),
     meter: createMeter(application, rollout, memory?.counted ?? null),
-    judging: settings === null ? null : createJudging({ application, settings, rollout, memory: judge }),
+    judging,
     teller: createTeller(options),
+    metrics: settings === null || judging === null ? null : metricsOf(options, settings, judging),
   };
   return watchOf(parts);
 }
+
+const metricsOf = (
+  { ports, rollout, onEvent }: WatchOptions,
+  { metrics }: AnalysisSettings,
+  judging: Judging,
+): Metrics =>
+  createMetrics({
+    metrics,
+    ports,
+    rollout,
+    onPoint: (point) => judging.takeMetric(point),
+    onTrouble: (error) => onEvent({ kind: "trouble", at: ports.clock.now(), error }),
+  });
 
 function watchOf(parts: Parts): Watch {
   const { meter, judging, ports } = parts;
@@ -104,6 +122,7 @@ async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
       void each.finally(() => reading.delete(each));
     }
     const now = ports.clock.now();
+    parts.metrics?.ask(now);
     await teller.tell(now, { during: meter.during(), verdict: judging?.verdict(now) ?? null });
     if (now >= keepAt) {
       await keep(parts, now);

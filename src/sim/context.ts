@@ -30,6 +30,7 @@ export interface Dice {
   readonly look: Random;
   readonly events: Random;
   readonly traffic: Random;
+  readonly log: Random;
 }
 
 /** What the parts of the world share. */

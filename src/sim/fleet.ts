@@ -9,6 +9,7 @@ import {
 } from "../model/ids.ts";
 import { inRotation, type Routing, type RoutingTable } from "../model/routing.ts";
 import { NOTHING } from "../model/share.ts";
+import type { LogSlice } from "../ports/telemetry.ts";
 import type { Behaviour, Scenario } from "./scenario.ts";
 
 /** Never. */
@@ -70,6 +71,18 @@ export interface SimGateway {
   /** Taken back: what comes late of it is refused. */
   withdrawn: Generation | null;
   readonly traffic: Map<SlotKey, Stream>;
+  readonly log: SimLog;
+}
+
+/** What a gateway has logged; it survives every controller. */
+export interface SimLog {
+  readonly slices: LogSlice[];
+  /** The first slice that is not written yet. */
+  next: number;
+  /** When it could last be read. */
+  readAt: number;
+  /** The last slice that is not there any more. */
+  gone: number;
 }
 
 /** One slot's requests from one gateway, after it left the rotation there. */
@@ -150,6 +163,7 @@ function buildGateway(gateway: Gateway, host: SimHost, table: RoutingTable | nul
     prepared: new Map(),
     withdrawn: null,
     traffic: new Map(),
+    log: { slices: [], next: 0, readAt: 0, gone: 0 },
   };
 }
 

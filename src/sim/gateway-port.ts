@@ -12,6 +12,7 @@ import { benchOf, faultsNow, mustBeWritten, tell, trafficOf, type Context, type 
 import { isAlive, routingText, type SimGateway } from "./fleet.ts";
 import { isLate } from "./fence.ts";
 import { harmsOfSwitch } from "./harms.ts";
+import { writeLog } from "./log.ts";
 import { deliver, look, type Effect } from "./network.ts";
 import { followRouting, inFlight } from "./traffic.ts";
 
@@ -108,6 +109,7 @@ function commit(context: Context, sim: SimGateway, { table, at, before }: Sent):
   const isOurs = rollout === null || (table.writer === rollout.id && !isLost);
   const bench = { ...benchOf(context), sentAt: at, before };
   if (isOurs) context.harms.push(...harmsOfSwitch(sim, prepared.routing, bench));
+  writeLog(context, sim);
   followRouting(sim, prepared.routing, trafficOf(context));
   sim.table = prepared;
   sim.prepared.clear();

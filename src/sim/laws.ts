@@ -1,4 +1,5 @@
 import { instant } from "../base/time.ts";
+import { EVERYTHING } from "../model/share.ts";
 import { inRotation, sameRouting } from "../model/routing.ts";
 import { isEnded, type PhaseName, type Rollout, type SlotCourse } from "../model/rollout.ts";
 import { routedBy, routingText, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
@@ -180,6 +181,27 @@ const endIsTrue: Rule = ({ truth, before, after }) => {
 const backStaysBack: Rule = ({ before, after }) =>
   before.aborted !== null && after.aborted === null ? ["an aborted rollout goes forward again"] : [];
 
+/** Longer than the judge waits for a gateway that says nothing. */
+const SILENT = 8000;
+
+/** Law 13: by itself no bake ends on evidence that is missing, or for a release of which all fails. */
+const evidenceIsSeen: Rule = ({ truth, before, after }) => {
+  const { phase, plan, orderTaken, step } = before;
+  const isPassed = phase.name === "baking" && after.phase.name !== "baking" && after.aborted === null;
+  if (!isPassed || plan.analysis?.observe !== false || orderTaken !== after.orderTaken) return [];
+  const { gateways, slots } = truth.fleet;
+  const silent = [...gateways.values()].filter(
+    ({ log, gateway }) => truth.now - log.readAt > SILENT && !before.excluded.includes(gateway.name),
+  );
+  const canary = before.routing.canary.map((key) => slots.get(key)?.behaviour);
+  const fails = canary.length > 0 && canary.every((behaviour) => behaviour === "fails-requests");
+  const isCompared = (plan.steps[step]?.share ?? 0) < EVERYTHING;
+  return [
+    ...silent.map(({ gateway }) => `a bake ends, and nobody has read the log of ${gateway.name} for long`),
+    ...(fails && isCompared ? ["a bake ends, and every request to the canary fails"] : []),
+  ];
+};
+
 const RULES: readonly (readonly [number, Rule])[] = [
   [2, routingIsTrue],
   [1, courseIsTrue],
@@ -188,4 +210,5 @@ const RULES: readonly (readonly [number, Rule])[] = [
   [6, backStaysBack],
   [9, generationsGrow],
   [10, endIsTrue],
+  [13, evidenceIsSeen],
 ];

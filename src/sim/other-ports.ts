@@ -1,17 +1,17 @@
 import { present } from "../base/assert.ts";
 import { appError } from "../base/errors.ts";
 import { err, ok } from "../base/result.ts";
-import { instant } from "../base/time.ts";
+import type { Gateway } from "../model/application.ts";
 import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
-import { NO_EVIDENCE, sliceOf } from "../model/evidence.ts";
-import { NO_TRAFFIC } from "../model/traffic.ts";
+import { sliceOf } from "../model/evidence.ts";
 import type { Artifact, ArtifactPort } from "../ports/artifact.ts";
 import type { Clock, Ids } from "../ports/clock.ts";
 import type { HookPort, ProbePort } from "../ports/probe.ts";
-import type { LogSlice, TelemetryPort } from "../ports/telemetry.ts";
+import type { TelemetryPort } from "../ports/telemetry.ts";
 import type { ReleaseId } from "../model/ids.ts";
 import { faultsNow, tell, type Line } from "./context.ts";
-import { isReachable, isServing } from "./fleet.ts";
+import { isReachable, isServing, type SimGateway } from "./fleet.ts";
+import { readLog } from "./log.ts";
 import { answer, deliver, whenAwake } from "./network.ts";
 import { healthOf } from "./health.ts";
 
@@ -142,29 +142,11 @@ export function hookPort(line: Line): HookPort {
 
 const LOST: Outcome = unknown(appError("hook.failed", "nobody knows what became of it"));
 
-/** Each gateway logs ten requests a second, all of them good. */
-const SECOND: Omit<LogSlice, "slice"> = {
-  canary: NO_EVIDENCE,
-  stable: { ...NO_EVIDENCE, requests: 10, latency: { 150: 10 } },
-  traffic: { ...NO_TRAFFIC, requests: 10, latency: { 150: 10 } },
-};
-const MOST_SECONDS = 30;
-
 export function telemetryPort(line: Line): TelemetryPort {
   const { context } = line;
+  const find = ({ name }: Gateway): SimGateway => present(context.fleet.gateways.get(name), name);
   return {
-    open: (_gateway, back) => answer(line, 5, () => ok(String(Math.floor(back / 1000)))),
-    read: (_gateway, cursor) =>
-      answer(line, 5, () => {
-        const clock = instant(context.timeline.now());
-        const until = Math.floor(clock / 1000);
-        const from = Math.max(Number(cursor), until - MOST_SECONDS);
-        const slices: LogSlice[] = [];
-        for (let second = from; second < until; second += 1) {
-          slices.push({ slice: sliceOf(instant(second * 1000)), ...SECOND });
-        }
-        const through = instant(until * 1000);
-        return ok({ cursor: String(until), slices, losses: 0, clock, through, exists: true });
-      }),
+    open: (_gateway, back) => answer(line, 5, () => ok(String(sliceOf(back)))),
+    read: (gateway, cursor) => answer(line, 5, () => readLog(context, find(gateway), Number(cursor))),
   };
 }

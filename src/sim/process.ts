@@ -13,6 +13,8 @@ const BOOT: Readonly<Record<Behaviour, readonly [number, number]>> = {
   "fails-smoke": [20, 400],
   "crashes-at-start": [NEVER, NEVER],
   "crashes-at-random": [20, 400],
+  "fails-requests": [20, 400],
+  "answers-slowly": [20, 400],
 };
 
 const RESTART_AFTER = 500;

@@ -11,6 +11,7 @@ import type {
   SmokeCheck,
   Step,
 } from "../model/application.ts";
+import type { AnalysisSettings } from "../model/analysis.ts";
 import { slotKey, type AppName, type HostName, type ReleaseId } from "../model/ids.ts";
 import { basisPoints } from "../model/share.ts";
 
@@ -25,7 +26,11 @@ export type Behaviour =
   /** Exits at once, each time that it is started. */
   | "crashes-at-start"
   /** Exits now and then. */
-  | "crashes-at-random";
+  | "crashes-at-random"
+  /** Healthy, and every request of a user fails. */
+  | "fails-requests"
+  /** Healthy, and takes three times as long as the other. */
+  | "answers-slowly";
 
 export const BEHAVIOURS: readonly Behaviour[] = [
   "good",
@@ -128,13 +133,45 @@ export function drawScenario(seed: number): Scenario {
   const behaviour = isGood ? "good" : random.pick(BEHAVIOURS);
   const first = random.chance(0.07);
   const badOn = random.chance(0.3) ? hostNameOf(random.int(0, shape.hosts - 1)) : null;
-  return scenarioOf(shape, {
+  const scenario = scenarioOf(shape, {
     stable: first ? null : STABLE,
     behaviours: { [STABLE]: random.chance(0.95) ? "good" : "crashes-at-random", [CANARY]: behaviour },
     badOn,
     supervised: random.chance(0.8),
   });
+  return judged(scenario, seededRandom(seed ^ JUDGED));
 }
+
+/** So chosen that the seeds that are replayed for ever tell the stories that they told before. */
+const JUDGED = 0x841e_224a;
+
+/** Some are judged, of these some are what only a judge can find. From a stream of its own. */
+function judged(scenario: Scenario, random: Random): Scenario {
+  if (!random.chance(0.25)) return scenario;
+  const { application, behaviours, canary } = scenario;
+  const worse = random.pick(["good", "fails-requests", "fails-requests", "answers-slowly"] as const);
+  const behaviour = behaviours[canary] === "good" ? worse : (behaviours[canary] ?? "good");
+  return {
+    ...scenario,
+    application: { ...application, analysis: ANALYSIS },
+    behaviours: { ...behaviours, [canary]: behaviour },
+  };
+}
+
+/** With so small an alpha that no story meets a false alarm. */
+export const ANALYSIS: AnalysisSettings = {
+  observe: false,
+  alpha: 0.0001,
+  errors: { ratio: 1.1, margin: 0.01 },
+  latency: { ratio: 1.1, margin: millis(5) },
+  bad: [{ from: 500, to: 599 }],
+  unit: "request",
+  warmup: millis(0),
+  minRequests: 20,
+  early: true,
+  maxFailedRequests: 10_000,
+  metrics: [],
+};
 
 const hostNameOf = (index: number): HostName => `web${index + 1}` as HostName;
 /** A gateway beside the slots where there is a host for it, as is usual; else on a machine of its own. */

@@ -1,4 +1,5 @@
 import { seededRandom } from "../base/random.ts";
+import { ok } from "../base/result.ts";
 import { instant, millis, type Duration, type Instant } from "../base/time.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ArtifactPort } from "../ports/artifact.ts";
@@ -7,6 +8,7 @@ import type { GatewayPort } from "../ports/gateway.ts";
 import type { Journal, Lease } from "../ports/journal.ts";
 import type { HookPort, ProbePort } from "../ports/probe.ts";
 import type { SlotPort } from "../ports/slot.ts";
+import type { MetricPort } from "../ports/metric.ts";
 import type { TelemetryPort } from "../ports/telemetry.ts";
 import { tell, type Context, type Life } from "./context.ts";
 import { describeFaults, drawFaults, type Faults } from "./faults.ts";
@@ -30,6 +32,7 @@ export interface SimPorts {
   readonly probes: ProbePort;
   readonly hooks: HookPort;
   readonly telemetry: TelemetryPort;
+  readonly metrics: MetricPort;
   readonly journal: Journal;
   readonly lease: Lease;
   readonly clock: Clock;
@@ -96,7 +99,14 @@ export function createWorld(seed: number, options: WorldOptions = {}): World {
     timeline,
     scenario,
     fleet: buildFleet(scenario),
-    dice: { fate: stream(1), delay: stream(2), look: stream(3), events: stream(4), traffic: stream(5) },
+    dice: {
+      fate: stream(1),
+      delay: stream(2),
+      look: stream(3),
+      events: stream(4),
+      traffic: stream(5),
+      log: stream(6),
+    },
     faults,
     faultsUntil,
     acceptStale: options.acceptStale ?? false,
@@ -163,6 +173,7 @@ function portsOf(parts: StoreParts): SimPorts {
     probes: probePort(parts),
     hooks: hookPort(parts),
     telemetry: telemetryPort(parts),
+    metrics: { read: () => Promise.resolve(ok(null)) },
     journal: simJournal(parts),
     lease: simLease(parts),
     clock: clock(parts),

@@ -63,6 +63,8 @@ const KINDS: Readonly<Record<VerdictKind, (text: string) => Span>> = {
   unknown: warn,
 };
 
+export const verdictSpan = (kind: VerdictKind): Span => KINDS[kind](kind);
+
 const quantileOf = ({ latency }: RoleSummary, q: number): string =>
   ms(latency.find((each) => each.q === q)?.value ?? null);
 

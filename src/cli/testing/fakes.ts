@@ -177,6 +177,7 @@ export async function runFake(
         warnings: [],
         examiners: [],
         explain: async () => nothingThere,
+        analyze: async () => nothingThere,
         close: async () => {},
         ...opened,
       }),

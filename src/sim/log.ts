@@ -1,0 +1,102 @@
+import { appError, type AppError } from "../base/errors.ts";
+import type { Random } from "../base/random.ts";
+import { err, ok, type Result } from "../base/result.ts";
+import { instant, millis } from "../base/time.ts";
+import { NO_EVIDENCE, sliceOf, startOf, type RoleEvidence } from "../model/evidence.ts";
+import type { SlotKey } from "../model/ids.ts";
+import { EVERYTHING } from "../model/share.ts";
+import { bucketOf, NO_TRAFFIC } from "../model/traffic.ts";
+import type { LogReading, LogSlice } from "../ports/telemetry.ts";
+import { faultsNow, type Context } from "./context.ts";
+import { isAlive, isReachable, isServing, type SimGateway } from "./fleet.ts";
+
+/** Requests of one gateway in a slice. */
+const REQUESTS = 20;
+/** Slices that are there at once. */
+const MOST = 1200;
+/** As on a real gateway, lines come late. */
+const LATE = millis(300);
+
+/** Writes the log up to now, as it is routed now: before anything changes that. */
+export function writeLog(context: Context, sim: SimGateway): void {
+  const { log, table } = sim;
+  const now = context.timeline.now();
+  const until = sliceOf(now);
+  // What was served before the story is of no interest.
+  log.next = Math.max(log.next, until - 400);
+  for (; log.next < until; log.next += 1) {
+    if (table !== null && isAlive(sim, now)) log.slices.push(sliceAt(context, sim, log.next));
+  }
+  // Rotation.
+  if (log.slices.length > MOST) log.gone = log.slices.splice(0, MOST / 2).at(-1)?.slice ?? log.gone;
+}
+
+interface Role {
+  readonly slots: readonly SlotKey[];
+  readonly requests: number;
+}
+
+function sliceAt(context: Context, { table }: SimGateway, slice: number): LogSlice {
+  const random = context.dice.log;
+  const { canary = [], stable = [], share = 0 } = table?.routing ?? {};
+  let ours = 0;
+  for (let i = 0; i < REQUESTS; i += 1) if (random.chance(share / EVERYTHING)) ours += 1;
+  const [a, b] = [
+    evidenceOf(context, { slots: canary, requests: ours }, slice),
+    evidenceOf(context, { slots: stable, requests: REQUESTS - ours }, slice),
+  ];
+  const failed = [a, b].reduce((sum, { failures }) => sum + (failures[502] ?? 0), 0);
+  return { slice, canary: a, stable: b, traffic: { ...NO_TRAFFIC, requests: REQUESTS, failed } };
+}
+
+function evidenceOf(context: Context, { slots, requests }: Role, slice: number): RoleEvidence {
+  if (requests === 0) return NO_EVIDENCE;
+  const random = context.dice.log;
+  const latency: Record<number, number> = {};
+  let failed = 0;
+  for (let i = 0; i < requests; i += 1) {
+    const ms = answerOf(context, slots, random);
+    if (ms === null) failed += 1;
+    else latency[bucketOf(ms)] = (latency[bucketOf(ms)] ?? 0) + 1;
+  }
+  const failures = failed === 0 ? {} : { 502: failed };
+  return { ...NO_EVIDENCE, requests, failures, latency, arrived: { [slice]: requests } };
+}
+
+/** One request in two hundred fails by itself. */
+const BASE = 0.005;
+
+/** How long a request takes; null: it fails. */
+function answerOf({ fleet, timeline }: Context, slots: readonly SlotKey[], random: Random): number | null {
+  const slot = fleet.slots.get(random.pick(slots.length === 0 ? [...fleet.slots.keys()] : slots));
+  const takes = random.int(20, 40);
+  if (slot === undefined || !isServing(slot, timeline.now()) || random.chance(BASE)) return null;
+  if (slot.behaviour === "fails-requests") return null;
+  return slot.behaviour === "answers-slowly" ? takes * 3 : takes;
+}
+
+/** What follows after `cursor`, if it can be read now. */
+export function readLog(context: Context, sim: SimGateway, cursor: number): Result<LogReading, AppError> {
+  const { host, log } = sim;
+  const now = context.timeline.now();
+  if (!isReachable(host, now) || context.dice.log.chance(faultsNow(context).lookUnknown)) {
+    return err(unreadable(sim));
+  }
+  writeLog(context, sim);
+  log.readAt = now;
+  const through = instant(now - LATE);
+  const until = sliceOf(through);
+  const slices = log.slices.filter(({ slice }) => slice >= cursor && slice < until);
+  const end = Math.max(cursor, until);
+  return ok({
+    cursor: String(end),
+    slices,
+    losses: cursor <= log.gone ? 1 : 0,
+    clock: now,
+    through: startOf(end),
+    exists: true,
+  });
+}
+
+const unreadable = ({ gateway }: SimGateway): AppError =>
+  appError("host.unreachable", `${gateway.name}: its log could not be read`, { hint: "look again" });

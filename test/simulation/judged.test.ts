@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { ok } from "../../src/base/result.ts";
+import { seconds } from "../../src/base/time.ts";
+import { basisPoints } from "../../src/model/share.ts";
+import { CALM } from "../../src/sim/faults.ts";
+import { ANALYSIS, scenarioOf, SMOOTH, type Behaviour, type Scenario } from "../../src/sim/scenario.ts";
+import type { SimPorts } from "../../src/sim/world.ts";
+import { simulate, type SimulationOptions } from "./harness.ts";
+
+const step = (share: number, bake: number) => ({
+  share: basisPoints(share),
+  bake: seconds(bake),
+  approve: false,
+});
+
+/** 5 % for two seconds, then half, then all, through two gateways. */
+function scenario(behaviour: Behaviour): Scenario {
+  const shape = {
+    ...SMOOTH,
+    slotsPerHost: 3,
+    gateways: 2,
+    steps: [step(500, 2), step(5000, 2), step(10_000, 0)],
+  };
+  const made = scenarioOf(shape, { behaviours: { v1: "good", v2: behaviour } as Scenario["behaviours"] });
+  return { ...made, application: { ...made.application, analysis: ANALYSIS } };
+}
+
+const SEEDS = Array.from({ length: 5 }, (_, i) => 1000 + i);
+
+async function endsOf(behaviour: Behaviour, more: SimulationOptions = {}) {
+  const ends = [];
+  for (const seed of SEEDS) {
+    const options = { scenario: scenario(behaviour), faults: CALM, quiet: true, ...more };
+    const { end, broken } = await simulate(seed, options);
+    ends.push({ end, broken: broken.map(({ law }) => law) });
+  }
+  return ends;
+}
+
+const all = (end: string) => SEEDS.map(() => ({ end, broken: [] }));
+
+/** A log that says that nothing ever failed. */
+const flattering = (ports: SimPorts): SimPorts => ({
+  ...ports,
+  telemetry: {
+    ...ports.telemetry,
+    read: async (gateway, cursor, roles) => {
+      const read = await ports.telemetry.read(gateway, cursor, roles);
+      if (!read.ok) return read;
+      const slices = read.value.slices.map(({ canary, ...slice }) =>
+        Object.assign(slice, { canary: { ...canary, failures: {} } }),
+      );
+      return ok({ ...read.value, slices });
+    },
+  },
+});
+
+/** A log of which nothing more can be read after a while. */
+function falling(ports: SimPorts): SimPorts {
+  let reads = 0;
+  const { telemetry } = ports;
+  return {
+    ...ports,
+    telemetry: {
+      ...telemetry,
+      read: async (gateway, cursor, roles) => {
+        reads += 1;
+        const read = await telemetry.read(gateway, cursor, roles);
+        return reads > 12 && read.ok ? ok({ ...read.value, exists: false }) : read;
+      },
+    },
+  };
+}
+
+describe("a judged release", () => {
+  it("is as good as the one before: it is not held for ever, and comes to all", async () => {
+    expect(await endsOf("good")).toEqual(all("completed"));
+  });
+
+  it.each(["fails-requests", "answers-slowly"] as const)("%s: it goes back", async (behaviour) => {
+    expect(await endsOf(behaviour)).toEqual(all("rolled-back"));
+  });
+
+  it("whose evidence is missing is never taken further, however good it is", async () => {
+    expect(await endsOf("good", { wrap: falling })).toEqual(all("rolled-back"));
+  });
+
+  it("of which the log hides what fails: the control, in which the laws notice", async () => {
+    const ends = await endsOf("fails-requests", { wrap: flattering });
+    expect(ends.filter(({ broken }) => broken.includes(13))).toHaveLength(SEEDS.length);
+  });
+});
