@@ -1,6 +1,6 @@
 import type { Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
-import type { Rollout } from "../model/rollout.ts";
+import type { Rollout, RolloutPlan } from "../model/rollout.ts";
 import { isNewcomer } from "./courses.ts";
 import { courseOf, isFirst, leave, stop } from "./evolve.ts";
 import { beginHook, isPast } from "./hooks.ts";
@@ -94,9 +94,24 @@ function emptiesGroup({ plan, slots }: Rollout, gone: ReadonlySet<SlotKey>, slot
   if (plan.maxUnavailable === 1) return false;
   const isAway = (other: SlotKey): boolean =>
     other === slot || gone.has(other) || slots[other]?.at !== "settled";
-  return plan.groups.some(
-    (group) => group.includes(slot) && group.length < plan.slots.length && group.every(isAway),
-  );
+  const groups = groupsOf(plan).get(slot) ?? [];
+  return groups.some((group) => group.length < plan.slots.length && group.every(isAway));
+}
+
+type Group = RolloutPlan["groups"][number];
+
+const indexes = new WeakMap<RolloutPlan["groups"], ReadonlyMap<SlotKey, readonly Group[]>>();
+
+/** The groups of each slot, found once for a plan: there are as many as hosts. */
+function groupsOf({ groups }: RolloutPlan): ReadonlyMap<SlotKey, readonly Group[]> {
+  const known = indexes.get(groups);
+  if (known !== undefined) return known;
+  const index = new Map<SlotKey, Group[]>();
+  for (const group of groups) {
+    for (const slot of group) index.set(slot, [...(index.get(slot) ?? []), group]);
+  }
+  indexes.set(groups, index);
+  return index;
 }
 
 /** Slots of the canary that are definitely not healthy: nobody is led to it before they are again. */
