@@ -9,6 +9,7 @@ import { hasNginx } from "../support/nginx.ts";
 import { FULL, benchAnalysis } from "./analysis/main.ts";
 import { type Aborted, benchAbort } from "./abort.ts";
 import { benchGlidepath } from "./glidepath.ts";
+import { benchJudge, printJudge } from "./judge.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
 import { benchScale, scaleLines } from "./scale.ts";
@@ -23,7 +24,7 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput", "abort"];
-const NAMES = [...MEASURED, "scale", "analysis", "ssh"];
+const NAMES = [...MEASURED, "scale", "analysis", "judge", "ssh"];
 /** What takes long, or is computed, is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
@@ -156,6 +157,11 @@ async function main(asked: readonly string[]): Promise<number> {
     const aborts = await benchAbort();
     printAborts(aborts);
     save("abort", aborts);
+  }
+  const judge = names.includes("judge") ? await benchJudge() : null;
+  if (judge !== null) {
+    printJudge(judge);
+    save("judge", judge);
   }
   const overSsh = names.includes("ssh") ? await benchSsh() : null;
   if (overSsh !== null) {

@@ -57,13 +57,18 @@ function isbackup(   address, edge) {
 }
 # Of each user the first request to arrive; ties are broken by its numbers. list: 0 all, 1 failed ones.
 function user(list,   key, mine, mineb, minef) {
+  pile = slice * 2 + list
+  if (pile in bound && h >= bound[pile]) return
   key = (c * 2 + list) * 16411 + h
   mine = int((slice / 4 + 0.25 - (arrival - base)) * 1000 + 0.5)
   mineb = b == "" ? 9999 : b; minef = failure == "" ? 9999 : failure
   if (!(key in at)) {
     person[(c * 2 + list) * 16411 + ++people[c * 2 + list]] = h; used += 20
-    key0 = (slice * 2 + list) " " h
-    if (!(key0 in some)) { some[key0]; crowd[slice * 2 + list]++ }
+    # Whoever is beyond the smallest 128 now will never be among them.
+    if (!((pile " " h) in some)) {
+      some[pile " " h]
+      if (++crowd[pile] % 256 == 0) bound[pile] = edgeof(pile)
+    }
   } else if (at[key] > mine) return
   else if (at[key] == mine && (bof[key] < mineb || (bof[key] == mineb && fof[key] <= minef))) return
   at[key] = mine; bof[key] = mineb; fof[key] = minef
@@ -119,13 +124,13 @@ function map(number, c,   n, i, text) {
   return text
 }
 function told(value) { return value == 9999 ? "" : value }
+function edgeof(pile,   h, n) {
+  for (h = n = 0; n < 128; h++) if ((pile " " h) in some) n++
+  return h
+}
 # The smallest of both ways of a slice: at most 128.
-function crowdof(list, c,   slice, h, n, limit, i, key, text) {
-  slice = sliceof[c]; limit = 10009; text = ""
-  if (crowd[slice * 2 + list] > 128) {
-    for (h = n = 0; n < 128; h++) if (((slice * 2 + list) " " h) in some) n++
-    limit = h
-  }
+function crowdof(list, c,   h, limit, i, key, text) {
+  pile = sliceof[c] * 2 + list; limit = crowd[pile] > 128 ? edgeof(pile) : 10009; text = ""
   list += c * 2
   for (i = 1; i <= people[list]; i++) {
     h = person[list * 16411 + i]; key = list * 16411 + h

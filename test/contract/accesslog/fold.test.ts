@@ -97,6 +97,23 @@ test.each([
   );
 });
 
+test("awk keeps the same users of many as TypeScript does", () => {
+  const [first = ""] = fc.sample(line, { numRuns: 1, seed: 3 });
+  const pair = (n: number): string => String(n % 100).padStart(2, "0");
+  const text = Array.from({ length: 4000 }, (_, i) => {
+    const n = (i * 7919) % 10_000;
+    const fields = first.split("\t");
+    const role = n < 900 ? "canary" : "stable";
+    const known = ["g1", `1790000000.${String(100 + (i % 100))}`, "0.050", i % 3 === 0 ? "500" : "200", role];
+    return [...known, fields[5], `${pair(Math.floor(n / 100))}/${pair(n)}`, ...fields.slice(7)].join("\t");
+  }).join("");
+  const ways: Ways = { joined: new Map(), warmup: seconds(0), users: true, pool: [] };
+  const fold = emptyFold(ways);
+  foldText(fold, text);
+  expect(slicesOf(inAwk(text, ways).cells)).toEqual(slicesOf(cellsOf(fold)));
+  expect(fold.garbage).toBe(0);
+});
+
 test("the control: a count that is wrong by one shows", () => {
   const ways: Ways = { joined: new Map(), warmup: seconds(0), users: false, pool: POOL };
   const one = fc.sample(line, { numRuns: 50, seed: 1 }).join("");
