@@ -66,7 +66,7 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     expect(await hello(here.host)).toEqual(HELLO);
     const { reply } = await running(here);
     for (const pid of serving(here.target.pid())) kill(pid);
-    expect(await reply).toEqual(lost(/^the connection broke off/));
+    expect(await reply).toMatchObject(lost(/^the connection broke off/));
     expect(await hello(here.host)).toEqual(HELLO);
     expect(connections(here)).toBe(2);
   });
@@ -74,11 +74,11 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
   test("a refused connection is lost, at once, and for as long as it lasts", async () => {
     const here = await scene();
     await here.target.stop();
-    expect(await hello(here.host)).toEqual(lost(/^connection refused/));
-    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(2) })).toEqual(
+    expect(await hello(here.host)).toMatchObject(lost(/^connection refused/));
+    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(2) })).toMatchObject(
       lost(/^connection refused/),
     );
-    expect(await here.host.connect({ port: 1 }, seconds(2))).toEqual(lost(/^connection refused/));
+    expect(await here.host.connect({ port: 1 }, seconds(2))).toMatchObject(lost(/^connection refused/));
     await here.target.start();
     await until(
       () => hello(here.host),
@@ -96,9 +96,9 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     const hung = serving(here.target.pid());
     for (const pid of hung) kill(pid, "SIGSTOP");
     const reply = here.host.run({ script: "echo hello", timeout: millis(800) });
-    expect(await reply).toEqual(lost(/^not finished within 800ms$/));
-    expect(await here.host.connect(to, millis(500))).toEqual(lost(/^not finished within/));
-    expect(await here.host.get({ to, path: "/", timeout: millis(500) })).toEqual(
+    expect(await reply).toMatchObject(lost(/^not finished within 800ms$/));
+    expect(await here.host.connect(to, millis(500))).toMatchObject(lost(/^not finished within/));
+    expect(await here.host.get({ to, path: "/", timeout: millis(500) })).toMatchObject(
       lost(/^not finished within/),
     );
     for (const pid of hung) kill(pid, "SIGCONT");
@@ -113,7 +113,7 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     const { reply } = await running(here);
     const hung = serving(here.target.pid());
     for (const pid of hung) kill(pid, "SIGSTOP");
-    expect(await reply).toEqual(lost(/^the connection broke off/));
+    expect(await reply).toMatchObject(lost(/^the connection broke off/));
     expect(await hello(here.host)).toEqual(HELLO);
     for (const pid of hung) kill(pid, "SIGCONT");
   });
@@ -151,7 +151,7 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     },
   ])("$title is lost, with ssh's words", async ({ client, server, why }) => {
     const { host } = await scene({ client, server });
-    expect(await hello(host)).toEqual(lost(why));
+    expect(await hello(host)).toMatchObject(lost(why));
   });
 
   test("a host key that is another one than before is named as that", async () => {
@@ -160,14 +160,14 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(directory, "new")]);
     const key = readFileSync(join(directory, "new.pub"), "utf8");
     writeFileSync(join(directory, "known"), `[127.0.0.1]:${here.target.port} ${key}`);
-    expect(await hello(here.host)).toEqual(lost(/^its host key is not the one that is known/));
+    expect(await hello(here.host)).toMatchObject(lost(/^its host key is not the one that is known/));
   });
 
   test("an ssh.config that is not there is named", async () => {
     const { target } = await scene();
     const config = `${target.config}.gone`;
     const host = sshTo({ config, address: target.address }, "far" as HostName);
-    expect(await hello(host)).toEqual(lost(/ENOENT.*ssh_config\.gone/));
+    expect(await hello(host)).toMatchObject(lost(/ENOENT.*ssh_config\.gone/));
   });
 
   test("a connection serves the next process too, and one whose process was killed is replaced", async () => {
@@ -219,8 +219,8 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
   test("where sshd opens no TCP connections, nothing is said of the application", async () => {
     const here = await scene({ server: ["AllowTcpForwarding no"] });
     const words = lost(/^sshd there opens no TCP connections \(AllowTcpForwarding\)$/);
-    expect(await here.host.connect({ port: 1 }, seconds(10))).toEqual(words);
-    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(10) })).toEqual(words);
+    expect(await here.host.connect({ port: 1 }, seconds(10))).toMatchObject(words);
+    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(10) })).toMatchObject(words);
   });
 
   test("what the login says before the script is left out", async () => {
