@@ -14,6 +14,8 @@ import type { Read } from "./gauge.ts";
 /** What a judge must remember to go on where another left off. Plain JSON. */
 export interface JudgeMemory {
   readonly state: JudgeState;
+  /** Of the plan when the rollout began: what is proved, is proved for them, whatever becomes of the plan. */
+  readonly shares: readonly BasisPoints[];
   readonly joined: Roles["joined"];
   /** The stable role has passed to the release, or it goes back: nothing is compared any more. */
   readonly isOver: boolean;
@@ -44,14 +46,19 @@ export interface JudgingOptions {
 }
 
 export function createJudging({ application, settings, rollout, memory }: JudgingOptions): Judging {
-  let judge = judgeOf(settings, rollout);
+  const shares = memory?.shares ?? rollout.plan.steps.map(({ share }) => share);
+  let judge = judgeOf(settings, rollout, shares);
   let { excluded } = rollout;
-  let { state, joined, isOver } = memory ?? beginning(judge, rollout);
+  let { state, joined, isOver }: Omit<JudgeMemory, "shares"> = memory ?? {
+    ...beginning(judge, rollout),
+    joined: {},
+    isOver: false,
+  };
   const isRecent = (since: Instant, now: Instant): boolean => now - since < settings.warmup + LATE;
   return {
     follow: (next, now) => {
       // Who was left out is not waited for.
-      if (next.excluded !== excluded) judge = judgeOf(settings, next);
+      if (next.excluded !== excluded) judge = judgeOf(settings, next, shares);
       ({ excluded } = next);
       isOver ||= next.aborted !== null || isTakenOver(next);
       if (isOnItsWay(next)) joined = { ...joinedAt(next.change?.routing.canary ?? [], now), ...joined };
@@ -72,20 +79,20 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
         application.gateway.split === "servers" || isRecent(since, now);
       return { joined: Object.fromEntries(told.filter(isTold)), warmup: settings.warmup };
     },
-    memory: () => ({ state, joined, isOver }),
+    memory: () => ({ state, shares, joined, isOver }),
   };
 }
 
-const judgeOf = (settings: AnalysisSettings, rollout: Rollout): Judge =>
+const judgeOf = (settings: AnalysisSettings, rollout: Rollout, shares: readonly BasisPoints[]): Judge =>
   createJudge(settings, {
     gateways: rollout.plan.gateways.filter((name) => !rollout.excluded.includes(name)),
-    shares: rollout.plan.steps.map(({ share }) => share),
+    shares,
     expected: expectedOf(rollout),
   });
 
-function beginning(judge: Judge, { startedAt }: Rollout): JudgeMemory {
+function beginning(judge: Judge, { startedAt }: Rollout): { readonly state: JudgeState } {
   const at = instant(startedAt - LEARNED);
-  return { state: judge.shareChanged(judge.begin(startedAt), at, NOTHING), joined: {}, isOver: false };
+  return { state: judge.shareChanged(judge.begin(startedAt), at, NOTHING) };
 }
 
 const joinedAt = (slots: readonly SlotKey[], at: Instant): Roles["joined"] =>

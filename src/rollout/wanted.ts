@@ -20,8 +20,10 @@ export function wantedForward(rollout: Rollout, limit: BasisPoints): Routing {
   const canary = serving(rollout, rollout.release);
   const stable = serving(rollout, rollout.from);
   const all = plan.slots.length;
+  // At a first release all join together: one that is held back meanwhile holds the others too.
+  if (isFirst(rollout) && canary.length < all) return rollout.routing;
   // The last slot joins the release that is stable from then on: one switch for both.
-  if (isFirst(rollout) || canary.length === all) return { canary: [], stable: canary, share: NOTHING };
+  if (canary.length === all) return { canary: [], stable: canary, share: NOTHING };
   // With a lost host a role can lose its last slot.
   if (canary.length === 0) return { canary, stable, share: NOTHING };
   const even = evenShare(limit, canary.length, stable.length);
