@@ -38,7 +38,7 @@ export async function beginning(
     now: ports.clock.now(),
     observe,
     runs: await runsBefore(application, ports),
-    ...unequalIn(application, seen, excludedBy(saved)),
+    ...unequalIn(application, seen, { stable: stable.value, excluded: excludedBy(saved) }),
   });
   return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
 }
@@ -54,9 +54,13 @@ interface Unequal {
 
 /**
  * Newcomers never held anything, since somebody made the pool larger. Strays were left out with a lost host:
- * not every gateway routes to them.
+ * not every gateway routes to them, and they run something else, or nobody routes to them at all.
  */
-function unequalIn(application: Application, seen: Observation, excluded: readonly HostName[]): Unequal {
+function unequalIn(
+  application: Application,
+  seen: Observation,
+  { stable, excluded }: { readonly stable: ReleaseId | null; readonly excluded: readonly HostName[] },
+): Unequal {
   const routings = Object.values(seen.gateways).flatMap((state) =>
     state.known && state.value.routing !== null ? [state.value.routing] : [],
   );
@@ -66,15 +70,20 @@ function unequalIn(application: Application, seen: Observation, excluded: readon
   const rest: SlotKey[] = [];
   for (const { key } of poolOf(application.hosts)) {
     const state = seen.slots[key];
-    if (state?.known === true && state.value.release === null) newcomers.push(key);
-    else if (routed.every((slots) => slots.has(key))) rest.push(key);
+    const release = state?.known === true ? state.value.release : stable;
+    const isServing = release === stable && routed.some((slots) => slots.has(key));
+    if (release === null) newcomers.push(key);
+    else if (isServing || routed.every((slots) => slots.has(key))) rest.push(key);
     else strays.push(key);
   }
-  const isApart = ({ canary, stable }: Routing): boolean =>
-    canary.length > 0 || stable.length !== rest.length || rest.some((key) => !stable.includes(key));
+  const isApart = (routing: Routing): boolean =>
+    routing.canary.length > 0 ||
+    routing.stable.length !== rest.length ||
+    rest.some((key) => !routing.stable.includes(key));
   // What was sent to a gateway before it was lost may come to it late.
   const isLate = application.gateways.some(({ name }) => excluded.includes(name));
-  return { newcomers, strays, apart: isLate || (strays.length > 0 && routings.some(isApart)) };
+  const isUnequal = excluded.length > 0 || strays.length > 0;
+  return { newcomers, strays, apart: isLate || (isUnequal && routings.some(isApart)) };
 }
 
 /** How many rollouts back a release is remembered. */
