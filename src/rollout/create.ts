@@ -73,7 +73,7 @@ export function createRollout(application: Application, beginning: Beginning): R
     orderTaken: 0,
   };
   if (from === null) return ok(rollout);
-  return ok({ ...withNewcomers(rollout, newcomers, strays), unsettled: apart });
+  return ok({ ...withNewcomers(rollout, newcomers, strays), unsettled: apart, touched: false });
 }
 
 /** A pool that has grown: what is new in it serves what the others serve before anything else happens. */

@@ -1,6 +1,7 @@
 import type { Instant } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { unstaged } from "../actions.ts";
+import { isNewcomer } from "../courses.ts";
 import { enter } from "../evolve.ts";
 import { beginHook, isPast } from "../hooks.ts";
 import type { Seen } from "../seen.ts";
@@ -13,5 +14,7 @@ export function staging(rollout: Rollout, _seen: Seen, now: Instant): Rollout {
   if (phase.name !== "staging" || !phase.fetched || rollout.paused !== null) return rollout;
   if (unstaged(rollout).length > 0) return rollout;
   if (!isPast(rollout, BEFORE)) return beginHook(rollout, BEFORE, now);
-  return enter(rollout, { name: "updating" });
+  // Slots that are new to the pool are written to from now on.
+  const touched = rollout.plan.slots.some((slot) => isNewcomer(rollout, slot));
+  return enter({ ...rollout, touched }, { name: "updating" });
 }
