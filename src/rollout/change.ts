@@ -147,11 +147,11 @@ export function slotsWaitedFor({ change, plan, slots, aborted }: Rollout, seen: 
 function strandsUsers({ routing, aborted, plan }: Rollout, next: Routing, seen: Seen): boolean {
   if (aborted === null || next.stable.length === 0) return false;
   // A switch of the way forward may have landed after all.
-  const landed = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing?.share ?? 0);
-  const share = landed.reduce<number>((most, each) => Math.max(most, each), routing.share);
+  const landed = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing ?? routing);
+  const share = landed.reduce<number>((most, each) => Math.max(most, each.share), routing.share);
   if (next.share >= share && next.canary.length > 0) return false;
   if (next.stable.some((slot) => isHealthy(seen, slot))) return false;
-  return routing.canary.some((slot) => !isSick(seen, slot));
+  return [routing, ...landed].some(({ canary }) => canary.some((slot) => !isSick(seen, slot)));
 }
 
 /** Forward, whoever is taken out leaves enough behind that are well, unless he is sick himself. */
