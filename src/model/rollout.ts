@@ -29,6 +29,8 @@ export interface Rollout {
   readonly routing: Routing;
   /** A gateway may route something else than `routing`: a switch was begun and not yet seen everywhere. */
   readonly unsettled: boolean;
+  /** Routings whose switch was begun and that were not seen on every gateway: one may have any of them. */
+  readonly landing: readonly Routing[];
   /** A routing that is on its way to the gateways. */
   readonly change: RoutingChange | null;
   /** A change that a gateway refused to have written is taken back on the others; those that are left. */

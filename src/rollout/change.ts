@@ -74,7 +74,8 @@ function begin(rollout: Rollout, change: RoutingChange, seen: Seen): Rollout {
     ? prepared.length > 0
     : rollout.plan.gateways.every((name) => prepared.includes(name));
   if (!isReady || leadsAstray(rollout, change, seen)) return rollout;
-  return { ...rollout, unsettled: true, touched: true, change: { ...change, stage: "committing" } };
+  const landing = [...rollout.landing, change.routing];
+  return { ...rollout, unsettled: true, landing, touched: true, change: { ...change, stage: "committing" } };
 }
 
 function confirm(rollout: Rollout, change: RoutingChange, seen: Seen): Rollout {
@@ -88,7 +89,7 @@ function confirm(rollout: Rollout, change: RoutingChange, seen: Seen): Rollout {
   if (!willing.every((name) => hasIt(rollout, change, gatewaySeen(seen, name)?.value))) return rollout;
   const refusal = Object.values(change.refusals)[0];
   if (refusal !== undefined) return stuck(rollout, refusal);
-  return { ...rollout, routing: change.routing, unsettled: false, change: null };
+  return { ...rollout, routing: change.routing, unsettled: false, landing: [], change: null };
 }
 
 const hasIt = (rollout: Rollout, { generation, routing }: RoutingChange, state?: GatewayState): boolean =>
@@ -144,10 +145,11 @@ export function slotsWaitedFor({ change, plan, slots, aborted }: Rollout, seen: 
 }
 
 /** Going back, nobody is led from a canary that may serve to a stable release that is not seen to. */
-function strandsUsers({ routing, aborted, plan }: Rollout, next: Routing, seen: Seen): boolean {
+function strandsUsers({ routing, landing, aborted, plan }: Rollout, next: Routing, seen: Seen): boolean {
   if (aborted === null || next.stable.length === 0) return false;
   // A switch of the way forward may have landed after all.
-  const landed = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing ?? routing);
+  const known = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing ?? routing);
+  const landed = [...known, ...landing.filter((each) => each !== next)];
   const share = landed.reduce<number>((most, each) => Math.max(most, each.share), routing.share);
   if (next.share >= share && next.canary.length > 0) return false;
   if (next.stable.some((slot) => isHealthy(seen, slot))) return false;

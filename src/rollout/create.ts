@@ -56,6 +56,7 @@ export function createRollout(application: Application, beginning: Beginning): R
     phase: { name: "staging", fetched: false, staged: [] },
     routing: { canary: [], stable: from === null ? [] : slots, share: NOTHING },
     unsettled: false,
+    landing: [],
     change: null,
     excluded: [],
     slots: Object.fromEntries(slots.map((slot) => [slot, settled])),

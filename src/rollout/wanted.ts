@@ -52,10 +52,11 @@ export function isAllAt(rollout: Rollout, release: ReleaseId | null): boolean {
 }
 
 /** Runs the canary and was not written to: also one that was told to leave and can still be called back. */
-export function canServeCanary({ release, routing, slots }: Rollout, slot: SlotKey): boolean {
+export function canServeCanary({ release, routing, landing, slots }: Rollout, slot: SlotKey): boolean {
   const course = slots[slot];
   if (course?.at === "settled") return course.release === release;
-  return course?.at === "leaving" && course.target !== release && routing.canary.includes(slot);
+  if (course?.at !== "leaving" || course.target === release) return false;
+  return [routing, ...landing].some(({ canary }) => canary.includes(slot));
 }
 
 /** No user who has returned goes to the canary again. */

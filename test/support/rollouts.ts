@@ -66,6 +66,7 @@ export function rolloutOf({
     phase: { name: "staging", fetched: false, staged: [] },
     routing: { canary: [], stable: release === null ? [] : slots, share: NOTHING },
     unsettled: false,
+    landing: [],
     change: null,
     excluded: [],
     slots: Object.fromEntries(slots.map((slot) => [slot, { at: "settled", release }])),

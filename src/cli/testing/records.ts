@@ -59,6 +59,7 @@ export function rollout(overrides: Partial<Rollout> = {}): Rollout {
     phase: { name: "baking", until: instant(NOW + 192_000) },
     routing: { canary: [A], stable: [B, C, D], share: basisPoints(500) },
     unsettled: false,
+    landing: [],
     runs: {},
     touched: true,
     orderTaken: 0,

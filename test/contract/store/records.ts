@@ -45,6 +45,7 @@ export function rollout(id: string, overrides: Partial<Rollout> = {}): Rollout {
     paused: null,
     aborted: null,
     unsettled: false,
+    landing: [],
     runs: {},
     touched: false,
     orderTaken: 0,
