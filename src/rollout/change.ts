@@ -144,16 +144,22 @@ export function slotsWaitedFor({ change, plan, slots, aborted }: Rollout, seen: 
   return concerned.filter((slot) => !isHealthy(seen, slot));
 }
 
-/** Going back, nobody is led from a canary that may serve to a stable release that is not seen to. */
+/**
+ * Going back, nobody is led from slots that may serve, of a canary or of a lost host, to a stable release
+ * that is not seen to.
+ */
 function strandsUsers({ routing, landing, aborted, plan }: Rollout, next: Routing, seen: Seen): boolean {
   if (aborted === null || next.stable.length === 0) return false;
-  // A switch of the way forward may have landed after all.
-  const known = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing ?? routing);
-  const landed = [...known, ...landing.filter((each) => each !== next)];
-  const share = landed.reduce<number>((most, each) => Math.max(most, each.share), routing.share);
-  if (next.share >= share && next.canary.length > 0) return false;
   if (next.stable.some((slot) => isHealthy(seen, slot))) return false;
-  return [routing, ...landed].some(({ canary }) => canary.some((slot) => !isSick(seen, slot)));
+  // A switch that was begun before may have landed after all.
+  const known = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing ?? routing);
+  const landed = [routing, ...known, ...landing.filter((each) => each !== next)];
+  const stays = rotationOf(next);
+  const mayServe = (slot: SlotKey): boolean => !isSick(seen, slot);
+  if (landed.some(({ stable }) => stable.some((slot) => !stays.has(slot) && mayServe(slot)))) return true;
+  const share = landed.reduce<number>((most, each) => Math.max(most, each.share), 0);
+  if (next.share >= share && next.canary.length > 0) return false;
+  return landed.some(({ canary }) => canary.some(mayServe));
 }
 
 /** Forward, whoever is taken out leaves enough behind that are well, unless he is sick himself. */
