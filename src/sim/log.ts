@@ -66,11 +66,16 @@ function evidenceOf(context: Context, { slots, requests }: Role, slice: number):
 /** One request in two hundred fails by itself. */
 const BASE = 0.005;
 
-/** How long a request takes; null: it fails. */
+/** How long a request takes; null: it fails. A slot that is down is not its role's end: another is asked. */
 function answerOf({ fleet, timeline }: Context, slots: readonly SlotKey[], random: Random): number | null {
-  const slot = fleet.slots.get(random.pick(slots.length === 0 ? [...fleet.slots.keys()] : slots));
+  const keys = slots.length === 0 ? [...fleet.slots.keys()] : slots;
+  const able = keys.flatMap((key) => {
+    const slot = fleet.slots.get(key);
+    return slot !== undefined && isServing(slot, timeline.now()) ? [slot] : [];
+  });
   const takes = random.int(20, 40);
-  if (slot === undefined || !isServing(slot, timeline.now()) || random.chance(BASE)) return null;
+  const slot = able.length === 0 ? undefined : random.pick(able);
+  if (slot === undefined || random.chance(BASE)) return null;
   if (slot.behaviour === "fails-requests") return null;
   return slot.behaviour === "answers-slowly" ? takes * 3 : takes;
 }
