@@ -30,7 +30,9 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
     if (!canServeCanary(r, slot)) return r;
     const { at } = courseOf(r, slot);
     if (kept.has(slot)) {
-      return at === "leaving" ? withCourse(r, slot, { at: "settled", release: r.release }) : r;
+      // What may have landed is called back when it is seen to have.
+      const isCalledBack = at === "leaving" && r.routing.canary.includes(slot);
+      return isCalledBack ? withCourse(r, slot, { at: "settled", release: r.release }) : r;
     }
     return at === "settled" ? leave(r, slot, { target: from, now }) : r;
   }, rollout);
