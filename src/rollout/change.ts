@@ -145,18 +145,20 @@ export function slotsWaitedFor({ change, plan, slots, aborted }: Rollout, seen: 
 }
 
 /**
- * Going back, nobody is led from slots that may serve, of a canary or of a lost host, to a stable release
- * that is not seen to.
+ * Going back, no slot that may serve is taken out, and nobody is led from a canary that may serve, for slots
+ * of which none is seen to.
  */
 function strandsUsers({ routing, landing, aborted, plan }: Rollout, next: Routing, seen: Seen): boolean {
-  if (aborted === null || next.stable.length === 0) return false;
-  if (next.stable.some((slot) => isHealthy(seen, slot))) return false;
+  const stays = rotationOf(next);
+  if (aborted === null || stays.size === 0) return false;
   // A switch that was begun before may have landed after all.
   const known = plan.gateways.map((name) => gatewaySeen(seen, name)?.value.routing ?? routing);
   const landed = [routing, ...known, ...landing.filter((each) => each !== next)];
-  const stays = rotationOf(next);
+  const isWell = (slot: SlotKey): boolean => isHealthy(seen, slot);
   const mayServe = (slot: SlotKey): boolean => !isSick(seen, slot);
-  if (landed.some(({ stable }) => stable.some((slot) => !stays.has(slot) && mayServe(slot)))) return true;
+  const leaves = landed.flatMap((each) => [...rotationOf(each)].filter((slot) => !stays.has(slot)));
+  if (leaves.some(mayServe) && ![...stays].some(isWell)) return true;
+  if (next.stable.length === 0 || next.stable.some(isWell)) return false;
   const share = landed.reduce<number>((most, each) => Math.max(most, each.share), 0);
   if (next.share >= share && next.canary.length > 0) return false;
   return landed.some(({ canary }) => canary.some(mayServe));
