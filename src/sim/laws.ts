@@ -184,6 +184,9 @@ const backStaysBack: Rule = ({ before, after }) =>
 /** Longer than the judge waits for a gateway that says nothing. */
 const SILENT = 8000;
 
+/** Both releases have answered for so long: one that was down with its host says nothing of the other. */
+const STEADY = 1500;
+
 /** Law 13: by itself no bake ends on evidence that is missing, or for a release of which all fails. */
 const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   const { phase, plan, orderTaken, step } = before;
@@ -195,7 +198,10 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   );
   const canary = before.routing.canary.map((key) => slots.get(key)?.behaviour);
   const fails = canary.length > 0 && canary.every((behaviour) => behaviour === "fails-requests");
-  const isCompared = (plan.steps[step]?.share ?? 0) < EVERYTHING;
+  const isSteady = [...before.routing.canary, ...before.routing.stable].every(
+    (key) => (slots.get(key)?.servesFrom ?? Infinity) <= truth.now - STEADY,
+  );
+  const isCompared = isSteady && (plan.steps[step]?.share ?? 0) < EVERYTHING;
   return [
     ...silent.map(({ gateway }) => `a bake ends, and nobody has read the log of ${gateway.name} for long`),
     ...(fails && isCompared ? ["a bake ends, and every request to the canary fails"] : []),
