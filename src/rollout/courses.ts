@@ -308,11 +308,12 @@ const isStillOut = (rollout: Rollout, slot: SlotKey): boolean =>
 
 /**
  * Every worker of nginx counts failures for itself and avoids the slot for `fail_timeout`, of which we ask
- * that it is 1 s: when one worker is back, another may not be.
+ * that it is 1 s: when one worker is back, another may not be. Workers count whole seconds, so that it may be
+ * two; then one request alone tries the slot, and while that one is slow the others wait as long again.
  */
-const AVOIDED = millis(1500);
+const AVOIDED = millis(4000);
 /** How long a slot that nobody asks for is waited for, in the passive form. */
-const UNASKED = millis(5000);
+const UNASKED = millis(8000);
 
 /**
  * In the passive form nobody but nginx decides when a slot gets requests again: it must be seen to, or the
