@@ -12,8 +12,8 @@ export interface PlannedAct {
 }
 
 export const GRAY_STEPS = [
-  { share: "5%", bake: "2s" },
-  { share: "25%", bake: "2s" },
+  { share: "20%", bake: "2s" },
+  { share: "50%", bake: "2s" },
   { share: "100%" },
 ] as const;
 
@@ -40,7 +40,7 @@ const SMOOTH: PlannedAct = {
 const GRAY: PlannedAct = {
   release: "v3",
   behaviour: {},
-  says: "A gray release: 5 % of the users get it first, then 25 %, then all.",
+  says: "A gray release: 20 % of the users get it first, then half, then all.",
   steps: "gray",
   underLoad: true,
   code: 0,

@@ -36,11 +36,13 @@ export const newUser = (number: number): User => ({
 /** Milliseconds since the Unix epoch, finer than Date.now. */
 export const now = (): number => performance.timeOrigin + performance.now();
 
-function requestText({ cookies }: User, { method, path, body }: Asked, target: Target): string {
+function requestText({ cookies, number }: User, { method, path, body }: Asked, target: Target): string {
   const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
   const length = body === null ? "" : `Content-Length: ${body.length}\r\n`;
   const first = `${method} ${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n`;
-  return `${first}Cookie: ${cookie}\r\n${length}\r\n${body ?? ""}`;
+  // A user whom the gateway has not seen yet is told from others by address and browser.
+  const browser = `User-Agent: demo/${number}\r\n`;
+  return `${first}${browser}Cookie: ${cookie}\r\n${length}\r\n${body ?? ""}`;
 }
 
 function keepCookies({ cookies }: User, answer: Answer): void {
