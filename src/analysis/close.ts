@@ -19,10 +19,7 @@ interface Sample {
 export function closeBlock(state: JudgeState, rules: Rules): JudgeState {
   const { block, baseline } = state;
   if (block.since === null) return state;
-  const all: Sample = {
-    canary: withLeft(block.canary, baseline.leftLimit),
-    stable: withLeft(block.stable, baseline.leftLimit),
-  };
+  const all = requestsOf(state);
   const sample = rules.settings.unit === "user" ? block.users : all;
   const tables = tablesOf(state, sample);
   return {
@@ -30,10 +27,21 @@ export function closeBlock(state: JudgeState, rules: Rules): JudgeState {
     block: NO_BLOCK,
     tests: learnAll(testAll(state.tests, rules, tables), state, all.stable),
     proofs: proveAll(state, rules, tables),
-    totals: state.judgedSince === null ? state.totals : addTotals(state, all),
+    totals: totalsSoFar(state),
     harm: addHarm(state, all),
     baseline: { ...baseline, fresh: addTimes(baseline.fresh, block.stable.latency) },
   };
+}
+
+const requestsOf = ({ block, baseline }: JudgeState): Sample => ({
+  canary: withLeft(block.canary, baseline.leftLimit),
+  stable: withLeft(block.stable, baseline.leftLimit),
+});
+
+/** With the open block: a test by user decides within one, and is to be told with what it saw. */
+export function totalsSoFar(state: JudgeState): JudgeState["totals"] {
+  if (state.judgedSince === null || state.block.since === null) return state.totals;
+  return addTotals(state, requestsOf(state));
 }
 
 interface Tables {

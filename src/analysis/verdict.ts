@@ -3,6 +3,7 @@ import type { HostName } from "../model/ids.ts";
 import { EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
 import type { TestReport, Verdict, VerdictKind } from "../model/verdict.ts";
 import { difference } from "./bands.ts";
+import { totalsSoFar } from "./close.ts";
 import { PATIENCE, isSilent } from "./gateways.ts";
 import { lnWealth } from "./mixture.ts";
 import type { Proof } from "./proof.ts";
@@ -14,7 +15,7 @@ import { sentenceOf, type Reason } from "./words.ts";
 
 /** Everything that a verdict rests on, in the order in which it decides. */
 export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdict {
-  const { totals } = state;
+  const totals = totalsSoFar(state);
   const { alpha } = rules.settings;
   const share = shareNow(state.shares);
   const target = nextTarget(rules, share);

@@ -135,6 +135,24 @@ describe("users that keep to their role", () => {
   });
 });
 
+it("a test by user that decides before its block is compared tells what it saw", () => {
+  const judge = judgeOf({ unit: "user" }, ONE);
+  // Nobody has the stable in this second, so that the block stays open.
+  const made = traffic({
+    from: START + 2500,
+    seconds: 1,
+    rate: 100,
+    each: 1,
+    all: (i) => ({ user: 1_000_000 + i, status: 500, took: 5 }),
+  });
+  const until = START + 5000;
+  const verdict = judge.verdict(feed(judge, seasoned(judge, 2000), { made, until }), instant(until));
+  expect(verdict).toMatchObject({ kind: "fail", by: "errors", canary: { requests: 100, failed: 100 } });
+  expect(verdict.sentence).toMatch(
+    /^more requests fail than is tolerated; failed: canary 100 of 100 \(100 %\), stable 0 of \d+ /,
+  );
+});
+
 describe("a metric of Prometheus", () => {
   const metric = { name: "orders", prometheus: "http://p", query: "x", grows: true, lower: 0.9, upper: null };
   const judge = judgeOf({ metrics: [metric] }, ONE);
