@@ -19,7 +19,10 @@ import { getOver } from "./drivers/local/http.ts";
 import { runProgram } from "./drivers/local/process.ts";
 import { nginxExaminer, survey } from "./drivers/nginx/examine.ts";
 import { placeOf } from "./drivers/nginx/explain.ts";
+import { poolDigest } from "./drivers/nginx/config.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
+import { probeUsers } from "./drivers/nginx/probe-users.ts";
+import { hostHeader } from "./drivers/probe/http.ts";
 import { probes } from "./drivers/probe/probes.ts";
 import { readRecorded, type ForeignFormat } from "./drivers/accesslog/recorded.ts";
 import { prometheus } from "./drivers/prometheus/prometheus.ts";
@@ -30,11 +33,12 @@ import { reachHosts } from "./drivers/ssh/examine.ts";
 import { sshHosts } from "./drivers/ssh/host.ts";
 import { openStore, type Store } from "./drivers/store/store.ts";
 import { systemClock } from "./drivers/system/clock.ts";
+import { trickle } from "./drivers/trickle/trickle.ts";
 import { systemIds } from "./drivers/system/ids.ts";
 import { createControl } from "./engine/control.ts";
 import { replay } from "./engine/replay.ts";
 import type { EnginePorts } from "./engine/ports.ts";
-import { poolOf, type Application } from "./model/application.ts";
+import { poolOf, type Application, type Gateway } from "./model/application.ts";
 import type { Asked } from "./model/asked.ts";
 import type { HostName } from "./model/ids.ts";
 import { isEnded } from "./model/rollout.ts";
@@ -100,11 +104,25 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
     hooks: hooks({ application }),
     telemetry: accessLog({ application, hosts }),
     metrics: prometheus,
+    trickle: trickle({
+      application,
+      clock: systemClock,
+      host: hostHeader(application),
+      token: poolDigest(application),
+      users: probeUsers(application),
+      reach: (gateway) => reachOf(application, gateway),
+    }),
     journal: store.journal,
     lease: store.lease,
     clock: systemClock,
     ids: systemIds(),
   };
+}
+
+/** The address of a gateway's machine as seen from here. */
+function reachOf({ sshConfig }: Application, { address }: Gateway): string {
+  if (address === "local") return "127.0.0.1";
+  return hostNameOf(address, sshConfig) ?? address.slice(address.lastIndexOf("@") + 1);
 }
 
 const cacheOf = ({ state, name }: Application): string => join(state, "artifacts", name);

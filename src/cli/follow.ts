@@ -50,7 +50,7 @@ async function conclude(
   const known = receipt ?? (isEnded(rollout) ? await receiptOf(context.deps, opened, rollout) : null);
   answer(
     context,
-    () => endLines(rollout, known, way === "watch"),
+    () => endLines(rollout, known, { carried: way === "watch" }),
     () => resultJson(rollout, { receipt: known, exit }),
   );
   return exit;

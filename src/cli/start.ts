@@ -54,7 +54,9 @@ export function startAndFollow(
     if (busy !== null) return fail(context, busy);
     const early = earlySignals(context);
     const observe = context.options["observe"] === true;
-    const start = () => begin(control, { sha256: sha256.value, by: context.deps.by, observe });
+    const probe = context.options["probe"] === true;
+    const given = { sha256: sha256.value, by: context.deps.by, observe, probe };
+    const start = () => begin(control, given);
     const started = await (supersedes === null ? start() : whenFree(context, start));
     early.off();
     if (!started.ok) return fail(context, started.error);
@@ -63,6 +65,11 @@ export function startAndFollow(
 }
 
 export const SHA256_OPTION = { flags: "--sha256 <hex>", help: "the digest that the artifact must have" };
+
+export const PROBE_OPTION = {
+  flags: "--probe",
+  help: "send a small stream of requests through every gateway meanwhile, for the receipt",
+};
 
 const NO_SERVICE = appError(
   "usage",

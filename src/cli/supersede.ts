@@ -37,7 +37,7 @@ export async function supersede(
   if (!result.ok) return fail(context, result.error);
   const end = result.value;
   if (isEnded(end) && !isStuck(end)) return null;
-  tell(context, endLines(end, null, way === "watch"));
+  tell(context, endLines(end, null, { carried: way === "watch" }));
   return exitOfRollout(end);
 }
 

@@ -6,8 +6,8 @@ import type { GatewayStatus, PlanStory, RolloutEvent, SlotStatus, Status } from 
 import type { HistoryRecord, JournalEntry } from "../ports/journal.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Verdict } from "../model/verdict.ts";
-import { quantile, type Traffic } from "../model/traffic.ts";
 import type { Analyzed } from "./deps.ts";
+import { receiptJson, trafficJson } from "./receipt-json.ts";
 import { reachOf } from "./render/live.ts";
 import { isOpen } from "./render/status.ts";
 
@@ -100,23 +100,6 @@ export const historyJson = ({ rollout, receipt }: HistoryRecord): object => ({
   reason: reasonOf(rollout),
   requests: receipt?.during.requests ?? null,
   failed: receipt?.during.failed ?? null,
-});
-
-const trafficJson = (traffic: Traffic): object => ({
-  requests: traffic.requests,
-  failed: traffic.failed,
-  cut: traffic.cut,
-  retried: traffic.retried,
-  fellBack: traffic.fellBack,
-  p50: quantile(traffic.latency, 0.5),
-  p99: quantile(traffic.latency, 0.99),
-});
-
-const receiptJson = (receipt: Receipt): object => ({
-  ...receipt,
-  before: trafficJson(receipt.before),
-  during: trafficJson(receipt.during),
-  after: trafficJson(receipt.after),
 });
 
 export const recordJson = (record: HistoryRecord, entries: readonly JournalEntry[]): object => ({

@@ -1,9 +1,11 @@
 // The small application that the demo and the tests release. It is packed alone into the artifact, so it
 // imports nothing of ours. Its release is written in release.txt beside it, its faults are in
 // behaviour.json.
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import process from "node:process";
+import type { Duplex } from "node:stream";
 
 export interface Behaviour {
   /** Runs, but never opens its port. */
@@ -27,6 +29,10 @@ export interface Behaviour {
   readonly delayMs?: number;
   /** A part of all requests, 0 to 1, that is answered with 500. */
   readonly errorShare?: number;
+  /** POST answers 502. */
+  readonly postFails?: boolean;
+  /** On SIGTERM breaks off its WebSockets and event streams, and serves all else to its end. */
+  readonly cutsStreams?: boolean;
 }
 
 const PORT = Number(process.env["PORT"] ?? "0");
@@ -87,6 +93,7 @@ function echo(req: IncomingMessage, res: ServerResponse, wait: number): void {
     if (size <= MAX_BODY) parts.push(part);
   });
   req.on("end", () => {
+    if (behaviour.postFails === true) return send(res, text(502, "out of luck\n"));
     const all: Answer =
       size > MAX_BODY
         ? text(413, "too large\n")
@@ -95,10 +102,26 @@ function echo(req: IncomingMessage, res: ServerResponse, wait: number): void {
   });
 }
 
+/** Takes a body of any size and keeps nothing of it. */
+function upload(req: IncomingMessage, res: ServerResponse): void {
+  let size = 0;
+  req.on("data", (part: Buffer) => (size += part.length));
+  req.on("end", () => send(res, text(200, `${size} bytes\n`)));
+}
+
+/** What is cut when it is to break off. */
+const lasting = new Set<Duplex>();
+
+function lasts(socket: Duplex): void {
+  lasting.add(socket);
+  socket.on("close", () => lasting.delete(socket));
+}
+
 /** One event each 100 ms for as long as asked. */
-function stream(res: ServerResponse, lasts: number): void {
+function stream(res: ServerResponse, forMs: number): void {
+  if (res.socket !== null) lasts(res.socket);
   res.writeHead(200, { "Content-Type": "text/event-stream", "X-Release": release, "X-Slot": String(PORT) });
-  const ends = Date.now() + lasts;
+  const ends = Date.now() + forMs;
   const timer = setInterval(() => {
     res.write(`data: ${release}\n\n`);
     if (Date.now() >= ends) res.end("data: end\n\n");
@@ -106,15 +129,75 @@ function stream(res: ServerResponse, lasts: number): void {
   res.on("close", () => clearInterval(timer));
 }
 
+const FIN = 0x80;
+const CLOSE = 0x8;
+const PING = 0x9;
+const PONG = 0xa;
+/** Longer messages are none of this application's. */
+const LONGEST_FRAME = 65_535;
+
+/** The first whole frame of a client, unmasked, and what follows it; null: not all of it is there yet. */
+function readFrame(bytes: Buffer): { opcode: number; payload: Buffer; rest: Buffer } | null {
+  if (bytes.length < 6) return null;
+  const isLong = (bytes.readUInt8(1) & 0x7f) === 126;
+  const head = isLong ? 8 : 6;
+  if (bytes.length < head) return null;
+  const length = isLong ? bytes.readUInt16BE(2) : bytes.readUInt8(1) & 0x7f;
+  if (bytes.length < head + length) return null;
+  const mask = bytes.subarray(head - 4, head);
+  const payload = bytes.subarray(head, head + length).map((byte, i) => byte ^ (mask[i % 4] ?? 0));
+  return {
+    opcode: bytes.readUInt8(0) & 0x0f,
+    payload: Buffer.from(payload),
+    rest: bytes.subarray(head + length),
+  };
+}
+
+function frame(opcode: number, payload: Buffer): Buffer {
+  const short = payload.length < 126;
+  const head = Buffer.alloc(short ? 2 : 4);
+  head.writeUInt8(FIN | opcode, 0);
+  head.writeUInt8(short ? payload.length : 126, 1);
+  if (!short) head.writeUInt16BE(payload.length, 2);
+  return Buffer.concat([head, payload]);
+}
+
+/** A WebSocket that says everything back. */
+function webSocket(req: IncomingMessage, socket: Duplex): void {
+  lasts(socket);
+  const key = `${req.headers["sec-websocket-key"] ?? ""}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+  const accept = createHash("sha1").update(key).digest("base64");
+  socket.write(
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      `Sec-WebSocket-Accept: ${accept}\r\nX-Release: ${release}\r\nX-Slot: ${PORT}\r\n\r\n`,
+  );
+  let bytes: Buffer = Buffer.alloc(0);
+  socket.on("error", () => socket.destroy());
+  socket.on("data", (part: Buffer) => {
+    bytes = Buffer.concat([bytes, part]);
+    for (let read = readFrame(bytes); read !== null; read = readFrame(bytes)) {
+      bytes = read.rest;
+      socket.write(frame(read.opcode === PING ? PONG : read.opcode, read.payload));
+      if (read.opcode === CLOSE) socket.end();
+    }
+    if (bytes.length > LONGEST_FRAME) socket.destroy();
+  });
+}
+
 const server = createServer((req, res) => {
   compute();
   const url = new URL(req.url ?? "/", "http://any");
   const asked = Math.min(Math.max(Number(url.searchParams.get("ms") ?? "0") || 0, 0), LONGEST_MS);
   const wait = asked + (url.pathname === "/healthz" ? 0 : (behaviour.delayMs ?? 0));
-  if (req.method === "POST") echo(req, res, wait);
+  if (url.pathname === "/upload") upload(req, res);
+  else if (req.method === "POST") echo(req, res, wait);
   else if (url.pathname === "/stream") stream(res, wait);
   else if (wait > 0) setTimeout(() => send(res, answerTo(url.pathname)), wait);
   else send(res, answerTo(url.pathname));
+});
+server.on("upgrade", (req, socket) => {
+  if (new URL(req.url ?? "/", "http://any").pathname === "/ws") webSocket(req, socket);
+  else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
 });
 server.keepAliveTimeout = behaviour.keepAliveMs ?? 5000;
 
@@ -123,6 +206,7 @@ function stop(): void {
   say("SIGTERM: closing");
   stopping = true;
   if (behaviour.exitsAtOnce === true) process.exit(0);
+  if (behaviour.cutsStreams === true) for (const socket of lasting) socket.destroy();
   server.close(() => process.exit(0));
   server.closeIdleConnections();
 }

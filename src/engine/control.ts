@@ -97,6 +97,7 @@ async function begin(carrier: Carrier, wanted: Start & { fence: Fence }): Promis
     ...wanted,
     saved,
     observe: wanted.options.observe ?? false,
+    probe: wanted.options.probe ?? false,
   });
   if (!created.ok) return created;
   const { rollout, stable } = created.value;
@@ -233,7 +234,7 @@ async function afterwards(
   const pruned = rollout.phase.name === "completed" ? prune({ application, ports }, rollout) : null;
   if (rollout.touched) await ports.clock.sleep(after(ports.clock.now(), AFTERWARDS), signal);
   await watch.readAll();
-  const receipt = watch.meter.receipt(rollout, await ports.journal.entries(rollout.id, 0));
+  const receipt = watch.receipt(rollout, await ports.journal.entries(rollout.id, 0));
   await ports.journal.attachReceipt(rollout.id, receipt);
   await pruned;
   onEvent({ kind: "ended", at: ports.clock.now(), rollout, receipt });

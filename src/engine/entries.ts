@@ -58,6 +58,14 @@ export function orderWords(order: Order): string {
   }
 }
 
+/** What a decision's entry tells, and when. */
+export interface TimedCourse extends Course {
+  readonly at: Instant;
+}
+
+export const coursesIn = (entries: readonly JournalEntry[]): readonly TimedCourse[] =>
+  entries.flatMap(({ data, at }) => (isCourse(data) ? [{ ...data, at }] : []));
+
 const isCourse = (data: unknown): data is Course =>
   typeof data === "object" && data !== null && "phase" in data && "change" in data;
 
@@ -67,8 +75,8 @@ export function phaseTimes(
   end: Instant,
 ): readonly { readonly name: string; readonly took: Duration }[] {
   const times = new Map<string, number>();
-  const courses = entries.flatMap(({ data, at }) => (isCourse(data) ? [{ name: data.phase, at }] : []));
-  for (const [i, { name, at }] of courses.entries()) {
+  const courses = coursesIn(entries);
+  for (const [i, { phase: name, at }] of courses.entries()) {
     times.set(name, (times.get(name) ?? 0) + between(at, courses[i + 1]?.at ?? end));
   }
   const ended: ReadonlySet<string> = new Set(ENDED);
@@ -81,10 +89,9 @@ export function phaseTimes(
 export function switchTimes(entries: readonly JournalEntry[]): readonly Duration[] {
   const times: Duration[] = [];
   let since: Instant | null = null;
-  for (const { data, at } of entries) {
-    if (!isCourse(data)) continue;
-    if (data.change === "committing") since ??= at;
-    if (data.change !== "committing" && since !== null) {
+  for (const { change, at } of coursesIn(entries)) {
+    if (change === "committing") since ??= at;
+    if (change !== "committing" && since !== null) {
       times.push(between(since, at));
       since = null;
     }

@@ -33,7 +33,7 @@ export interface LoopContext {
   readonly ports: EnginePorts;
   readonly onEvent: (event: RolloutEvent) => void;
   readonly signal: AbortSignal;
-  readonly watch: Pick<Watch, "follow" | "verdict">;
+  readonly watch: Pick<Watch, "follow" | "verdict" | "began" | "ended">;
 }
 
 /** How soon an order of another process is obeyed, at the latest. */
@@ -214,12 +214,13 @@ async function persist({ held, context, state }: Parts, rollout: Rollout): Promi
 }
 
 function start(parts: Parts, actions: readonly Action[], now: Instant): void {
-  const { state, dispatch, observer } = parts;
+  const { context, state, dispatch, observer } = parts;
   const admitted = admit(state.ledger, actions, now);
   state.ledger = admitted.ledger;
   const { rollout } = state;
   for (const action of admitted.dispatch) {
     observer.writing(action, now);
+    context.watch.began(action);
     dispatch(action, rollout).then(
       (outcome) => settleOne(parts, { action, outcome }, now),
       (cause: unknown) => {
@@ -234,6 +235,7 @@ function settleOne(parts: Parts, settled: Settled, since: Instant): void {
   const { state, news, context, observer } = parts;
   const { action, outcome } = settled;
   observer.written(settled, since);
+  context.watch.ended(action, outcome);
   state.ledger = settle(state.ledger, action.key, { outcome, now: context.ports.clock.now() });
   state.outcomes.push(settled);
   report(parts, settled);

@@ -1,7 +1,7 @@
 import { instant, seconds, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
 import { startOf } from "../model/evidence.ts";
-import type { Receipt } from "../model/receipt.ts";
+import type { Receipt, Stretch } from "../model/receipt.ts";
 import type { HostName } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { addTraffic, NO_TRAFFIC, type Traffic } from "../model/traffic.ts";
@@ -9,6 +9,7 @@ import type { JournalEntry } from "../ports/journal.ts";
 import type { LogSlice } from "../ports/telemetry.ts";
 import { phaseTimes, switchTimes } from "./entries.ts";
 import type { Read } from "./gauge.ts";
+import { createStretches } from "./stretches.ts";
 
 /** Counts what the gateways served before, during and after a rollout, from their own logs. */
 export interface Meter {
@@ -23,6 +24,8 @@ export interface Meter {
 export interface Counted {
   readonly before: Traffic;
   readonly during: Traffic;
+  /** Absent: nobody kept it. */
+  readonly course?: readonly Stretch[];
 }
 
 /** How far back "before" reaches. */
@@ -36,6 +39,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
   let before = counted?.before ?? NO_TRAFFIC;
   let old = counted?.during ?? NO_TRAFFIC;
   let young: readonly LogSlice[] = [];
+  const stretches = createStretches(counted?.course);
   const sum = (slices: readonly LogSlice[]): Traffic =>
     slices.reduce((total, { traffic }) => addTraffic(total, traffic), NO_TRAFFIC);
   const take = (slices: readonly LogSlice[], now: Instant): void => {
@@ -46,6 +50,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
     const all = [...young, ...slices.filter((slice) => !isBefore(slice))];
     old = addTraffic(old, sum(all.filter(isOld)));
     young = all.filter((slice) => !isOld(slice));
+    stretches.add(slices.filter(isNear), now);
   };
   return {
     add: ({ gateway, answeredAt, reading }) => {
@@ -54,7 +59,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       if (reading.ok) take(reading.value.slices, answeredAt);
     },
     during: () => addTraffic(old, sum(young)),
-    counted: () => ({ before, during: addTraffic(old, sum(young)) }),
+    counted: () => ({ before, during: addTraffic(old, sum(young)), course: stretches.all() }),
     receipt: (ended, entries) => {
       const end = endOf(ended);
       const during = addTraffic(old, sum(young.filter(({ slice }) => startOf(slice) <= end)));
@@ -65,6 +70,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
         during,
         after,
         missing: [...lostIn(ended), ...missing.values()],
+        course: stretches.all(),
       };
     },
   };

@@ -6,6 +6,7 @@ import type { HookPort, ProbePort } from "../ports/probe.ts";
 import type { SlotPort } from "../ports/slot.ts";
 import type { MetricPort } from "../ports/metric.ts";
 import type { TelemetryPort } from "../ports/telemetry.ts";
+import type { TricklePort } from "../ports/trickle.ts";
 
 /** Everything that the engine needs from outside. */
 export interface EnginePorts {
@@ -16,6 +17,8 @@ export interface EnginePorts {
   readonly hooks: HookPort;
   readonly telemetry: TelemetryPort;
   readonly metrics: MetricPort;
+  /** It looks on: nothing is decided by what it tells. */
+  readonly trickle: TricklePort;
   readonly journal: Journal;
   readonly lease: Lease;
   readonly clock: Clock;

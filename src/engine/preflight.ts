@@ -16,13 +16,14 @@ interface Wanted {
   readonly release: ReleaseId;
   readonly saved: Saved;
   readonly observe: boolean;
+  readonly probe: boolean;
 }
 
 /** What a new rollout starts from: what the store says, held against what is really there. */
 export async function beginning(
   application: Application,
   ports: EnginePorts,
-  { kind, release, saved, observe }: Wanted,
+  { kind, release, saved, observe, probe }: Wanted,
 ): Promise<Result<{ rollout: Rollout; stable: ReleaseId | null }, AppError>> {
   const seen = await lookOnce(application, ports, { stable: saved.stable, count: false });
   const obstacle = obstacleTo(application, seen);
@@ -37,6 +38,7 @@ export async function beginning(
     generation: newestGeneration(seen, saved.generation),
     now: ports.clock.now(),
     observe,
+    probe,
     runs: await runsBefore(application, ports),
     ...unequalIn(application, seen, { stable: stable.value, excluded: excludedBy(saved) }),
   });

@@ -1,16 +1,21 @@
 import { after, instant, millis, seconds, type Instant } from "../base/time.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
 import type { Application } from "../model/application.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { Receipt } from "../model/receipt.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { RolloutEvent } from "../ports/control.ts";
-import type { Fence } from "../ports/journal.ts";
+import type { Fence, JournalEntry } from "../ports/journal.ts";
 import type { Roles } from "../ports/telemetry.ts";
+import type { Action } from "../rollout/actions.ts";
+import { goingBack } from "./going-back.ts";
 import { createGauge, type Gauge, type Places, type Read } from "./gauge.ts";
 import { createJudging, LEARNED, type JudgeMemory, type Judging } from "./judging.ts";
 import { createMeter, type Counted, type Meter } from "./meter.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createTeller, type Teller } from "./teller.ts";
+import { createWitness, type Testimony, type Witness } from "./witness.ts";
 import type { EnginePorts } from "./ports.ts";
 
 /** What is kept of a rollout besides its state, so that whoever goes on counts and judges on. Plain JSON. */
@@ -19,19 +24,26 @@ export interface WatchMemory {
   readonly counted: Counted;
   readonly judge: JudgeMemory | null;
   readonly verdict: Verdict | null;
+  /** Absent: nobody kept it. */
+  readonly testimony?: Testimony;
 }
 
-/** Reads the gateways' logs for as long as a rollout is carried: for its receipt, and for its judge. */
+/**
+ * Reads the gateways' logs for as long as a rollout is carried, for its receipt and for its judge, and probes
+ * them, for its receipt alone.
+ */
 export interface Watch {
-  readonly meter: Meter;
   /** Told of every state of the rollout, before its actions begin. */
   follow(rollout: Rollout): void;
+  began(action: Action): void;
+  ended(action: Action, outcome: Outcome): void;
   /** undefined: it is not judged, or nothing is known yet. */
   verdict(now: Instant): Verdict | undefined;
   /** Reads until the signal; ends when the last reading has. */
   run(signal: AbortSignal): Promise<void>;
   /** Everything that is there now. */
   readAll(): Promise<void>;
+  receipt(rollout: Rollout, entries: readonly JournalEntry[]): Receipt;
 }
 
 /** How often the logs are read. */
@@ -53,6 +65,7 @@ interface Parts extends WatchOptions {
   readonly judging: Judging | null;
   readonly teller: Teller;
   readonly metrics: Metrics | null;
+  readonly witness: Witness;
 }
 
 export async function createWatch(options: WatchOptions): Promise<Watch> {
@@ -73,6 +86,7 @@ export async function createWatch(options: WatchOptions): Promise<Watch> {
     judging,
     teller: createTeller(options),
     metrics: settings === null || judging === null ? null : metricsOf(options, settings, judging),
+    witness: createWitness({ application, ports, rollout, before: memory?.testimony ?? null }),
   };
   return watchOf(parts);
 }
@@ -91,13 +105,22 @@ const metricsOf = (
   });
 
 function watchOf(parts: Parts): Watch {
-  const { meter, judging, ports } = parts;
+  const { application, meter, judging, ports, witness } = parts;
   return {
-    meter,
-    follow: (rollout) => judging?.follow(rollout, ports.clock.now()),
+    follow: (rollout) => {
+      witness.follow(rollout);
+      judging?.follow(rollout, ports.clock.now());
+    },
+    began: (action) => witness.began(action),
+    ended: (action, outcome) => witness.ended(action, outcome),
     verdict: (now) => judging?.verdict(now),
-    run: (signal) => watch(parts, signal),
+    run: async (signal) => void (await Promise.all([witness.run(signal), watch(parts, signal)])),
     readAll: async () => void (await Promise.all(begin(parts))),
+    receipt: (rollout, entries) => ({
+      ...meter.receipt(rollout, entries),
+      ...witness.testimony(),
+      back: goingBack(application, rollout, entries),
+    }),
   };
 }
 
@@ -135,12 +158,16 @@ async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 /** All of one moment: what was read is in the sums, and what is in the sums is not read again. */
-async function keep({ ports, rollout, fence, gauge, meter, judging }: Parts, now: Instant): Promise<void> {
+async function keep(
+  { ports, rollout, fence, gauge, meter, judging, witness }: Parts,
+  now: Instant,
+): Promise<void> {
   const memory: WatchMemory = {
     places: gauge.places(),
     counted: meter.counted(),
     judge: judging?.memory() ?? null,
     verdict: judging?.verdict(now) ?? null,
+    testimony: witness.testimony(),
   };
   await ports.journal.keep(rollout.id, fence, memory);
 }

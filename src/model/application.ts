@@ -1,5 +1,6 @@
 import type { Duration } from "../base/time.ts";
 import type { AnalysisSettings } from "./analysis.ts";
+import type { ProbeSettings } from "./probing.ts";
 import type { AppName, HostName, SlotKey } from "./ids.ts";
 import type { BasisPoints } from "./share.ts";
 
@@ -20,6 +21,7 @@ export interface Application {
   readonly policy: Policy;
   /** null: releases are not judged. */
   readonly analysis: AnalysisSettings | null;
+  readonly probe: ProbeSettings;
   readonly hooks: Hooks;
   /** Absolute directory of the embedded store, or a postgres:// address. */
   readonly state: string;

@@ -1,5 +1,6 @@
-import type { Duration } from "../base/time.ts";
-import type { Traffic } from "./traffic.ts";
+import type { Duration, Instant } from "../base/time.ts";
+import type { ProbeReport } from "./probing.ts";
+import type { Histogram, Traffic } from "./traffic.ts";
 
 /** What a rollout did to the people who used the application meanwhile, from the gateways' own logs. */
 export interface Receipt {
@@ -18,4 +19,44 @@ export interface Receipt {
   readonly skew: Duration | null;
   /** What could not be measured, and why. */
   readonly missing: readonly string[];
+  /** What the gateways' switches took, each by itself; absent in receipts of former versions. */
+  readonly commits?: Commits;
+  /** null: there was nothing to go back to. */
+  readonly back?: GoingBack | null;
+  /** null: nothing was probed. */
+  readonly probe?: ProbeReport | null;
+  /** What the gateways served, piece by piece. */
+  readonly course?: readonly Stretch[];
+}
+
+/** From the call of each gateway's switch to its answer, the way to its host included. */
+export interface Commits {
+  readonly times: Histogram;
+  readonly longest: Duration;
+}
+
+/** How long going back took, or would have taken had it been needed. */
+export interface GoingBack {
+  /**
+   * measured: it went back. estimated: from this rollout's own longest switch and longest update of a slot;
+   * nothing was turned round to find out.
+   */
+  readonly how: "measured" | "estimated";
+  /** Until the users were back whom the stable slots could carry at once. */
+  readonly users: Duration;
+  /** The part of the traffic, 0 to 1, that at the worst moment had to wait for slots to return. */
+  readonly waiting: number;
+  /** Until everything was as before. */
+  readonly whole: Duration;
+}
+
+/** A piece of time, and the requests that ended in it. */
+export interface Stretch {
+  readonly from: Instant;
+  readonly to: Instant;
+  readonly requests: number;
+  readonly failed: number;
+  readonly cut: number;
+  /** Milliseconds; the highest of the shorter pieces that it was made of. null: no request. */
+  readonly p99: number | null;
 }

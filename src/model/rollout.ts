@@ -86,6 +86,8 @@ export interface RolloutPlan {
   readonly passive: boolean;
   /** How it is judged; null: it is not. */
   readonly analysis: PlannedAnalysis | null;
+  /** Requests of our own go through every gateway meanwhile; absent: they do not. */
+  readonly probe?: true;
   /** Those that the file has. */
   readonly hooks: readonly HookName[];
 }

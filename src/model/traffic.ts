@@ -24,18 +24,22 @@ export const bucketOf = (ms: number): number => Math.ceil(Math.log(Math.max(ms, 
 /** The longest time that the bucket holds. */
 export const edgeOf = (bucket: number): number => Math.exp(bucket * GROWTH);
 
-export function addTraffic(a: Traffic, b: Traffic): Traffic {
-  const latency: Record<number, number> = { ...a.latency };
-  for (const [bucket, count] of Object.entries(b.latency)) {
-    latency[Number(bucket)] = (latency[Number(bucket)] ?? 0) + count;
+export function addHistogram(a: Histogram, b: Histogram): Histogram {
+  const sum: Record<number, number> = { ...a };
+  for (const [bucket, count] of Object.entries(b)) {
+    sum[Number(bucket)] = (sum[Number(bucket)] ?? 0) + count;
   }
+  return sum;
+}
+
+export function addTraffic(a: Traffic, b: Traffic): Traffic {
   return {
     requests: a.requests + b.requests,
     failed: a.failed + b.failed,
     cut: a.cut + b.cut,
     retried: a.retried + b.retried,
     fellBack: a.fellBack + b.fellBack,
-    latency,
+    latency: addHistogram(a.latency, b.latency),
   };
 }
 

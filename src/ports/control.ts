@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly by: string;
   /** Judge and tell, never act; whatever the file says. */
   readonly observe?: boolean;
+  /** Send requests of our own through every gateway meanwhile; whatever the file says. */
+  readonly probe?: boolean;
 }
 
 /** One slot as `status` shows it. */

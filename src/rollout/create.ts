@@ -28,6 +28,8 @@ export interface Beginning {
   readonly newcomers: readonly SlotKey[];
   /** The verdicts of its analysis are told and move nothing. */
   readonly observe: boolean;
+  /** Requests of our own go through the gateways meanwhile. */
+  readonly probe?: boolean;
   /** Slots that were left out with a lost host and serve something, or nobody: brought there likewise. */
   readonly strays?: readonly SlotKey[];
   /** The gateways do not all route what is stable, or to what is: the first switch makes them. */
@@ -112,6 +114,10 @@ function analysisOf(
   return { observe: observe || analysis.observe, early: analysis.early };
 }
 
+/** Before the first release nothing is served that could be lost. */
+const isProbed = (application: Application, { from, probe = false }: Beginning): boolean =>
+  from !== null && (probe || application.probe.always);
+
 function planOf(application: Application, beginning: Beginning): RolloutPlan {
   const { policy, hosts, gateways, hooks } = application;
   const isStraight = beginning.from === null || beginning.kind === "rollback";
@@ -138,6 +144,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     smokeChecks: application.smoke.length,
     passive: application.gateway.passive,
     analysis: analysisOf(application, beginning),
+    ...(isProbed(application, beginning) ? { probe: true as const } : {}),
     hooks: HOOKS.filter((name) => hooks[name] !== undefined),
   };
 }

@@ -12,6 +12,7 @@ import type {
   Step,
 } from "../model/application.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
+import { PLAIN_PROBE } from "../model/probing.ts";
 import { slotKey, type AppName, type HostName, type ReleaseId } from "../model/ids.ts";
 import { basisPoints } from "../model/share.ts";
 
@@ -221,6 +222,7 @@ function applicationOf(shape: Shape): Application {
     },
     policy: policyOf(shape),
     analysis: null,
+    probe: PLAIN_PROBE,
     hooks: shape.hooks ? Object.fromEntries(HOOKS.map((name) => [name, `./${name}.sh`])) : {},
     state: "/nowhere",
     directory: "/nowhere",

@@ -10,6 +10,7 @@ import type { HookPort, ProbePort } from "../ports/probe.ts";
 import type { SlotPort } from "../ports/slot.ts";
 import type { MetricPort } from "../ports/metric.ts";
 import type { TelemetryPort } from "../ports/telemetry.ts";
+import type { TricklePort } from "../ports/trickle.ts";
 import { tell, type Context, type Life } from "./context.ts";
 import { describeFaults, drawFaults, type Faults } from "./faults.ts";
 import { buildFleet, describeFleet, type Fleet } from "./fleet.ts";
@@ -18,6 +19,7 @@ import type { Harm } from "./harms.ts";
 import { check } from "./laws.ts";
 import { arrangeMisfortune } from "./misfortune.ts";
 import { artifactPort, clock, hookPort, ids, probePort, telemetryPort } from "./other-ports.ts";
+import { tricklePort } from "./trickle-port.ts";
 import { boot } from "./process.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { slotPort } from "./slot-port.ts";
@@ -32,6 +34,7 @@ export interface SimPorts {
   readonly probes: ProbePort;
   readonly hooks: HookPort;
   readonly telemetry: TelemetryPort;
+  readonly trickle: TricklePort;
   readonly metrics: MetricPort;
   readonly journal: Journal;
   readonly lease: Lease;
@@ -173,6 +176,7 @@ function portsOf(parts: StoreParts): SimPorts {
     probes: probePort(parts),
     hooks: hookPort(parts),
     telemetry: telemetryPort(parts),
+    trickle: tricklePort(parts),
     metrics: { read: () => Promise.resolve(ok(null)) },
     journal: simJournal(parts),
     lease: simLease(parts),

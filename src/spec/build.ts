@@ -5,6 +5,7 @@ import type { AppName, HostName } from "../model/ids.ts";
 import { slotKey } from "../model/ids.ts";
 import { analysis } from "./build-analysis.ts";
 import { gatewaySettings, gateways, policy } from "./build-traffic.ts";
+import { probe } from "./build-probe.ts";
 import type { Lists } from "./lists.ts";
 import { normalPath, resolvePath } from "./paths.ts";
 import { nameFrom } from "./rules/pool.ts";
@@ -32,6 +33,7 @@ export function buildApplication(
     gateway: gatewaySettings(file, lists),
     policy: policy(file.rollout, steps, slots),
     analysis: analysis(file),
+    probe: probe(file),
     hooks: hooks(file.hooks),
     state: isPostgres(file.state) ? file.state : resolvePath(directory, file.state),
     directory: normalPath(directory),
@@ -102,10 +104,10 @@ function stopPolicy(stop: FileValue["run"]["stop"]): StopPolicy {
 }
 
 function health(value: FileValue["health"]): HealthCheck {
-  return { probe: probe(value), every: value.every, timeout: value.timeout, within: value.within };
+  return { probe: healthProbe(value), every: value.every, timeout: value.timeout, within: value.within };
 }
 
-function probe({ http, exec, host, status, contains }: FileValue["health"]): Probe {
+function healthProbe({ http, exec, host, status, contains }: FileValue["health"]): Probe {
   if (exec !== undefined) return { kind: "exec", command: exec };
   if (http === undefined) return { kind: "tcp" };
   return { kind: "http", path: http, host: host ?? null, status: status ?? null, contains: contains ?? null };

@@ -96,12 +96,12 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 const MOST_BYTES = 64 * 1024 ** 4;
 
-export function size() {
+export function size(most = MOST_BYTES) {
   return titled(SIZE, String.raw`^\d+(\.\d+)? ?([KMGTkmgt][Ii]?)?[Bb]$`).transform(
     (value, context): number => {
       const match = /^(\d{1,9}(?:\.\d{1,3})?) ?([A-Za-z]{1,3})$/.exec(value);
       const bytes = Math.floor(Number(match?.[1]) * (UNITS[(match?.[2] ?? "").toUpperCase()] ?? Number.NaN));
-      if (bytes >= 1 && bytes <= MOST_BYTES) return bytes;
+      if (bytes >= 1 && bytes <= most) return bytes;
       context.addIssue({ code: "custom", message: mismatch(SIZE, value) });
       return z.NEVER;
     },

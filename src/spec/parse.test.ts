@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { renderDiagnostic } from "./diagnostic.ts";
 import { writeExample, writeFile } from "./example.ts";
+import { PLAIN_PROBE } from "../model/probing.ts";
 import { parseApplication } from "./parse.ts";
 
 const CONTEXT = { path: "glidepath.yaml", directory: "/home/u/shop" };
@@ -120,6 +121,7 @@ describe("the least file", () => {
         metrics: [],
       },
       hooks: {},
+      probe: PLAIN_PROBE,
       state: "/home/u/shop/.glidepath",
       directory: "/home/u/shop",
       warnings: [],

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { analysis } from "./schema-analysis.ts";
+import { probe } from "./schema-probe.ts";
 import { gateway, rollout } from "./schema-traffic.ts";
 import {
   command,
@@ -208,6 +209,12 @@ export const fileSchema = mapping(
     analysis: analysis
       .prefault({})
       .describe("How the new release is judged from its traffic; off: not at all."),
+    probe: probe
+      .prefault("off")
+      .describe(
+        "A small stream of requests of our own through every gateway during a rollout, for the receipt: " +
+          "off, on, or what is asked for. Where it is off, release --probe asks for it.",
+      ),
     hooks: hooks.prefault({}).describe("Commands on the controller, each run once, with GLIDEPATH_* set."),
     state: text(grammar.STATE)
       .prefault(".glidepath")

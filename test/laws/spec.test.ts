@@ -77,6 +77,16 @@ const BASE = {
     afterRelease: "f",
     onAbort: "g",
   },
+  probe: {
+    timeout: "10s",
+    hold: "2s",
+    get: "/healthz",
+    post: { path: "/echo", body: "one", type: "text/plain; charset=utf-8" },
+    slow: "/slow",
+    upload: { path: "/upload", size: "1MB" },
+    websocket: "/ws",
+    events: "/events",
+  },
   state: ".glidepath",
 } satisfies Json;
 
@@ -99,6 +109,7 @@ const FILES: readonly Json[] = [
       ],
     },
     analysis: "off",
+    probe: "on",
   },
   { ...BASE, run: { start: "a", stop: "b", status: "c" } },
   { ...BASE, run: { static: true, reload: "f" } },
@@ -109,9 +120,9 @@ const FILES: readonly Json[] = [
 /** The user's own shell text, and texts that are only compared, sent or set. */
 const COMMANDS =
   /^(?:run\.(?:command|start|stop|stop\.command|status|reload)|health\.exec|smoke\[\d+\]\.run|hooks\.\w+)$/;
-const PHRASES = /\.(?:contains|query)$|^run\.env\.MODE$/;
+const PHRASES = /\.(?:contains|query|body)$|^run\.env\.MODE$/;
 /** Read into numbers: a space around a share does no harm. */
-const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes/;
+const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes|size$/;
 
 /** Compared with what a request says, so that dots mean nothing. */
 const VALUES = /\.is(?:\[\d+\])?$/;

@@ -108,7 +108,7 @@ describe("the end of a release", () => {
       ["✗ v2 was rolled back after 41s: nothing is served, as before"],
     ],
   ])("%s", (_, given, carried, expected) => {
-    expect(endLines(given, null, carried).map(textOf)).toEqual(expected);
+    expect(endLines(given, null, { carried }).map(textOf)).toEqual(expected);
   });
 });
 

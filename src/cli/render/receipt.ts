@@ -4,6 +4,7 @@ import type { Rollout } from "../../model/rollout.ts";
 import { quantile, type Traffic } from "../../model/traffic.ts";
 import { detailLines, errorLines } from "./error.ts";
 import { reachOf, stepWords } from "./live.ts";
+import { backWords, commitWords, probeLines } from "./probe.ts";
 import {
   bad,
   canary,
@@ -51,8 +52,16 @@ function latencyLines({ before, during, after }: Receipt): readonly Line[] {
 const skewWords = ({ skew }: Receipt): string =>
   skew === null ? "" : `; the gateways were at most ${time(skew)} apart`;
 
-/** What the rollout did to the people who used the application meanwhile. */
-export function receiptLines(receipt: Receipt): readonly Line[] {
+function measuredLines({ commits, back }: Receipt): readonly Line[] {
+  const words = [commits && commitWords(commits), back && backWords(back)];
+  return words.flatMap((text) => (typeof text === "string" ? [line(text)] : []));
+}
+
+/**
+ * What the rollout did to the people who used the application meanwhile. In full: every gateway and every
+ * loss of the probe's by itself.
+ */
+export function receiptLines(receipt: Receipt, inFull = false): readonly Line[] {
   const phases = receipt.phases.map(({ name, took }) => `${name} ${time(took)}`).join(" · ");
   const switches = `${counted(receipt.switches, "switch", "switches")} of traffic`;
   return [
@@ -63,7 +72,9 @@ export function receiptLines(receipt: Receipt): readonly Line[] {
         ? "no switch of traffic"
         : `${switches}, the longest took ${time(receipt.longestSwitch)}${skewWords(receipt)}`,
     ),
+    ...measuredLines(receipt),
     ...(phases === "" ? [] : [line(phases)]),
+    ...(receipt.probe ? probeLines(receipt.probe, inFull) : []),
     ...receipt.missing.map((text) => line(warn(`not measured: ${clean(text)}`))),
   ].map((given) => indent(2, given));
 }
@@ -103,9 +114,20 @@ function done(rollout: Rollout): readonly Line[] {
   return [line(good("✓ "), canary(rollout.release), ` serves everybody${from}: done in ${took}`)];
 }
 
+export interface EndOptions {
+  /** Another process goes on with it. */
+  readonly carried?: boolean;
+  /** Everything that the receipt knows. */
+  readonly inFull?: boolean;
+}
+
 /** The last words of a rollout, or of this process about it. */
-export function endLines(rollout: Rollout, receipt: Receipt | null, carried = false): readonly Line[] {
-  const facts = receipt === null || !rollout.touched ? [] : [EMPTY, ...receiptLines(receipt)];
+export function endLines(
+  rollout: Rollout,
+  receipt: Receipt | null,
+  { carried = false, inFull = false }: EndOptions = {},
+): readonly Line[] {
+  const facts = receipt === null || !rollout.touched ? [] : [EMPTY, ...receiptLines(receipt, inFull)];
   switch (rollout.phase.name) {
     case "completed":
       return [...done(rollout), ...facts];

@@ -113,6 +113,6 @@ export function recordLines(
     EMPTY,
     ...table(rows).map((given) => indent(2, given)),
     EMPTY,
-    ...endLines(rollout, receipt),
+    ...endLines(rollout, receipt, { inFull: true }),
   ];
 }

@@ -2,6 +2,7 @@ import { instant, minutes, seconds } from "../../base/time.ts";
 import type { Application, Host } from "../../model/application.ts";
 import { generation, slotKey } from "../../model/ids.ts";
 import type { AppName, HostName, ReleaseId, RolloutId, SlotKey } from "../../model/ids.ts";
+import { PLAIN_PROBE } from "../../model/probing.ts";
 import type { Receipt } from "../../model/receipt.ts";
 import type { Rollout, SlotCourse } from "../../model/rollout.ts";
 import { basisPoints } from "../../model/share.ts";
@@ -213,6 +214,7 @@ export const application: Application = {
     hostLostAfter: seconds(30),
   },
   analysis: null,
+  probe: PLAIN_PROBE,
   hooks: {},
   state: "/srv/shop/.glidepath",
   directory: "/srv/shop",

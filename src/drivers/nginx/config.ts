@@ -168,21 +168,41 @@ const LOGGED = [
 ];
 
 /** See the README: another driver reads it. */
-function logFormat({ name }: Application): readonly string[] {
+function logFormat(application: Application): readonly string[] {
+  const { name } = application;
   const v = prefix(name);
   const fields = LOGGED.map((field) => field.replace("#", v)).join("\\t");
   return [
     ...block(`map $sent_http_content_type $${v}_kind`, ['default "";', '"~*^text/event-stream" events;']),
     "# Whoever probes through the gateway says so by this header, and is not counted.",
     ...block(`map $http_x_glidepath_probe $${v}_counted`, ["default 0;", '"" 1;']),
+    ...(tellsSlot(application)
+      ? [
+          "# It is told which slot answered, if it knows the pool.",
+          ...block(`map $http_x_glidepath_probe $${v}_told`, [
+            'default "";',
+            `${poolDigest(application)} $upstream_addr;`,
+          ]),
+        ]
+      : []),
     `log_format ${v} escape=json "${fields}";`,
   ];
 }
 
+/**
+ * Headers that are added in a location hide those of the levels above: what answers a probe is told only
+ * where headers are added anyway, or the file asks for the probe.
+ */
+const tellsSlot = ({ gateway, probe }: Application): boolean =>
+  issuesCookie(gateway) || gateway.releaseHeader !== null || probe.always;
+
+const issuesCookie = ({ key, split }: Application["gateway"]): boolean =>
+  key.by === "auto" && split === "users";
+
 /** The same for `server` and `upstream`: everything stands inside the location, where nothing can skip it. */
 function locationBody({ application, gateway, home }: Topology): readonly string[] {
   const v = prefix(application.name);
-  const { connectTimeout, readTimeout, key, split, releaseHeader } = application.gateway;
+  const { connectTimeout, readTimeout, releaseHeader } = application.gateway;
   const tries = Math.min(MOST_TRIES, Math.max(2, poolOf(application.hosts).length));
   return [
     `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_key;`,
@@ -191,8 +211,9 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     "limit_conn_log_level info;",
     `access_log ${path(gateway.log)} ${v} buffer=64k flush=100ms if=$${v}_counted;`,
     ...(application.gateway.mode === "upstream" ? clientAddress(application) : []),
-    ...(key.by === "auto" && split === "users" ? [`add_header Set-Cookie $${v}_cookie;`] : []),
+    ...(issuesCookie(application.gateway) ? [`add_header Set-Cookie $${v}_cookie;`] : []),
     ...(releaseHeader === null ? [] : [`add_header ${headerName(releaseHeader)} $${v}_release always;`]),
+    ...(tellsSlot(application) ? [`add_header X-Glidepath-Slot $${v}_told always;`] : []),
     "proxy_http_version 1.1;",
     `proxy_set_header Host $${v}_host;`,
     "proxy_set_header X-Real-IP $remote_addr;",

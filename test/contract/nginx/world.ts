@@ -15,6 +15,7 @@ import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Application, Gateway, GatewaySettings, Slot } from "../../../src/model/application.ts";
 import { generation, slotKey, type AppName, type HostName, type RolloutId } from "../../../src/model/ids.ts";
+import { PLAIN_PROBE } from "../../../src/model/probing.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import type { GatewayPort } from "../../../src/ports/gateway.ts";
@@ -211,6 +212,7 @@ export function applicationOf(
       hostLostAfter: seconds(30),
     },
     analysis: null,
+    probe: PLAIN_PROBE,
     hooks: {},
     state: "/srv/shop/.glidepath",
     directory: "/srv/shop",
