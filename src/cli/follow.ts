@@ -9,6 +9,7 @@ import { fail, answer, type Context } from "./context.ts";
 import type { Opened } from "./deps.ts";
 import { exitOfRollout } from "./exit.ts";
 import { interruptOf, type Interrupt, type InterruptParts } from "./interrupt.ts";
+import { writeReceipt } from "./receipt-file.ts";
 import { endLines } from "./render/receipt.ts";
 import { viewerFor } from "./viewer.ts";
 import { resultJson } from "./wire.ts";
@@ -121,5 +122,7 @@ export async function followRollout(
 ): Promise<number> {
   const { result, receipt } = await showRollout(context, opened, options);
   if (!result.ok) return fail(context, result.error);
-  return conclude(context, opened, { rollout: result.value, receipt, way: options.way });
+  const code = await conclude(context, opened, { rollout: result.value, receipt, way: options.way });
+  if (isEnded(result.value)) await writeReceipt(context, opened, result.value.id);
+  return code;
 }

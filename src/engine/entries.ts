@@ -1,20 +1,9 @@
 import { between, formatDuration, type Duration, type Instant } from "../base/time.ts";
+import { coursesIn, type Course } from "../model/course.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { basisPoints, formatShare } from "../model/share.ts";
 import { ENDED, type HookRun, type Order, type Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
-
-/**
- * What the journal keeps of each decision, besides the rollout itself: enough to tell the story afterwards.
- */
-export interface Course {
-  readonly phase: string;
-  readonly step: number;
-  readonly share: number;
-  readonly generation: number;
-  readonly change: "preparing" | "committing" | null;
-  readonly slots: Readonly<Record<string, string>>;
-}
 
 export function entryOf(rollout: Rollout, at: Instant, kind: Entry["kind"] = "decided"): Entry {
   return { at, kind, because: rollout.because, data: courseDataOf(rollout) };
@@ -57,17 +46,6 @@ export function orderWords(order: Order): string {
       return order.kind;
   }
 }
-
-/** What a decision's entry tells, and when. */
-export interface TimedCourse extends Course {
-  readonly at: Instant;
-}
-
-export const coursesIn = (entries: readonly JournalEntry[]): readonly TimedCourse[] =>
-  entries.flatMap(({ data, at }) => (isCourse(data) ? [{ ...data, at }] : []));
-
-const isCourse = (data: unknown): data is Course =>
-  typeof data === "object" && data !== null && "phase" in data && "change" in data;
 
 /** How long each phase took, in order; a phase that came twice is summed. */
 export function phaseTimes(

@@ -1,10 +1,10 @@
 import { between, millis, type Duration, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
+import { coursesIn, type TimedCourse } from "../model/course.ts";
 import type { GoingBack } from "../model/receipt.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { JournalEntry } from "../ports/journal.ts";
 import { arithmeticOf } from "../rollout/story.ts";
-import { coursesIn, type TimedCourse } from "./entries.ts";
 
 /**
  * How long going back took; or, of a rollout that went forward, would have taken: by its own switches and

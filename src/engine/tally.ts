@@ -16,7 +16,7 @@ export interface Switched {
 /** Sums up what the probe's requests came to. It looks on: nothing is decided by it. */
 export interface Tally {
   take(shot: Shot, deeds: readonly Deed[]): void;
-  blind(about: Blind, why: string | null): void;
+  readonly blind: (about: Blind, why: string | null) => void;
   switched(gateway: HostName, change: Switched): void;
   report(): ProbeReport;
 }

@@ -1,10 +1,11 @@
-import { between, millis, type Instant } from "../base/time.ts";
+import { after, between, millis, seconds, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
 import type { Outcome } from "../model/outcome.ts";
-import type { ProbeReport } from "../model/probing.ts";
+import type { ProbeReport, Shot } from "../model/probing.ts";
 import type { Commits } from "../model/receipt.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { bucketOf } from "../model/traffic.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Action } from "../rollout/actions.ts";
 import { createChronicle, type Chronicle } from "./chronicle.ts";
 import type { EnginePorts } from "./ports.ts";
@@ -76,19 +77,35 @@ function withCommit({ times, longest }: Commits, took: number): Commits {
   return { times: counted, longest: millis(Math.max(longest, took)) };
 }
 
-/** A defect of the probe is no reason to fail: it is told as what could not be probed. */
-async function probe({ application, ports, chronicle, tally }: Parts, signal: AbortSignal): Promise<void> {
+/** How long the probe may take to end. */
+const GRACE = seconds(2);
+
+/** A defect of the probe is no reason to fail, nor to wait: it is told as what could not be probed. */
+async function probe(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { application, ports, chronicle, tally } = parts;
   if (tally === null) return;
+  const isOver = new AbortController();
+  const run = {
+    settings: application.probe,
+    signal,
+    onShot: (shot: Shot): void => {
+      if (!isOver.signal.aborted) tally.take(shot, chronicle.within(shot.begun, shot.ended));
+    },
+    onBlind: tally.blind,
+  };
   try {
-    await ports.trickle.run({
-      settings: application.probe,
-      signal,
-      onShot: (shot) => tally.take(shot, chronicle.within(shot.begun, shot.ended)),
-      onBlind: (about, why) => tally.blind(about, why),
-    });
+    await Promise.race([ports.trickle.run(run), overdue(ports.clock, signal, isOver.signal)]);
   } catch (cause) {
     for (const { name } of application.gateways) {
       tally.blind({ gateway: name, kind: null }, `${name}: the probe broke down: ${String(cause)}`);
     }
   }
+  isOver.abort();
+}
+
+/** Some time after the signal, unless it is over before. */
+async function overdue(clock: Clock, signal: AbortSignal, isOver: AbortSignal): Promise<void> {
+  if (!signal.aborted)
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  await clock.sleep(after(clock.now(), GRACE), isOver);
 }

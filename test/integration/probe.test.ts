@@ -1,9 +1,12 @@
 // The probe and its receipt: every kind of request goes through a release unharmed, and the receipt says so.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { present } from "../../src/base/assert.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
+import { until } from "../support/until.ts";
 import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support/workspace.ts";
 
 const PATIENCE = 240_000;
@@ -50,6 +53,9 @@ const probing =
 
 const STEPS = [{ share: "30%", bake: "3s" }, { share: "100%" }];
 
+/** Nearly always under way. */
+const LASTING = { post: { path: "/echo?ms=8000" }, websocket: "/ws", events: "/stream?ms=30000" };
+
 describe.skipIf(!hasNginx("integration: the probe"))("a probed release", () => {
   it(
     "loses no request of any kind under load",
@@ -69,6 +75,42 @@ describe.skipIf(!hasNginx("integration: the probe"))("a probed release", () => {
       const told = await workspace.glidepath("history", String(result["id"]));
       expect(told.stdout).toContain("no request came to a slot that had left by a switch");
       expect(told.stdout).toMatch(/here WebSocket +\d+ +0 +0/);
+    },
+    PATIENCE,
+  );
+
+  it(
+    "tells what was cut and failed where a drain is too short, by slot and action, and in a page",
+    async () => {
+      const workspace = await opened({
+        releases: { v1: { exitsAtOnce: true }, v2: {} },
+        edit: (sections) => ({
+          ...sections,
+          analysis: "off",
+          probe: { rate: 20, hold: "10s", ...LASTING },
+          rollout: { drain: "100ms", steps: [{ share: "0%", approve: true }, { share: "100%" }] },
+        }),
+      });
+      const page = join(workspace.directory, "receipt.html");
+      const running = workspace.start(["release", "v2", "--json", "--receipt", page]);
+      await until(workspace.status, ({ rollout }) => rollout?.phase === "approval", 60_000);
+      // Whatever the first slot's stop broke off has begun anew in the one stable slot by now.
+      mustExit(await workspace.glidepath("promote"), 0);
+      const ran = await running.done;
+      mustExit(ran, 0);
+      const result = present(ran.events.at(-1), "the result");
+      const { probe } = result["receipt"] as { readonly probe: ProbeJson };
+      const [, last] = workspace.slots;
+      const lost = probe.losses.filter(({ slot }) => slot === `here:${last}`);
+      expect(lost.length).toBeGreaterThanOrEqual(2);
+      expect(probe.failed + probe.cut).toBe(probe.losses.length);
+      const blamed = probe.losses.map(({ slot, action }) => action?.replace(/\/\d+$/, "") === `stop/${slot}`);
+      expect(blamed).toEqual(probe.losses.map(() => true));
+      const told = await workspace.glidepath("history", String(result["id"]));
+      expect(told.stdout).toMatch(/was cut at .* while here:\d+ was stopping \(stop\/here:\d+\/\d+\)/);
+      const text = readFileSync(page, "utf8");
+      expect(text).toContain("was cut at");
+      expect(text).not.toMatch(/(?:src|href)=|url\(|<script/);
     },
     PATIENCE,
   );

@@ -1,5 +1,6 @@
 import type { CommandRow } from "../command.ts";
 import { fail, releaseOf } from "../context.ts";
+import { RECEIPT_OPTION } from "../receipt-file.ts";
 import { PROBE_OPTION, refuseDetach, SHA256_OPTION, startAndFollow } from "../start.ts";
 
 export const release: CommandRow = {
@@ -11,6 +12,7 @@ export const release: CommandRow = {
     { flags: "--supersede", help: "take the place of the rollout that is under way, which goes back first" },
     { flags: "--observe", help: "judge the release and tell, but never act on it" },
     PROBE_OPTION,
+    RECEIPT_OPTION,
     { flags: "--detach", help: "let a controller service carry it" },
   ],
   run: async (context) => {

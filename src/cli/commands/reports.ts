@@ -5,8 +5,10 @@ import { answer, answerTable, fail, pageOf, releaseOf, withOpened, type Context 
 import type { Opened } from "../deps.ts";
 import { DONE, REFUSED } from "../exit.ts";
 import type { Finding } from "../../ports/examine.ts";
+import { writePage } from "../receipt-file.ts";
 import { planLines } from "../render/plan.ts";
 import { checkLines, historyLines, recordLines } from "../render/reports.ts";
+import { line } from "../render/text.ts";
 import { historyJson, planJson, recordJson } from "../wire.ts";
 
 const fileFinding = (warning: string): Finding => ({
@@ -73,9 +75,15 @@ async function inFull(context: Context, { control }: Opened, id: string): Promis
       appError("rollout.absent", `there is no rollout ${id}`, { hint: "see `glidepath history`" }),
     );
   }
+  const file = context.options["html"];
+  const unwritten = typeof file === "string" ? writePage(context, file, found) : null;
+  if (unwritten !== null) return fail(context, unwritten);
   answer(
     context,
-    () => recordLines(found.record, found.entries),
+    () =>
+      typeof file === "string"
+        ? [line(`the receipt is in ${file}`)]
+        : recordLines(found.record, found.entries),
     () => recordJson(found.record, found.entries),
   );
   return DONE;
@@ -85,13 +93,19 @@ export const history: CommandRow = {
   name: "history",
   args: { "[id]": "one rollout in full, with its journal" },
   summary: "rollouts with outcome, duration, requests and failures, newest first",
-  options: [{ flags: "--limit <n>", help: `how many, ${DEFAULT_LIMIT} by default` }],
+  options: [
+    { flags: "--limit <n>", help: `how many, ${DEFAULT_LIMIT} by default` },
+    { flags: "--html <file.html>", help: "write one rollout's receipt as a page that stands alone" },
+  ],
   run: async (context) => {
     const limit = Number(context.options["limit"] ?? DEFAULT_LIMIT);
     if (!Number.isInteger(limit) || limit < 1) {
       return fail(context, appError("usage", "--limit takes a whole number from 1"));
     }
     const [id] = context.args;
+    if (id === undefined && context.options["html"] !== undefined) {
+      return fail(context, appError("usage", "--html writes one rollout: glidepath history ID --html FILE"));
+    }
     return withOpened(context, (opened) =>
       id === undefined ? list(context, opened, limit) : inFull(context, opened, id),
     );

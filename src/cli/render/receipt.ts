@@ -52,6 +52,8 @@ function latencyLines({ before, during, after }: Receipt): readonly Line[] {
 const skewWords = ({ skew }: Receipt): string =>
   skew === null ? "" : `; the gateways were at most ${time(skew)} apart`;
 
+const OWN_CUTS = "what a drain's deadline cut may be the probe's own: nginx counts whatever is in flight";
+
 function measuredLines({ commits, back }: Receipt): readonly Line[] {
   const words = [commits && commitWords(commits), back && backWords(back)];
   return words.flatMap((text) => (typeof text === "string" ? [line(text)] : []));
@@ -75,6 +77,7 @@ export function receiptLines(receipt: Receipt, inFull = false): readonly Line[] 
     ...measuredLines(receipt),
     ...(phases === "" ? [] : [line(phases)]),
     ...(receipt.probe ? probeLines(receipt.probe, inFull) : []),
+    ...(receipt.probe && receipt.cut > 0 ? [line(OWN_CUTS)] : []),
     ...receipt.missing.map((text) => line(warn(`not measured: ${clean(text)}`))),
   ].map((given) => indent(2, given));
 }

@@ -47,6 +47,8 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 export function wordsOf(error: unknown): string {
+  // A stream of HTTP/2 tells what became of its connection in this way.
+  if (error instanceof Error && error.cause instanceof Error) return wordsOf(error.cause);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return WORDS[code] ?? (error instanceof Error ? error.message : String(error));
 }

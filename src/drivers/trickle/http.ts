@@ -52,6 +52,13 @@ export const toldBy = ({ headers }: Pick<IncomingMessage, "headers">): string | 
   return typeof told === "string" ? told : null;
 };
 
+interface State {
+  response: IncomingMessage | null;
+  isConnected: boolean;
+  /** Bytes of the body. */
+  sent: number;
+}
+
 /** From the first byte that is sent to the last one of the answer. */
 function exchange(
   asking: Asking,
@@ -59,15 +66,20 @@ function exchange(
   send: (asking: Asking) => ClientRequest,
 ): Promise<Answer | null> {
   return bounded(asking, (settle) => {
-    const state: { response: IncomingMessage | null; sent: number } = { response: null, sent: 0 };
+    const state: State = { response: null, isConnected: false, sent: 0 };
     const timers: NodeJS.Timeout[] = [];
     const broken = (said: string): Answer => {
       const told = state.response === null ? null : toldBy(state.response);
-      const isBegun = state.response !== null || (sending.slowly === true && state.sent > 0);
+      const isSent = state.isConnected && state.sent > 0;
+      const isBegun = state.response !== null || (sending.slowly === true && isSent);
       return { end: isBegun ? "cut" : "failed", said, told };
     };
     const sent = send(asking);
     sent.on("error", (error) => settle(broken(wordsOf(error))));
+    sent.on("socket", (socket) => {
+      state.isConnected = !socket.connecting;
+      if (socket.connecting) socket.once("connect", () => (state.isConnected = true));
+    });
     sent.on("response", (response) => {
       state.response = response;
       response.on("error", (error) => settle(broken(wordsOf(error))));
