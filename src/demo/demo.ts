@@ -41,8 +41,20 @@ function obstacle(): string | null {
   return null;
 }
 
+/** Everything that the application offers, through every gateway while a release lasts. */
+const PROBE = {
+  rate: 10,
+  hold: "1s",
+  post: { path: "/echo", body: "one" },
+  slow: "/?ms=700",
+  upload: { path: "/upload", size: "64KB" },
+  websocket: "/ws",
+  events: "/stream?ms=5000",
+} as const;
+
 const hurried = (sections: Sections): Sections => ({
   ...sections,
+  probe: PROBE,
   health: { http: "/healthz", every: "100ms", timeout: "1s", within: "3s" },
 });
 

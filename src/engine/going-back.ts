@@ -24,14 +24,13 @@ export function goingBack(
 
 function measured(since: Instant, rollout: Rollout, courses: readonly TimedCourse[]): GoingBack | null {
   if (rollout.phase.name !== "rolled-back" && rollout.phase.name !== "superseded") return null;
-  const back = courses.find(({ at, share, change }) => at >= since && share === 0 && change === null);
+  const isBack = ({ share, change }: TimedCourse): boolean => share === 0 && change === null;
   const end = rollout.endedAt ?? rollout.progressAt;
-  return {
-    how: "measured",
-    users: between(since, back?.at ?? end),
-    whole: between(since, end),
-    waiting: 0,
-  };
+  const before = courses.findLast(({ at }) => at < since);
+  const back = courses.find((course) => course.at >= since && isBack(course));
+  // Where nobody had gone over, nobody had to go back.
+  const users = before !== undefined && isBack(before) ? millis(0) : between(since, back?.at ?? end);
+  return { how: "measured", users, whole: between(since, end), waiting: 0 };
 }
 
 function estimated(

@@ -96,13 +96,13 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 const MOST_BYTES = 64 * 1024 ** 4;
 
-export function size(most = MOST_BYTES) {
-  return titled(SIZE, String.raw`^\d+(\.\d+)? ?([KMGTkmgt][Ii]?)?[Bb]$`).transform(
+export function size(most = MOST_BYTES, expected = SIZE) {
+  return titled(expected, String.raw`^\d+(\.\d+)? ?([KMGTkmgt][Ii]?)?[Bb]$`).transform(
     (value, context): number => {
       const match = /^(\d{1,9}(?:\.\d{1,3})?) ?([A-Za-z]{1,3})$/.exec(value);
       const bytes = Math.floor(Number(match?.[1]) * (UNITS[(match?.[2] ?? "").toUpperCase()] ?? Number.NaN));
       if (bytes >= 1 && bytes <= most) return bytes;
-      context.addIssue({ code: "custom", message: mismatch(SIZE, value) });
+      context.addIssue({ code: "custom", message: mismatch(expected, value) });
       return z.NEVER;
     },
   );

@@ -14,6 +14,7 @@ const CONTENT_TYPE: Grammar = {
   pattern: /^[A-Za-z0-9.+-]{1,64}\/[A-Za-z0-9.+-]{1,64}(?:; ?charset=[A-Za-z0-9-]{1,32})?$/,
 };
 const MOST_BYTES = 100_000_000;
+const SIZE = "a size such as 256KB, at most 100MB";
 
 const path = () => text(grammar.HTTP_PATH);
 
@@ -48,7 +49,7 @@ const settings = mapping(
     upload: mapping(
       {
         path: path().describe("Where it is sent, by POST."),
-        size: size(MOST_BYTES).prefault("256KB").describe("Its size, at most 100MB; sent evenly over hold."),
+        size: size(MOST_BYTES, SIZE).prefault("256KB").describe("Its size; sent evenly over hold."),
       },
       "a mapping with path",
     )

@@ -80,6 +80,24 @@ describe.skipIf(!hasNginx("integration: the probe"))("a probed release", () => {
   );
 
   it(
+    "that the file does not ask for is asked for on the command line: a GET of the health check",
+    async () => {
+      const workspace = await opened({ releases: { v1: {}, v2: {}, v3: {} } });
+      mustExit(await workspace.glidepath("release", "v2"), 0);
+      const [plain] = (await workspace.glidepath("history", "--json")).events;
+      const shown = await workspace.glidepath("history", String(plain?.["id"]), "--json");
+      expect(shown.events[0]?.["receipt"]).toMatchObject({ probe: null });
+      const ran = await workspace.glidepath("release", "v3", "--probe");
+      mustExit(ran, 0);
+      expect(ran.stdout).toMatch(/ GET +\d+ +0 +0 /);
+      expect(ran.stdout).not.toContain("POST");
+      expect(ran.stdout).toContain("going back would have taken");
+      expect(ran.stdout).toContain("a gateway switches in");
+    },
+    PATIENCE,
+  );
+
+  it(
     "tells what was cut and failed where a drain is too short, by slot and action, and in a page",
     async () => {
       const workspace = await opened({

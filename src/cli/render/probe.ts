@@ -30,7 +30,10 @@ export function commitWords({ times, longest }: Commits): string | null {
 }
 
 export function backWords({ how, users, whole, waiting }: GoingBack): string {
-  if (how === "measured") return `going back: users in ${time(users)}, everything in ${time(whole)}`;
+  if (how === "measured") {
+    const who = users === 0 ? "nobody had gone over" : `users in ${time(users)}`;
+    return `going back: ${who}, everything in ${time(whole)}`;
+  }
   if (waiting === 0) {
     const all = `${time(users)} for all users, ${time(whole)} for everything`;
     return `going back would have taken ${all} (estimated)`;

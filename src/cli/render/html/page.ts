@@ -100,7 +100,7 @@ function tiles({ during, cut, commits, skew, back, probe }: Receipt): Safe {
     ${gap > 0 ? tile(time(gap), "longest gap between good GETs") : NOTHING}
     ${commits && commits.longest > 0 ? tile(time(commits.longest), "longest switch of a gateway") : NOTHING}
     ${skew === null ? NOTHING : tile(time(skew), "most that gateways were apart")}
-    ${back ? tile(time(back.users), BACK[back.how]) : NOTHING}
+    ${back && back.users > 0 ? tile(time(back.users), BACK[back.how]) : NOTHING}
   </div>`;
 }
 
