@@ -4,11 +4,12 @@ import type { Application } from "../model/application.ts";
 import type { RolloutId } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { JournalEntry } from "../ports/journal.ts";
-import { scenarioOf, SMOOTH } from "../sim/scenario.ts";
+import { largeApplication } from "../../test/support/large-application.ts";
 import { goingBack } from "./going-back.ts";
 
-/** Two slots, all of the users in one step. */
-const { application } = scenarioOf({ ...SMOOTH, hosts: 1, slotsPerHost: 2 });
+/** Six slots, one of which may be out at once: at the last step five carry the release. */
+const large = largeApplication({ hosts: 2, gateways: 1 });
+const application: Application = { ...large, policy: { ...large.policy, maxLoad: 100 } };
 /** The stable slots may carry no more than they do now. */
 const tight: Application = { ...application, policy: { ...application.policy, maxLoad: 1 } };
 
@@ -53,7 +54,7 @@ describe("going back that was not needed is estimated", () => {
     expect(goingBack(application, rollout({}), FORWARD)).toEqual({
       how: "estimated",
       users: 100,
-      whole: 1100,
+      whole: 5100,
       waiting: 0,
     });
   });
