@@ -57,7 +57,11 @@ describe("the probe's sums", () => {
     first.take(shot(0, 10), []);
     const second = createTally(JSON.parse(JSON.stringify(first.report())) as ReturnType<typeof first.report>);
     second.take(shot(20, 30, { end: "cut" }), []);
-    expect(second.report()).toMatchObject({ counts: [{ sent: 2, cut: 1 }], slots: { [A]: 1 } });
+    expect(second.report()).toMatchObject({
+      counts: [{ sent: 2, cut: 1 }],
+      slots: { [A]: 1 },
+      blind: ["the time in which no process carried the rollout"],
+    });
   });
 
   it("forget that a gateway was not reached, once it is", () => {

@@ -24,6 +24,9 @@ export interface Tally {
 /** Losses that are told one by one. */
 const TOLD = 50;
 
+/** Nobody asks while nobody carries the rollout; a gap over that time would say nothing of the gateways. */
+const BETWEEN = "the time in which no process carried the rollout";
+
 const NOTHING: ProbeReport = {
   counts: [],
   slots: {},
@@ -38,7 +41,7 @@ const NOTHING: ProbeReport = {
 export function createTally(before: ProbeReport | null): Tally {
   let report = before ?? NOTHING;
   const counts = new Map(report.counts.map((count) => [keyOf(count), count]));
-  const blind = new Map<string, string>();
+  const blind = new Map<string, string>(before === null ? [] : [["", BETWEEN]]);
   const goodAt = new Map<string, Instant>();
   const switches = new Map<HostName, Switched>();
   return {

@@ -156,6 +156,7 @@ export const STYLE = html`<style>
   td.n,
   th.n {
     text-align: right;
+    white-space: nowrap;
   }
   td.n + td:not(.n),
   th.n + th:not(.n) {
