@@ -1,8 +1,11 @@
 // The probe and its receipt: every kind of request goes through a release unharmed, and the receipt says so.
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { present } from "../../src/base/assert.ts";
+import { prepareNginx, startNginx, stopNginx, type Nginx } from "../../src/demo/nginx.ts";
+import { freePorts } from "../../src/demo/ports.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
@@ -12,7 +15,7 @@ import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support
 const PATIENCE = 240_000;
 
 /** Everything that the application offers. */
-export const EVERY_KIND = {
+const EVERY_KIND = {
   rate: 20,
   hold: "1s",
   post: { path: "/echo", body: "one" },
@@ -31,9 +34,10 @@ interface ProbeJson {
   readonly declined: number;
   readonly late: number;
   readonly slots: Readonly<Record<string, number>>;
-  readonly kinds: readonly { readonly kind: string; readonly sent: number; readonly longestGap: number }[];
+  readonly kinds: readonly { readonly gateway: string; readonly kind: string }[];
   readonly losses: readonly {
-    readonly kind: string;
+    readonly gateway: string;
+    readonly said: string;
     readonly slot: string | null;
     readonly action: string | null;
   }[];
@@ -132,4 +136,67 @@ describe.skipIf(!hasNginx("integration: the probe"))("a probed release", () => {
     },
     PATIENCE,
   );
+
+  it(
+    "through two gateways, one of them down for a while, goes to its end and names who lost what",
+    async () => {
+      const { workspace, other } = await twoGateways();
+      const running = workspace.start(["release", "v2", "--json"]);
+      await until(workspace.status, ({ rollout }) => rollout?.phase === "approval", 60_000);
+      await stopNginx(other);
+      await wait(1500);
+      await startNginx(other);
+      mustExit(await workspace.glidepath("promote"), 0);
+      const ran = await running.done;
+      mustExit(ran, 0);
+      const { probe, skew } = present(ran.events.at(-1), "the result")["receipt"] as {
+        readonly probe: ProbeJson;
+        readonly skew: number | null;
+      };
+      expect(new Set(probe.losses.map(({ gateway }) => gateway))).toEqual(new Set(["other"]));
+      expect(probe.losses.map(({ said }) => said)).toContain("connection refused");
+      expect(new Set(probe.kinds.map(({ gateway }) => gateway))).toEqual(new Set(["here", "other"]));
+      expect(probe.late).toBe(0);
+      expect(skew).not.toBeNull();
+    },
+    PATIENCE,
+  );
 });
+
+/** A second nginx on this machine, in front of the same two slots. */
+async function twoGateways(): Promise<{ readonly workspace: Workspace; readonly other: Nginx }> {
+  const [port = 0] = await freePorts(1);
+  const made: { other: Nginx | null } = { other: null };
+  const workspace = await openWorkspace({
+    edit: (sections, { directory, nginx }) => {
+      const other = prepareNginx(join(directory, "other"));
+      made.other = other;
+      const own = {
+        name: "other",
+        config: join(other.confd, "shop.conf"),
+        main: other.main,
+        listen: [`127.0.0.1:${port}`],
+        state: join(directory, "other-switch"),
+        log: join(other.directory, "logs", "shop.log"),
+      };
+      mkdirSync(own.state);
+      const [host] = sections["hosts"] as readonly object[];
+      return {
+        ...sections,
+        analysis: "off",
+        probe: { rate: 20, websocket: "/ws", hold: "500ms" },
+        hosts: [host, { name: "other", address: "local", slots: [] }],
+        gateway: { ...(sections["gateway"] as object), nginx: nginx.binary, hosts: ["here", own] },
+        rollout: { drain: "10s", steps: [{ share: "30%", approve: true }, { share: "100%" }] },
+      };
+    },
+  });
+  const other = present(made.other, "the other nginx");
+  onTestFinished(async () => {
+    await stopNginx(other);
+    await workspace.close();
+  });
+  await startNginx(other);
+  await workspace.bringUp("v1");
+  return { workspace, other };
+}

@@ -11,6 +11,7 @@ export interface Asking {
   /** For TLS; null: none. */
   readonly serverName: string | null;
   readonly timeout: Duration;
+  /** How long it is kept open; zero for what is over with its answer. */
   readonly hold: Duration;
   readonly signal: AbortSignal;
 }

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/time.ts";
 import { Agent, request as plainRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest, type RequestOptions } from "node:https";
 import { bounded, TOLD, whole, wordsOf, type Answer, type Asker, type Asking } from "./asking.ts";
@@ -95,7 +96,10 @@ function exchange(
     });
     write(sent, { sending, asking, timers, onPart: (bytes) => (state.sent += bytes) });
     return {
-      late: () => broken(`no ${state.response === null ? "" : "whole "}answer within ${asking.timeout} ms`),
+      late: () =>
+        broken(
+          `no ${state.response === null ? "" : "whole "}answer within ${formatDuration(asking.timeout)}`,
+        ),
       end: () => {
         for (const timer of timers) clearTimeout(timer);
         // A connection that gave its answer in whole is kept; all others are given up.

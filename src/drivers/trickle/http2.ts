@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/time.ts";
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import { bounded, TOLD, whole, wordsOf, type Answer, type Asker, type Asking } from "./asking.ts";
 import { authorityOf } from "./place.ts";
@@ -57,7 +58,7 @@ function exchange(asking: Asking, open: () => ClientHttp2Session): Promise<Answe
       settle(broken(wordsOf(error)));
     }
     return {
-      late: () => broken(`no answer within ${asking.timeout} ms`),
+      late: () => broken(`no answer within ${formatDuration(asking.timeout)}`),
       end: () => void (stream !== null && !stream.closed && stream.close(8)),
     };
   });

@@ -9,6 +9,8 @@ export interface Kind {
   readonly kind: ProbeKind;
   readonly path: string;
   readonly asker: Asker;
+  /** It is kept open for a while. */
+  readonly lasts?: true;
 }
 
 const filler = (size: number): Buffer => Buffer.alloc(size, "glidepath ");
@@ -26,12 +28,13 @@ export function kindsOf(settings: ProbeSettings): readonly Kind[] {
   if (upload !== null) {
     const body = filler(upload.size);
     const sending = { method: "POST", type: "application/octet-stream", body, slowly: true } as const;
-    kinds.push({ kind: "upload", path: upload.path, asker: httpAsker(sending) });
+    kinds.push({ kind: "upload", path: upload.path, asker: httpAsker(sending), lasts: true });
   }
-  if (websocket !== null) kinds.push({ kind: "websocket", path: websocket, asker: webSocketAsker() });
+  if (websocket !== null)
+    kinds.push({ kind: "websocket", path: websocket, asker: webSocketAsker(), lasts: true });
   if (events !== null) {
     const asker = httpAsker({ method: "GET", stream: true });
-    kinds.push({ kind: "events", path: events, asker });
+    kinds.push({ kind: "events", path: events, asker, lasts: true });
   }
   if (http2) kinds.push({ kind: "http2", path: get, asker: http2Asker() });
   return kinds;

@@ -156,7 +156,7 @@ function askingOf({ place, http2, settings, options, run }: Stream, kind: Kind, 
     },
     serverName: isAddress(host) || host.includes(":") ? null : host,
     timeout: settings.timeout,
-    hold: settings.hold,
+    hold: kind.lasts === true ? settings.hold : millis(0),
     signal: run.signal,
   };
 }

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/time.ts";
 import { createHash, randomBytes } from "node:crypto";
 import { request as plainRequest, type IncomingMessage } from "node:http";
 import { request as tlsRequest } from "node:https";
@@ -49,7 +50,7 @@ function exchange(asking: Asking): Promise<Answer | null> {
     });
     sent.end();
     return {
-      late: () => broken(`no answer within ${asking.timeout} ms`),
+      late: () => broken(`no answer within ${formatDuration(asking.timeout)}`),
       end: () => {
         for (const timer of timers) clearInterval(timer);
         state.socket?.destroy();
