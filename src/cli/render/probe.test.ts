@@ -80,7 +80,7 @@ describe("what the probe saw", () => {
     [
       "gateways that do not tell who answered",
       { slots: {} },
-      "which slot answered was not told: switches are not seen",
+      "which slot answered was not told (`probe` in the file",
     ],
     [
       "a slot that was asked late",

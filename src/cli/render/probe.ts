@@ -96,8 +96,11 @@ export function probeLines(report: ProbeReport, inFull: boolean): readonly Line[
   ];
 }
 
+const UNTOLD =
+  "which slot answered was not told (`probe` in the file makes the gateways tell): switches are not seen";
+
 export function oldWords({ late, lastOld, slots }: ProbeReport): string {
-  if (Object.keys(slots).length === 0) return "which slot answered was not told: switches are not seen";
+  if (Object.keys(slots).length === 0) return UNTOLD;
   if (late > 0) return `${counted(late, "request")} came to a slot after it had left by a finished switch`;
   return lastOld === 0
     ? "no request came to a slot that had left by a switch"
