@@ -16,7 +16,7 @@ import { snippetOf } from "./place.ts";
 import { splitMaps } from "./split.ts";
 
 /** Raised when the text below changes its meaning without the file's being changed. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 export interface Topology {
   readonly application: Application;
@@ -126,10 +126,10 @@ function switchMaps({ name, gateway }: Application): readonly string[] {
   return [
     ...block(`map $realpath_root $${v}_upstream`, [
       `default ${v}_${EVERYBODY};`,
-      `"~/${named ? "(?:groups|as)" : "groups"}/([a-z][a-z0-9_]*)${named ? "(?:@|$)" : "$"}" ${v}_$1;`,
+      `"~/(?:groups|as)/([a-z][a-z0-9_]*)(?:@[^/]+)?$" ${v}_$1;`,
     ]),
     ...(named
-      ? block(`map $realpath_root $${v}_release`, ['default "";', '"~/as/[a-z0-9_]+@(.+)$" $1;'])
+      ? block(`map $realpath_root $${v}_release`, ['default "";', '"~/as/[a-z0-9_]+@([^/]+)$" $1;'])
       : []),
     ...block(`map $${v}_upstream $${v}_group`, [`"~^${v}_(.+)$" $1;`]),
     ...block(

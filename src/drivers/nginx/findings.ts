@@ -240,7 +240,9 @@ const size: Look = ({ application }) => {
     split === "servers" && maxUnavailable > 1
       ? "lower rollout.maxUnavailable: every window of slots that may be out has a group of its own"
       : "divide the pool into several applications, each with a glidepath.yaml and a location of its own";
-  return [warning(`${pool.length} slots make a config with ${count} lines of servers`, todo)];
+  // Measured: a thousand bytes each.
+  const memory = `about ${Math.round(count / 1000)} MB of memory in nginx`;
+  return [warning(`${pool.length} slots make a config with ${count} lines of servers, ${memory}`, todo)];
 };
 
 const OWN: readonly Look[] = [place, edited, included, location, readable, listening, names, shutdown, size];

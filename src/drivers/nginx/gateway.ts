@@ -196,7 +196,7 @@ async function build(place: Place, seen: Look, { table, pool }: Building): Promi
   const start = fresh ? former.generation : table.generation;
   const fence = [String(table.generation), table.writer];
   const args = [homeOf(place), pool, ...fence, String(start), fresh ? "fresh" : ""];
-  // Each group of a new pool is a directory of a hundred links: a slow disk makes some hundred a second.
+  // A slow disk makes some hundred entries a second.
   const timeout = seconds(30 + entries.length / 200);
   const command: HostCommand = { script: BUILD, args, input: tarOf(entries), timeout };
   return troubleOf(gateway, "building the switch", await host.run(command)) ?? DONE;

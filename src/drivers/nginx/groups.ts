@@ -33,6 +33,9 @@ export const EVERYBODY = "s0";
 /** A request is tried at so many slots: when all of a small role are dead the other one is reached. */
 export const MOST_TRIES = 8;
 
+/** Backups of a group. At most seven dead slots have any: these many carry what those did. */
+const MOST_BACKUPS = 32;
+
 /**
  * Up to this many slots every combination has its group; above, only those with few slots out of rotation,
  * and, for users, those whose backups can be reached: behind as many slots as there are tries none is asked.
@@ -71,8 +74,8 @@ function fallbackGroups({ pool, maxUnavailable }: Layout): readonly Group[] {
   const n = pool.length;
   const isSmall = n <= SMALL_USERS;
   const both = pairs(n, 0, isSmall ? n : maxUnavailable).flatMap(([c, k]) => [
-    group(`p${c}b${k}`, range(0, c), range(k, n)),
-    group(`s${k}b${c}`, range(k, n), range(0, c)),
+    group(`p${c}b${k}`, range(0, c), range(k, n).slice(0, MOST_BACKUPS)),
+    group(`s${k}b${c}`, range(k, n), range(0, c).slice(0, MOST_BACKUPS)),
   ]);
   return isSmall ? both : both.filter(({ servers }) => servers.length < MOST_TRIES);
 }

@@ -1,8 +1,10 @@
 /**
  * What runs on the gateway's host: POSIX shell, every value an argument. `home` is state/APP:
  *
- *   home/lock  newest  written  written.conf           the lock, the newest generation, the hash of what we
- * last wrote   home/pool-DIGEST/groups/NAME/00..99 -> .           once for a pool
+ *   home/lock  newest               the lock, the newest generation
+ *   home/written  written.conf      the hash of what we last wrote
+ *   home/pool-DIGEST/groups/NAME                       once for a pool
+ *   home/pool-DIGEST/gen-17/as/NAME/00..99 -> .        the groups that it leads to
  *   home/pool-DIGEST/gen-17/{canary,stable,00..99}     one directory a generation, and routing.json
  *   home/pool-DIGEST/cur -> gen-17                     the switch
  */

@@ -11,14 +11,14 @@ export type Entry =
 
 const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
 
-/** `groups/NAME` with a hundred links to itself: `groups/NAME/52` is `groups/NAME`. */
-export function groupsTree(layout: Layout): readonly Entry[] {
-  return [
-    { kind: "directory", path: "groups" },
-    ...groupsOf(layout).flatMap(({ name }) => groupTree(`groups/${name}`)),
-  ];
-}
+/** Every group is an empty directory, so that the control server can be asked about any of them. */
+export const groupsTree = (layout: Layout): readonly Entry[] =>
+  ["groups", ...groupsOf(layout).map(({ name }) => `groups/${name}`)].map((path) => ({
+    kind: "directory",
+    path,
+  }));
 
+/** `as/NAME` with a hundred links to itself: `as/NAME/52` is `as/NAME`. */
 function groupTree(path: string): readonly Entry[] {
   const links = PAIRS.map((pair): Entry => ({ kind: "link", path: `${path}/${pair}`, to: "." }));
   return [{ kind: "directory", path }, ...links];
@@ -27,14 +27,15 @@ function groupTree(path: string): readonly Entry[] {
 /**
  * A generation: `canary` and `stable` for rules, and a link for each first pair of a bucket. Bucket < share
  * is the canary's. A share that is no whole per cent has one pair that is split: a directory with a link for
- * each second pair. Where the gateway says the release, groups have it in their names, below `as/`.
+ * each second pair. They lead to the groups of this generation, below `as/`, which have the release in their
+ * names where the gateway says it.
  */
 export function generationTree(layout: Layout, table: RoutingTable, named = false): readonly Entry[] {
   const { routing, releases } = table;
   const group = (role: Role): string => {
     const { name } = groupFor(layout, routing, role);
     const release = named ? releases?.[served(routing, role)] : null;
-    return release ? `as/${name}@${safe(release)}` : `../groups/${name}`;
+    return release ? `as/${name}@${safe(release)}` : `as/${name}`;
   };
   const [canary, stable] = [group("canary"), group("stable")];
   const whole = Math.floor(routing.share / 100);
@@ -47,11 +48,10 @@ export function generationTree(layout: Layout, table: RoutingTable, named = fals
   const first = PAIRS.flatMap((pair, i) =>
     i === whole && part > 0 ? split(pair) : [link(pair, i < whole ? canary : stable)],
   );
-  const own = [...new Set([canary, stable])].filter((path) => path.startsWith("as/"));
   return [
     { kind: "file", path: "routing.json", text: `${JSON.stringify(table)}\n` },
-    ...(own.length === 0 ? [] : [{ kind: "directory", path: "as" } as const]),
-    ...own.flatMap(groupTree),
+    { kind: "directory", path: "as" },
+    ...[...new Set([canary, stable])].flatMap(groupTree),
     link("canary", canary),
     link("stable", stable),
     ...first,
