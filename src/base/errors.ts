@@ -40,6 +40,7 @@ export const ERRORS = {
   "slot.stop": { exit: 3 },
   "slot.unhealthy": { exit: 1 },
   "slot.smoke": { exit: 1 },
+  "slot.warm": { exit: 1 },
   "slot.drain": { exit: 1 },
   "gateway.absent": { exit: 3 },
   "gateway.not-running": { exit: 3 },

@@ -87,6 +87,8 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
         stampOf(rollout, action),
         runOf(rollout, action.slot),
       );
+    case "warm":
+      return ports.probes.warm(slotOf(application, action.slot), action.release, action.index);
     case "smoke":
       return ports.probes.smoke(slotOf(application, action.slot), action.release, action.index);
     case "prepare":

@@ -15,6 +15,8 @@ export interface Application {
   readonly shared: readonly string[];
   readonly run: RunSpec;
   readonly health: HealthCheck;
+  /** What a started slot is asked before its smoke checks and before anybody sees it. */
+  readonly warm?: readonly WarmUp[];
   readonly smoke: readonly SmokeCheck[];
   readonly gateways: readonly Gateway[];
   readonly gateway: GatewaySettings;
@@ -136,6 +138,13 @@ export type SmokeCheck =
       readonly timeout: Duration;
     }
   /** On the controller, in the file's directory, GLIDEPATH_* set. */
+  | { readonly kind: "run"; readonly command: string; readonly timeout: Duration };
+
+/** `timeout`: how long the whole of it may take. */
+export type WarmUp =
+  /** One after the other, from the slot's host. What fails is told and fails nothing: smoke checks judge. */
+  | { readonly kind: "http"; readonly path: string; readonly times: number; readonly timeout: Duration }
+  /** As a smoke check that is a command: another exit code than 0 fails the slot. */
   | { readonly kind: "run"; readonly command: string; readonly timeout: Duration };
 
 /** The same on every gateway. */

@@ -81,6 +81,8 @@ export interface RolloutPlan {
   readonly hostLostAfter: Duration;
   /** How long a started slot may take to become healthy. */
   readonly healthyWithin: Duration;
+  /** How many parts the warm-up of a slot has; absent: there is none. */
+  readonly warmUps?: number;
   /** How many smoke checks a slot must pass. */
   readonly smokeChecks: number;
   readonly passive: boolean;
@@ -192,7 +194,8 @@ export interface RoutingChange {
  * before). A slot on its way goes through the other states in this order; `target` is what it will run,
  * null: nothing.
  *
- *   settled → leaving → draining → stopping → switching → starting → checking → smoking → joining → settled
+ *   settled → leaving → draining → stopping → switching → starting → checking → warming → smoking → joining
+ *   → settled
  */
 export type SlotCourse =
   | { readonly at: "settled"; readonly release: ReleaseId | null }
@@ -203,6 +206,8 @@ export type SlotCourse =
   | (Underway & { readonly at: "switching"; readonly generation: Generation })
   | (Underway & { readonly at: "starting"; readonly generation: Generation })
   | (Underway & { readonly at: "checking"; readonly answer: string })
+  /** `warmed`: parts of the warm-up that are over. */
+  | (Underway & { readonly at: "warming"; readonly warmed: number })
   /** `passed`: smoke checks that passed so far. */
   | (Underway & { readonly at: "smoking"; readonly passed: number })
   | (Underway & { readonly at: "joining" })

@@ -10,6 +10,11 @@ export interface ProbePort {
    */
   health(slot: Slot, release: ReleaseId): Promise<Health | null>;
   /**
+   * Part number `index` of the file's warm-up. Done: it is over, and the note says what of it failed.
+   * Refused: a command of it ended with another exit code than 0.
+   */
+  warm(slot: Slot, release: ReleaseId, index: number): Promise<Outcome>;
+  /**
    * The smoke check number `index` of the file. Refused: it failed; the error says what was asked and what
    * came back.
    */

@@ -17,6 +17,7 @@ export type Action = { readonly key: string } & (
       readonly release: ReleaseId | null;
     }
   | { readonly kind: "start"; readonly slot: SlotKey; readonly generation: Generation }
+  | { readonly kind: "warm"; readonly slot: SlotKey; readonly release: ReleaseId; readonly index: number }
   | { readonly kind: "smoke"; readonly slot: SlotKey; readonly release: ReleaseId; readonly index: number }
   | { readonly kind: "prepare"; readonly gateway: HostName; readonly table: RoutingTable }
   | { readonly kind: "commit"; readonly gateway: HostName; readonly table: RoutingTable }
@@ -129,6 +130,11 @@ function courseActions({ plan }: Rollout, slot: SlotKey, course: SlotCourse): re
     case "switching": {
       const key = `switch/${slot}/${course.generation}`;
       return [{ kind: "switch", key, slot, generation: course.generation, release: course.target }];
+    }
+    case "warming": {
+      if (course.target === null || course.warmed >= (plan.warmUps ?? 0)) return [];
+      const key = `warm/${slot}/${course.attempt}/${course.since}/${course.warmed}`;
+      return [{ kind: "warm", key, slot, release: course.target, index: course.warmed }];
     }
     case "smoking": {
       if (course.target === null || course.passed >= plan.smokeChecks) return [];

@@ -166,6 +166,8 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
       const left = formatDuration(between(now, after(course.since, rollout.plan.healthyWithin)));
       return `is not healthy yet (${course.answer}), ${left} left`;
     }
+    case "warming":
+      return `is warmed up, ${course.warmed} of ${rollout.plan.warmUps ?? 0} parts are over`;
     case "smoking":
       return course.passed < rollout.plan.smokeChecks
         ? `passes smoke check ${course.passed + 1} of ${rollout.plan.smokeChecks}`

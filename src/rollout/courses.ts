@@ -16,8 +16,9 @@ import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./si
  *
  *   leaving ─(seen out of every routing)→ draining
  *     ─(two samples without a request, or the deadline)→ stopping ─(seen stopped)→ switching
- *     ─(seen at the target)→ starting ─(seen running)→ checking ─(seen healthy)→ smoking
- *     ─(all passed, still healthy, its turn)→ joining ─(seen in every routing)→ settled
+ *     ─(seen at the target)→ starting ─(seen running)→ checking ─(seen healthy)→ warming
+ *     ─(all of the warm-up is over)→ smoking ─(all passed, still healthy, its turn)→ joining
+ *     ─(seen in every routing)→ settled
  */
 export function advanceSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { moving } = musterOf(rollout);
@@ -54,6 +55,8 @@ function advance(rollout: Rollout, slot: SlotKey, sight: Sight): Rollout {
       return starting(rollout, slot, { ...sight, course });
     case "checking":
       return checking(rollout, slot, { ...sight, course });
+    case "warming":
+      return warming(rollout, slot, { ...sight, course });
     case "smoking":
       return smoking(rollout, slot, { ...sight, course });
     case "joining":
@@ -205,8 +208,24 @@ function checking(
   return answer === course.answer ? rollout : withCourse(rollout, slot, { ...course, answer });
 }
 
-/** Smoke checks are asked of the new release only: the old one has served already. */
+/** Every slot that joins is warmed up, also on the way back. */
 function checked(rollout: Rollout, slot: SlotKey, course: At<"checking">): Rollout {
+  const { target, attempt, since } = course;
+  if (rollout.plan.warmUps === undefined) return warmed(rollout, slot, course);
+  return withCourse(rollout, slot, { at: "warming", target, attempt, since, warmed: 0 });
+}
+
+function warming(
+  rollout: Rollout,
+  slot: SlotKey,
+  { now, course }: Sight & { course: At<"warming"> },
+): Rollout {
+  const isOver = course.warmed >= (rollout.plan.warmUps ?? 0);
+  return isOver ? warmed(rollout, slot, { ...course, since: now }) : rollout;
+}
+
+/** Smoke checks are asked of the new release only: the old one has served already. */
+function warmed(rollout: Rollout, slot: SlotKey, course: At<"checking" | "warming">): Rollout {
   const { target, attempt, since } = course;
   const passed = target === rollout.release ? 0 : rollout.plan.smokeChecks;
   return withCourse(rollout, slot, { at: "smoking", target, attempt, since, passed });

@@ -141,6 +141,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     onHostLost: policy.onHostLost,
     hostLostAfter: policy.hostLostAfter,
     healthyWithin: application.health.within,
+    ...(application.warm === undefined ? {} : { warmUps: application.warm.length }),
     smokeChecks: application.smoke.length,
     passive: application.gateway.passive,
     analysis: analysisOf(application, beginning),

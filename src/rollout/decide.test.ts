@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import { appError } from "../base/errors.ts";
 import { instant, minutes, type Instant } from "../base/time.ts";
 import { generation, type SlotKey } from "../model/ids.ts";
-import { DONE } from "../model/outcome.ts";
+import { DONE, refused } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { actionsOf, type Action } from "./actions.ts";
 import { because } from "./because.ts";
@@ -68,6 +69,24 @@ describe("a smooth release", () => {
     expect(world.log.slice(0, 4)).toEqual(["stop h:1", "stop h:2", "switch h:1", "switch h:2"]);
     expect(world.log.slice(6)).toEqual(["canary [] stable [1,2] 0"]);
     expect(world.rollout.phase.name).toBe("completed");
+  });
+
+  it("warms up every slot after it is healthy and before its smoke checks", () => {
+    const world = runPerfectly(rolloutOf({ smokeChecks: 1, plan: { warmUps: 2 } }));
+    expect(world.rollout.phase.name).toBe("completed");
+    expect(world.log.filter((line) => /^(start|warm|smoke)/.test(line))).toEqual(
+      ["h:1", "h:2"].flatMap((slot) => [`start ${slot}`, `warm ${slot}`, `warm ${slot}`, `smoke ${slot}`]),
+    );
+  });
+
+  it("goes back when a slot's warm-up fails, and there takes a cold slot over none", () => {
+    const failing = appError("slot.warm", "h:1: ./warm.sh ended with 1");
+    const world = runPerfectly(rolloutOf({ plan: { warmUps: 1 } }), {
+      refuse: ({ kind }) => (kind === "warm" ? refused(failing) : null),
+    });
+    expect(world.rollout.phase.name).toBe("rolled-back");
+    expect(world.rollout.aborted?.error).toEqual(failing);
+    expect(world.log.at(-1)).toBe("canary [] stable [1,2] 0");
   });
 
   it("asks every smoke check of every slot before the slot joins", () => {

@@ -1,6 +1,6 @@
 import type { AppError } from "../base/errors.ts";
 import { between, type Duration, type Instant } from "../base/time.ts";
-import type { HostName } from "../model/ids.ts";
+import type { HostName, SlotKey } from "../model/ids.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Rollout, RoutingChange } from "../model/rollout.ts";
 import type { Action } from "./actions.ts";
@@ -53,6 +53,8 @@ function done(rollout: Rollout, action: Action, { outcome, now }: Done): Rollout
   switch (action.kind) {
     case "fetch":
       return phase.name === "staging" ? { ...rollout, phase: { ...phase, fetched: true } } : rollout;
+    case "warm":
+      return warmedUp(rollout, action.slot);
     case "smoke": {
       const course = courseOf(rollout, action.slot);
       if (course.at !== "smoking") return rollout;
@@ -67,6 +69,12 @@ function done(rollout: Rollout, action: Action, { outcome, now }: Done): Rollout
     default:
       return rollout;
   }
+}
+
+function warmedUp(rollout: Rollout, slot: SlotKey): Rollout {
+  const course = courseOf(rollout, slot);
+  if (course.at !== "warming") return rollout;
+  return withCourse(rollout, slot, { ...course, warmed: course.warmed + 1 });
 }
 
 /** Forward, where nginx does not run nobody could see the switch happen: it is waited for. */
@@ -128,6 +136,11 @@ function refuse(
     case "prepare":
     case "commit":
       return changeRefused(rollout, action, { error, now });
+    case "warm":
+      // Going back, a slot that is cold is better than one that is missing.
+      return isGoingBack(rollout)
+        ? warmedUp(rollout, action.slot)
+        : failed(rollout, action.slot, { now, error });
     case "withdraw":
       // What came later has replaced it already.
       return error.code === "gateway.fenced" ? withdrawn(rollout, action.gateway) : stuck(rollout, error);

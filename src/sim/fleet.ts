@@ -49,6 +49,8 @@ export interface SimSlot {
   lies: number;
   /** It has answered since it was last started. */
   wasHealthy: boolean;
+  /** Parts of the warm-up that it had since it was last started. */
+  readonly warmed: Set<number>;
   /** Smoke checks passed since it was last started. */
   readonly passed: Set<number>;
   /** One write at a time: the others wait. */
@@ -146,6 +148,7 @@ function buildSlot(slot: Slot, host: SimHost, stable: ReleaseId | null): SimSlot
     lastServed: 0,
     lies: 0,
     wasHealthy: runs,
+    warmed: new Set(),
     passed: new Set(),
     lockedUntil: 0,
     life: 0,

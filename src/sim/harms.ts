@@ -143,7 +143,7 @@ function members({ gateway, table }: SimGateway, next: Routing, bench: Bench): r
     } else if (isNew(key) && !slot.wasHealthy) {
       harms.push(harm(now, 4, `${gateway.name} takes in ${key}, which was never healthy`));
     }
-    harms.push(...unsmoked(slot, next, bench));
+    harms.push(...unsmoked(slot, next, bench), ...(isNew(key) ? cold(slot, bench) : []));
   }
   return harms;
 }
@@ -166,6 +166,12 @@ function unsmoked(slot: SimSlot, next: Routing, { now, rollout }: Bench): readon
     if (!slot.passed.has(index)) return [harm(now, 4, `${key} serves without its smoke check ${index}`)];
   }
   return [];
+}
+
+/** Forward, nobody is led to a slot that did not have its warm-up. */
+function cold({ slot, warmed }: SimSlot, { now, rollout }: Bench): readonly Harm[] {
+  const parts = rollout?.aborted === null ? (rollout.plan.warmUps ?? 0) : 0;
+  return warmed.size < parts ? [harm(now, 4, `${slot.key} serves without its warm-up`)] : [];
 }
 
 /** Law 12: a share goes down only when going back, or at the end, when all run the canary. */

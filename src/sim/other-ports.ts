@@ -94,6 +94,20 @@ export function probePort(line: Line): ProbePort {
         if (health.healthy) slot.wasHealthy = true;
         return health;
       }),
+    warm: ({ key }, release, index) => {
+      const slot = present(fleet.slots.get(key), key);
+      const name = `warm-up ${index} of ${release} on ${key}`;
+      return deliver(line, {
+        name,
+        host: slot.host,
+        effect: (finish) => {
+          const flaps = dice.events.chance(faultsNow(context).smokeFlaps);
+          if (flaps) return finish(refused(appError("slot.warm", `${key}: ./warm.sh ended with 1`)));
+          slot.warmed.add(index);
+          finish(DONE);
+        },
+      });
+    },
     smoke: ({ key }, release, index) => {
       const slot = present(fleet.slots.get(key), key);
       if (index >= context.scenario.application.smoke.length) {

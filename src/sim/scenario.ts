@@ -9,6 +9,7 @@ import type {
   Policy,
   Slot,
   SmokeCheck,
+  WarmUp,
   Step,
 } from "../model/application.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
@@ -64,6 +65,8 @@ export interface Shape {
   readonly maxUnavailable: number;
   readonly maxLoad?: number;
   readonly onHostLost?: HostLostPolicy;
+  /** Parts of the warm-up; absent: there is none. */
+  readonly warmUps?: number;
   readonly smokeChecks: number;
   readonly hooks: boolean;
 }
@@ -206,6 +209,7 @@ function applicationOf(shape: Shape): Application {
       timeout: seconds(2),
       within: seconds(4),
     },
+    ...(shape.warmUps === undefined ? {} : { warm: Array.from({ length: shape.warmUps }, warmUp) }),
     smoke: Array.from({ length: shape.smokeChecks }, smokeCheck),
     gateways: Array.from({ length: shape.gateways }, (_, i) => gatewayOf(gatewayNameOf(i, shape.hosts))),
     gateway: {
@@ -238,6 +242,8 @@ const policyOf = (shape: Shape): Policy => ({
   onHostLost: shape.onHostLost ?? "wait",
   hostLostAfter: seconds(6),
 });
+
+const warmUp = (): WarmUp => ({ kind: "run", command: "./warm.sh", timeout: seconds(60) });
 
 const smokeCheck = (): SmokeCheck => ({
   kind: "http",

@@ -138,6 +138,7 @@ function start(context: Context, slot: SimSlot, at: Stamp): Outcome {
   }
   if (at.generation > slot.generation) {
     slot.wasHealthy = false;
+    slot.warmed.clear();
     slot.passed.clear();
   }
   stamped(slot, at);

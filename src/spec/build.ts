@@ -1,6 +1,6 @@
 import { seconds } from "../base/time.ts";
 import type { Application, ArtifactSource, Host, HealthCheck, Hooks } from "../model/application.ts";
-import type { Probe, RunSpec, SmokeCheck, StopPolicy } from "../model/application.ts";
+import type { Probe, RunSpec, SmokeCheck, StopPolicy, WarmUp } from "../model/application.ts";
 import type { AppName, HostName } from "../model/ids.ts";
 import { slotKey } from "../model/ids.ts";
 import { analysis } from "./build-analysis.ts";
@@ -28,6 +28,7 @@ export function buildApplication(
     shared: file.shared.map((path) => normalPath(path).slice(1)),
     run: run(file.run),
     health: health(file.health),
+    ...(file.warm.length === 0 ? {} : { warm: file.warm.map(warmUp) }),
     smoke: file.smoke.map(smokeCheck),
     gateways: gateways(file, hosts, directory),
     gateway: gatewaySettings(file, lists),
@@ -111,6 +112,12 @@ function healthProbe({ http, exec, host, status, contains }: FileValue["health"]
   if (exec !== undefined) return { kind: "exec", command: exec };
   if (http === undefined) return { kind: "tcp" };
   return { kind: "http", path: http, host: host ?? null, status: status ?? null, contains: contains ?? null };
+}
+
+function warmUp({ http, times = 1, run = "", timeout }: FileValue["warm"][number]): WarmUp {
+  return http === undefined
+    ? { kind: "run", command: run, timeout }
+    : { kind: "http", path: http, times, timeout };
 }
 
 function smokeCheck({ http, run, status, contains, timeout }: FileValue["smoke"][number]): SmokeCheck {

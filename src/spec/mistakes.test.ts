@@ -61,6 +61,8 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
     ["5:10 hooks.onAbort: {port} is not substituted here: {release} is; for the shell's own …"],
   ],
   ["smoke: [{ run: x, http: / }]", ["5:19 smoke[0].http: excludes run"]],
+  ["warm: [{ run: x, times: 2 }]", ["5:18 warm[0].times: goes with http, not with run"]],
+  ["warm: [{}]", ["5:8 warm[0]: one of http, run is required"]],
   ["smoke: [{}]", ["5:9 smoke[0]: one of http, run is required"]],
   ["smoke: [{ run: x, status: 200 }]", ["5:19 smoke[0].status: goes with http, not with run"]],
   [

@@ -151,6 +151,22 @@ const health = mapping(
   "a mapping with one of http, tcp, exec",
 );
 
+const warm = mapping(
+  {
+    http: text(grammar.HTTP_PATH)
+      .optional()
+      .describe("A path that is fetched from the slot directly. What fails is told, and fails nothing."),
+    times: whole("a number of requests", 1, 10_000)
+      .optional()
+      .describe("With http: how often, one after the other. Default: 1."),
+    run: command()
+      .optional()
+      .describe("A command on the controller, as in smoke. Another exit code than 0 fails the slot."),
+    timeout: duration().prefault("60s").describe("How long all of it may take."),
+  },
+  "a mapping with http or run",
+);
+
 const smoke = mapping(
   {
     http: text(grammar.HTTP_PATH).optional().describe("A path that is fetched from the slot directly."),
@@ -201,6 +217,9 @@ export const fileSchema = mapping(
       .describe("Files and directories of root/shared that are linked into every release."),
     run: run.describe("How a release is started and stopped: one of command, systemd, start, static."),
     health: health.prefault({}).describe("When a slot is healthy: one of http, tcp, exec."),
+    warm: list(warm, "requests and commands")
+      .prefault([])
+      .describe("What warms up a healthy slot before it is checked and gets traffic, also on the way back."),
     smoke: list(smoke, "checks")
       .prefault([])
       .describe("Checks against an updated slot directly, before it gets traffic; all must pass."),

@@ -41,10 +41,10 @@ function servingAddress(host: Host, application: Application, { serves, hostName
   return isIp(given) ? given : (hostNameOf(host.address, application.sshConfig) ?? given);
 }
 
-/** Whoever asks the slots is on their machine. Smoke checks that are commands ask from the controller. */
-const isAllThere = ({ address }: Host, { gateways, smoke }: Application): boolean =>
+/** Whoever asks the slots is on their machine. Commands that check or warm up ask from the controller. */
+const isAllThere = ({ address }: Host, { gateways, smoke, warm = [] }: Application): boolean =>
   gateways.every((gateway) => gateway.address === address) &&
-  (address === "local" || !smoke.some(({ kind }) => kind === "run"));
+  (address === "local" || ![...smoke, ...warm].some(({ kind }) => kind === "run"));
 
 function unserved(host: Host, i: number, found: string): Finding {
   const why =

@@ -23,6 +23,7 @@ export interface Shape {
   readonly steps?: readonly Step[];
   readonly from?: string | null;
   readonly smokeChecks?: number;
+  readonly plan?: Partial<Rollout["plan"]>;
 }
 
 /** A rollout of `shop` from v1 to v2 at its start: two slots and one step of 100 % unless said. */
@@ -32,6 +33,7 @@ export function rolloutOf({
   steps = [step(10_000)],
   from = "v1",
   smokeChecks = 0,
+  plan = {},
 }: Shape = {}): Rollout {
   const host = "h" as HostName;
   const slots = Array.from({ length: n }, (_, i) => `h:${i + 1}` as SlotKey);
@@ -61,6 +63,7 @@ export function rolloutOf({
       passive: false,
       analysis: null,
       hooks: [],
+      ...plan,
     },
     generation: generation(0),
     phase: { name: "staging", fetched: false, staged: [] },

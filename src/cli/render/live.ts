@@ -146,6 +146,8 @@ export function stageSpan(rollout: Rollout, slot: SlotKey, course: SlotCourse): 
       return warn("○ starting");
     case "checking":
       return warn(`○ checking health${course.answer === "" ? "" : `: ${clean(course.answer)}`}`);
+    case "warming":
+      return warn(`○ warm-up: ${course.warmed} of ${rollout.plan.warmUps ?? 0}`);
     case "smoking":
       return warn(`○ smoke checks: ${course.passed} of ${rollout.plan.smokeChecks} passed`);
     case "joining":

@@ -89,12 +89,15 @@ function holds({ bake, approve }: PlannedStep): readonly string[] {
   ];
 }
 
-function slotText({ run, smoke, policy }: Application, isFirst: boolean): string {
+function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boolean): string {
   const drain = `drain for at most ${time(policy.drain)}`;
   const starts = run.kind === "static" ? "switch" : "stop, switch, start, wait until healthy";
+  const warmUp = warm.length === 0 ? [] : ["warm up"];
   const checks = smoke.length === 0 ? [] : [`pass ${counted(smoke.length, "smoke check")}`];
-  if (isFirst) return [starts, ...checks, "join with all the others"].join(" → ");
-  return ["leave rotation on every gateway", drain, starts, ...checks, "join as canary"].join(" → ");
+  if (isFirst) return [starts, ...warmUp, ...checks, "join with all the others"].join(" → ");
+  return ["leave rotation on every gateway", drain, starts, ...warmUp, ...checks, "join as canary"].join(
+    " → ",
+  );
 }
 
 function lastText({ steps, order, maxUnavailable }: PlanStory): string | null {

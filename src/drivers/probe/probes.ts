@@ -1,7 +1,7 @@
 import { present, unreachable } from "../../base/assert.ts";
 import { appError } from "../../base/errors.ts";
-import { formatDuration } from "../../base/time.ts";
-import type { Application, SmokeCheck, Slot } from "../../model/application.ts";
+import { formatDuration, millis } from "../../base/time.ts";
+import type { Application, SmokeCheck, Slot, WarmUp } from "../../model/application.ts";
 import { expandPlaceholders } from "../../model/command.ts";
 import type { ReleaseId } from "../../model/ids.ts";
 import type { Health } from "../../model/observation.ts";
@@ -19,18 +19,24 @@ const LINES_SHOWN = 20;
 export interface ProbesOptions {
   readonly application: Application;
   readonly hosts: Hosts;
-  /** For smoke checks that are commands on the controller. */
+  /** For smoke checks and warm-ups that are commands on the controller. */
   readonly runCommand: RunCommand;
 }
 
 export function probes(options: ProbesOptions): ProbePort {
   return {
     health: (slot, release) => health(options, slot, release),
+    async warm(slot, release, index) {
+      const part = present(options.application.warm?.[index], `part ${index} of the warm-up`);
+      return part.kind === "http"
+        ? warmHttp(options, slot, part)
+        : runCheck(options, { slot, release, check: part, code: "slot.warm" });
+    },
     async smoke(slot, release, index) {
       const check = present(options.application.smoke[index], `smoke check ${index}`);
       return check.kind === "http"
         ? smokeHttp(options, slot, check)
-        : smokeRun(options, { slot, release, check });
+        : runCheck(options, { slot, release, check, code: "slot.smoke" });
     },
   };
 }
@@ -78,6 +84,34 @@ async function healthExec(
 
 type HttpCheck = Extract<SmokeCheck, { kind: "http" }>;
 type RunCheck = Extract<SmokeCheck, { kind: "run" }>;
+type HttpWarmUp = Extract<WarmUp, { kind: "http" }>;
+
+/**
+ * A slot that answers badly while it is cold is what this is for: only how many did is told. What is left
+ * when its time is over is not asked.
+ */
+async function warmHttp(
+  { application, hosts }: ProbesOptions,
+  slot: Slot,
+  part: HttpWarmUp,
+): Promise<Outcome> {
+  const { path, times, timeout } = part;
+  const until = performance.now() + timeout;
+  const question = { path, status: null, contains: null, host: hostHeader(application) };
+  let asked = 0;
+  let well = 0;
+  let last = "";
+  for (; asked < times; asked += 1) {
+    const left = until - performance.now();
+    if (left < 1) break;
+    const seen = await ask(hosts(slot.host), slot, { ...question, timeout: millis(Math.ceil(left)) });
+    if ("lost" in seen) return unknown(appError("host.unreachable", seen.lost));
+    if (seen.healthy) well += 1;
+    else last = `; the last that failed: ${seen.answer}`;
+  }
+  const late = asked < times ? `; ${times - asked} not asked within ${formatDuration(timeout)}` : "";
+  return { kind: "done", note: `GET ${path}: ${well} of ${asked} answered well${late}${last}` };
+}
 
 async function smokeHttp(
   { application, hosts }: ProbesOptions,
@@ -95,13 +129,15 @@ async function smokeHttp(
   return refused(appError("slot.smoke", message));
 }
 
-interface SmokeRun {
+interface CommandCheck {
   readonly slot: Slot;
   readonly release: ReleaseId;
   readonly check: RunCheck;
+  readonly code: "slot.smoke" | "slot.warm";
 }
 
-async function smokeRun(options: ProbesOptions, { slot, release, check }: SmokeRun): Promise<Outcome> {
+async function runCheck(options: ProbesOptions, asked: CommandCheck): Promise<Outcome> {
+  const { slot, release, check, code } = asked;
   const { application, runCommand } = options;
   const { trouble, output } = await runCommand({
     command: expandPlaceholders(check.command),
@@ -118,5 +154,5 @@ async function smokeRun(options: ProbesOptions, { slot, release, check }: SmokeR
   });
   if (trouble === null) return DONE;
   const message = `slot ${slot.key}: \`${check.command}\` expected exit code 0, got ${trouble}`;
-  return refused(appError("slot.smoke", message, { details: lastLines(output, LINES_SHOWN) }));
+  return refused(appError(code, message, { details: lastLines(output, LINES_SHOWN) }));
 }

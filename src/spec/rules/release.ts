@@ -10,7 +10,13 @@ import { parseDuration } from "../../base/time.ts";
 
 /** How a release is run and checked: run, health, smoke, shared. */
 export function releaseFindings(file: Tree): readonly Finding[] {
-  return [...runFindings(file), ...healthFindings(file), ...smokeFindings(file), ...sharedFindings(file)];
+  return [
+    ...runFindings(file),
+    ...healthFindings(file),
+    ...checkFindings(file, "warm", WARM),
+    ...checkFindings(file, "smoke", SMOKE),
+    ...sharedFindings(file),
+  ];
 }
 
 const RUN: Choice = {
@@ -74,10 +80,11 @@ function healthFindings(file: Tree): readonly Finding[] {
 }
 
 const SMOKE: Choice = { kinds: { http: ["status", "contains"], run: [] } };
+const WARM: Choice = { kinds: { http: ["times"], run: [] } };
 
-function smokeFindings(file: Tree): readonly Finding[] {
-  return listOf(get(file, "smoke")).flatMap((check, i) =>
-    isTree(check) ? choiceFindings(check, ["smoke", i], SMOKE) : [],
+function checkFindings(file: Tree, key: "warm" | "smoke", choice: Choice): readonly Finding[] {
+  return listOf(get(file, key)).flatMap((check, i) =>
+    isTree(check) ? choiceFindings(check, [key, i], choice) : [],
   );
 }
 

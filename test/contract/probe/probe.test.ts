@@ -8,7 +8,7 @@ import { millis, seconds } from "../../../src/base/time.ts";
 import { runCommand } from "../../../src/drivers/local/command.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { probes } from "../../../src/drivers/probe/probes.ts";
-import type { Application, Probe, Slot, SmokeCheck } from "../../../src/model/application.ts";
+import type { Application, Probe, Slot, SmokeCheck, WarmUp } from "../../../src/model/application.ts";
 import { slotKey, type HostName, type ReleaseId } from "../../../src/model/ids.ts";
 import type { Outcome } from "../../../src/model/outcome.ts";
 import type { ProbePort } from "../../../src/ports/probe.ts";
@@ -16,6 +16,7 @@ import type { ProbePort } from "../../../src/ports/probe.ts";
 const WEB1 = "web1" as HostName;
 const V2 = "v2" as ReleaseId;
 const HTTP = { kind: "http", path: "/", host: null, status: null, contains: null } as const;
+const paths: string[] = [];
 let server: Server;
 let root: string;
 let slot: Slot;
@@ -23,6 +24,7 @@ let slot: Slot;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "gp probe's "));
   server = createServer((request, response) => {
+    paths.push(request.url ?? "");
     if (request.url === "/hang") return;
     response.statusCode = request.url === "/starting" ? 503 : request.url === "/moved" ? 302 : 200;
     response.end(request.url === "/starting" ? "star\u0007\nting" : `host ${request.headers.host ?? ""}`);
@@ -41,6 +43,7 @@ afterAll(async () => {
 interface Given {
   readonly probe?: Probe;
   readonly smoke?: readonly SmokeCheck[];
+  readonly warm?: readonly WarmUp[];
   readonly timeout?: number;
 }
 
@@ -51,6 +54,7 @@ const application = (given: Given): Application =>
     run: { kind: "static", env: { WORD: "it's" }, user: null, reload: null },
     health: { probe: given.probe ?? HTTP, timeout: millis(given.timeout ?? 5000) },
     smoke: given.smoke ?? [],
+    warm: given.warm,
     gateway: { serverName: ["*.shop.test", "shop.test"] },
   }) as unknown as Application;
 
@@ -197,5 +201,44 @@ printf '%s\\n' "$@"`;
       / Z |^$/.test(await readFile(`/proc/${child}/stat`, "utf8").catch(() => ""));
     while (!(await gone())) await new Promise((done) => setTimeout(done, 10));
     expect(await gone()).toBe(true);
+  });
+});
+
+describe("the warm-up", () => {
+  const warmed = async (part: WarmUp): Promise<Outcome> => {
+    paths.length = 0;
+    return probing({ warm: [part] }).warm(slot, V2, 0);
+  };
+  const requests = (path: string, times: number, timeout = 60_000): WarmUp => ({
+    kind: "http",
+    path,
+    times,
+    timeout: millis(timeout),
+  });
+
+  test("asks the slot itself so many times", async () => {
+    const outcome = await warmed(requests("/", 20));
+    expect(outcome).toEqual({ kind: "done", note: "GET /: 20 of 20 answered well" });
+    expect(paths).toEqual(Array.from({ length: 20 }, () => "/"));
+  });
+
+  test("tells what failed, and fails nothing", async () => {
+    const well = "GET /starting: 0 of 3 answered well";
+    const note = `${well}; the last that failed: GET /starting on ${at()} → 503 "star ting"`;
+    expect(await warmed(requests("/starting", 3))).toEqual({ kind: "done", note });
+  });
+
+  test("ends with its time, whatever is left", async () => {
+    const outcome = await warmed(requests("/hang", 5, 200));
+    expect(outcome).toMatchObject({ kind: "done" });
+    expect(JSON.stringify(outcome)).toContain("0 of 1 answered well; 4 not asked within 200ms");
+  });
+
+  test("a command knows the slot, and fails it with any exit code but 0", async () => {
+    const command = 'echo "$GLIDEPATH_RELEASE at $GLIDEPATH_URL"; exit 3';
+    const outcome = await warmed({ kind: "run", command, timeout: seconds(20) });
+    expect(outcome).toMatchObject({ kind: "refused", error: { code: "slot.warm" } });
+    expect(JSON.stringify(outcome)).toContain(`v2 at http://${at()}`);
+    expect(await warmed({ kind: "run", command: "true", timeout: seconds(20) })).toEqual({ kind: "done" });
   });
 });
