@@ -12,13 +12,28 @@ import { shareAround, shareAt, shareDuring } from "./shares.ts";
 import type { Arrivals, JudgeState } from "./state.ts";
 import { NOBODY, hasSeen, markSeen } from "./users.ts";
 
-/** Slices in the order of time, each once and whole: what is folded does not depend on how it came. */
-export function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
+/** All that is final before `until`. */
+export function foldUntil(state: JudgeState, rules: Rules, until: number): JudgeState {
+  let folded = state;
+  for (let slice = state.next ?? Infinity; slice < until; slice += 1) {
+    folded = foldSlice(folded, rules, slice);
+  }
+  if (folded === state) return state;
+  // Once for all: there may be hundreds.
+  const left = Object.entries(folded.pending).filter(([slice]) => Number(slice) >= until);
+  return { ...folded, pending: Object.fromEntries(left) };
+}
+
+/**
+ * Slices in the order of time, each once and whole: what is folded does not depend on how it came. It is left
+ * in `pending`.
+ */
+function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
   const begun = state.shares.some(({ at }) => sliceOf(at) === slice)
     ? enterShare(state, rules, slice)
     : state;
-  const { [slice]: both = NOTHING_SEEN, ...pending } = state.pending;
-  let next: JudgeState = { ...begun, pending, next: slice + 1 };
+  const both = state.pending[slice] ?? NOTHING_SEEN;
+  let next: JudgeState = { ...begun, next: slice + 1 };
   if (both !== NOTHING_SEEN) next = takeSlice(next, rules, { slice, both });
   next = settleArrivals(next, rules, slice);
   if (isFull(next, rules, slice)) next = betweenBlocks(closeBlock(next, rules), rules, slice);

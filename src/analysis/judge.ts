@@ -4,7 +4,7 @@ import { SLICE, sliceOf, type Evidence, type MetricPoint } from "../model/eviden
 import type { BasisPoints } from "../model/share.ts";
 import type { Verdict } from "../model/verdict.ts";
 import { NOTHING_SEEN, addBoth, type Both } from "./evidence.ts";
-import { enterShare, foldSlice } from "./fold.ts";
+import { enterShare, foldUntil } from "./fold.ts";
 import { isSilent } from "./gateways.ts";
 import { METRIC_EVERY, isBadPair, takePair } from "./metrics.ts";
 import { rulesOf, type JudgePlan, type Rules } from "./rules.ts";
@@ -59,13 +59,8 @@ function receive(state: JudgeState, evidence: Evidence, now: Instant): JudgeStat
 }
 
 /** Folds the slices that every gateway that speaks is through with. */
-function foldAll(state: JudgeState, rules: Rules, now: Instant): JudgeState {
-  const until = finalUntil(state, rules, now) ?? -Infinity;
-  let folded = state;
-  for (let slice = state.next ?? Infinity; slice < until; slice += 1)
-    folded = foldSlice(folded, rules, slice);
-  return folded;
-}
+const foldAll = (state: JudgeState, rules: Rules, now: Instant): JudgeState =>
+  foldUntil(state, rules, finalUntil(state, rules, now) ?? -Infinity);
 
 /** The first slice that is not final; null: none is. */
 function finalUntil(state: JudgeState, rules: Rules, now: Instant): number | null {

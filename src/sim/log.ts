@@ -4,11 +4,12 @@ import { err, ok, type Result } from "../base/result.ts";
 import { instant, millis } from "../base/time.ts";
 import { NO_EVIDENCE, sliceOf, startOf, type RoleEvidence } from "../model/evidence.ts";
 import type { SlotKey } from "../model/ids.ts";
+import type { Routing } from "../model/routing.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { bucketOf, NO_TRAFFIC } from "../model/traffic.ts";
 import type { LogReading, LogSlice } from "../ports/telemetry.ts";
 import { faultsNow, type Context } from "./context.ts";
-import { isAlive, isReachable, isServing, type SimGateway } from "./fleet.ts";
+import { isAlive, isReachable, isServing, type SimGateway, type SimSlot } from "./fleet.ts";
 
 /** Requests of one gateway in a slice. */
 const REQUESTS = 20;
@@ -24,60 +25,78 @@ export function writeLog(context: Context, sim: SimGateway): void {
   const until = sliceOf(now);
   // What was served before the story is of no interest.
   log.next = Math.max(log.next, until - 400);
+  // Nothing changes between two writings: who can answer is found once for all slices.
+  const roles = table !== null && isAlive(sim, now) ? rolesOf(context, table.routing) : null;
   for (; log.next < until; log.next += 1) {
-    if (table !== null && isAlive(sim, now)) log.slices.push(sliceAt(context, sim, log.next));
+    if (roles !== null) log.slices.push(sliceAt(context.dice.log, roles, log.next));
   }
   // Rotation.
   if (log.slices.length > MOST) log.gone = log.slices.splice(0, MOST / 2).at(-1)?.slice ?? log.gone;
 }
 
-interface Role {
-  readonly slots: readonly SlotKey[];
-  readonly requests: number;
+interface Roles {
+  readonly canary: readonly SimSlot[];
+  readonly stable: readonly SimSlot[];
+  readonly share: number;
 }
 
-function sliceAt(context: Context, { table }: SimGateway, slice: number): LogSlice {
-  const random = context.dice.log;
-  const { canary = [], stable = [], share = 0 } = table?.routing ?? {};
+/** A slot that is down is not its role's end: another is asked. */
+function rolesOf({ fleet, timeline }: Context, { canary, stable, share }: Routing): Roles {
+  const now = timeline.now();
+  const able = (keys: readonly SlotKey[]): readonly SimSlot[] =>
+    (keys.length === 0 ? [...fleet.slots.keys()] : keys).flatMap((key) => {
+      const slot = fleet.slots.get(key);
+      return slot !== undefined && isServing(slot, now) ? [slot] : [];
+    });
+  return { canary: able(canary), stable: able(stable), share };
+}
+
+function sliceAt(random: Random, { canary, stable, share }: Roles, slice: number): LogSlice {
   let ours = 0;
   for (let i = 0; i < REQUESTS; i += 1) if (random.chance(share / EVERYTHING)) ours += 1;
-  const [a, b] = [
-    evidenceOf(context, { slots: canary, requests: ours }, slice),
-    evidenceOf(context, { slots: stable, requests: REQUESTS - ours }, slice),
-  ];
-  const failed = [a, b].reduce((sum, { failures }) => sum + (failures[502] ?? 0), 0);
+  const a = evidenceOf(random, { able: canary, requests: ours }, slice);
+  const b = evidenceOf(random, { able: stable, requests: REQUESTS - ours }, slice);
+  const failed = (a.failures[502] ?? 0) + (b.failures[502] ?? 0);
   return { slice, canary: a, stable: b, traffic: { ...NO_TRAFFIC, requests: REQUESTS, failed } };
 }
 
-function evidenceOf(context: Context, { slots, requests }: Role, slice: number): RoleEvidence {
+interface Asked {
+  readonly able: readonly SimSlot[];
+  readonly requests: number;
+}
+
+function evidenceOf(random: Random, { able, requests }: Asked, slice: number): RoleEvidence {
   if (requests === 0) return NO_EVIDENCE;
-  const random = context.dice.log;
   const latency: Record<number, number> = {};
   let failed = 0;
   for (let i = 0; i < requests; i += 1) {
-    const ms = answerOf(context, slots, random);
+    const ms = answerOf(random, able);
     if (ms === null) failed += 1;
-    else latency[bucketOf(ms)] = (latency[bucketOf(ms)] ?? 0) + 1;
+    else {
+      const bucket = BUCKETS[ms] ?? bucketOf(ms);
+      latency[bucket] = (latency[bucket] ?? 0) + 1;
+    }
   }
   const failures = failed === 0 ? {} : { 502: failed };
   return { ...NO_EVIDENCE, requests, failures, latency, arrived: { [slice]: requests } };
 }
 
+/** Milliseconds that a request takes. */
+const LEAST = 20;
+const LONGEST = 40;
+const SLOWER = 3;
+/** A logarithm for each of thousands of requests would be a good part of a story. */
+const BUCKETS = Array.from({ length: LONGEST * SLOWER + 1 }, (_, ms) => bucketOf(ms));
 /** One request in two hundred fails by itself. */
 const BASE = 0.005;
 
-/** How long a request takes; null: it fails. A slot that is down is not its role's end: another is asked. */
-function answerOf({ fleet, timeline }: Context, slots: readonly SlotKey[], random: Random): number | null {
-  const keys = slots.length === 0 ? [...fleet.slots.keys()] : slots;
-  const able = keys.flatMap((key) => {
-    const slot = fleet.slots.get(key);
-    return slot !== undefined && isServing(slot, timeline.now()) ? [slot] : [];
-  });
-  const takes = random.int(20, 40);
+/** How long a request takes; null: it fails. */
+function answerOf(random: Random, able: readonly SimSlot[]): number | null {
+  const takes = random.int(LEAST, LONGEST);
   const slot = able.length === 0 ? undefined : random.pick(able);
   if (slot === undefined || random.chance(BASE)) return null;
   if (slot.behaviour === "fails-requests") return null;
-  return slot.behaviour === "answers-slowly" ? takes * 3 : takes;
+  return slot.behaviour === "answers-slowly" ? takes * SLOWER : takes;
 }
 
 /** What follows after `cursor`, if it can be read now. */
