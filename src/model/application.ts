@@ -155,6 +155,10 @@ export interface GatewaySettings {
   readonly serverName: readonly string[];
   readonly connectTimeout: Duration;
   readonly readTimeout: Duration;
+  /** What the slots speak; absent: http, WebSockets among it. */
+  readonly protocol?: "http" | "grpc";
+  /** Most bytes of a request's body; absent: as nginx's own config says. */
+  readonly maxBody?: number;
   readonly split: "users" | "servers";
   readonly key: UserKey;
   readonly rules: readonly Rule[];
@@ -178,11 +182,19 @@ export interface Gateway {
   readonly config: string;
   readonly main: string;
   readonly nginx: string;
-  /** As nginx takes them: `80`, `127.0.0.1:8080`, `[::1]:80`. */
+  /** As nginx takes them: `80`, `127.0.0.1:8080`, `[::1]:80`, `443 ssl http2`. */
   readonly listen: readonly string[];
+  /** For the entries of `listen` that have `ssl`; absent: there are none. */
+  readonly tls?: Tls;
   /** The switch lives in state/APP; absolute. */
   readonly state: string;
   readonly log: string;
+}
+
+/** Files on the gateway's host; absolute. */
+export interface Tls {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 export type UserKey =

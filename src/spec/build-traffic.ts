@@ -19,6 +19,7 @@ export function gateways(file: FileValue, hosts: readonly Host[], directory: str
     const host = hosts.find(({ name }) => name === own.name) ?? hosts[0];
     const path = (key: "config" | "main" | "state" | "log", otherwise: string): string =>
       resolvePath(directory, own[key] ?? file.gateway[key] ?? otherwise);
+    const tls = own.tls ?? file.gateway.tls;
     const nginx = own.nginx ?? file.gateway.nginx ?? "nginx";
     return {
       name: own.name as Gateway["name"],
@@ -27,6 +28,14 @@ export function gateways(file: FileValue, hosts: readonly Host[], directory: str
       main: path("main", "/etc/nginx/nginx.conf"),
       nginx: nginx.includes("/") ? resolvePath(directory, nginx) : nginx,
       listen: (own.listen ?? file.gateway.listen ?? [80]).map(String),
+      ...(tls === undefined
+        ? {}
+        : {
+            tls: {
+              certificate: resolvePath(directory, tls.certificate),
+              key: resolvePath(directory, tls.key),
+            },
+          }),
       state: path("state", "/var/lib/glidepath"),
       log: path("log", `/var/log/nginx/glidepath-${file.app}.log`),
     };
@@ -42,15 +51,43 @@ export function gatewayFindings(all: readonly Gateway[], file: FileValue): reado
     const entry = file.gateway.hosts?.[i];
     const at = (key: string): Path =>
       typeof entry === "object" && key in entry ? ["gateway", "hosts", i, key] : ["gateway", key];
-    const unsafe = PATHS.filter((key) => gateway[key].includes("/") && !isSafe(gateway[key])).map((key) =>
-      unsafePath(at(key)),
+    const unsafe: Finding[] = PATHS.filter((key) => gateway[key].includes("/") && !isSafe(gateway[key])).map(
+      (key) => unsafePath(at(key)),
     );
+    const { tls } = gateway;
+    if (tls !== undefined && !(isSafe(tls.certificate) && isSafe(tls.key)))
+      unsafe.push(unsafePath(at("tls")));
+    if (isServed(file) && hasSsl(gateway) !== (tls !== undefined)) unsafe.push(tlsFault(gateway, at));
+    if (isServed(file) && file.gateway.protocol === "grpc" && !says(gateway, "http2"))
+      unsafe.push(grpcFault(at("listen")));
     const rival = all.slice(0, i).find((other) => sharesFile(gateway, other));
     return rival === undefined
       ? unsafe
       : [...unsafe, sharedFile(gateway, rival, entry === undefined ? ["hosts", i] : ["gateway", "hosts", i])];
   });
 }
+
+const isServed = ({ gateway }: FileValue): boolean => gateway.mode === "server" && !gateway.passive;
+const says = ({ listen }: Gateway, word: "ssl" | "http2"): boolean =>
+  listen.some((one) => one.split(" ").includes(word));
+const hasSsl = (gateway: Gateway): boolean => says(gateway, "ssl");
+
+const grpcFault = (path: Path): Finding =>
+  finding("conflict", path, {
+    message: "has no entry with http2, which clients of gateway.protocol: grpc need",
+    hint: 'write listen: ["443 ssl http2"], or ["8080 http2"] without TLS',
+  });
+
+const tlsFault = (gateway: Gateway, at: (key: string) => Path): Finding =>
+  hasSsl(gateway)
+    ? finding("conflict", at("listen"), {
+        message: "has ssl, for which gateway.tls is required",
+        hint: "write tls: {certificate: PATH, key: PATH}",
+      })
+    : finding("conflict", at("tls"), {
+        message: "has no effect: no entry of gateway.listen has ssl",
+        hint: 'write listen: [80, "443 ssl http2"]',
+      });
 
 const isSafe = (path: string): boolean =>
   ABSOLUTE_PATH.pattern.test(path) && ABSOLUTE_PATH.refuse?.(path) === null;
@@ -77,6 +114,8 @@ export function gatewaySettings({ gateway, rollout }: FileValue, lists: Lists): 
     serverName: gateway.serverName,
     connectTimeout: gateway.connectTimeout,
     readTimeout: gateway.readTimeout,
+    ...(gateway.protocol === "http" ? {} : { protocol: gateway.protocol }),
+    ...(gateway.maxBody === undefined ? {} : { maxBody: gateway.maxBody }),
     split: rollout.split,
     key: userKey(rollout.key),
     rules: rollout.rules.flatMap((one, i) => rule(one, lists.get(i) ?? [])),

@@ -141,8 +141,8 @@ export const SERVER_NAME: Grammar = {
   pattern: whole(`(?:\\*\\.)?${DNS}|_`),
 };
 export const LISTEN: Grammar = {
-  expected: 'a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080"',
-  pattern: whole("(?:(?:[0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):)?[0-9]{1,5}"),
+  expected: 'a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080", then ssl, http2',
+  pattern: whole("(?:(?:[0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):)?[0-9]{1,5}(?: ssl)?(?: http2)?"),
   refuse: listenFault,
 };
 export const RULE_ADDRESS: Grammar = {
@@ -175,7 +175,7 @@ export const STATE: Grammar = {
 };
 
 function listenFault(text: string): string | null {
-  const [, address, port] = /^(?:(.*):)?(\d+)$/.exec(text) ?? [];
+  const [, address, port] = /^(?:(.*):)?(\d+)(?: |$)/.exec(text) ?? [];
   if (Number(port) < 1 || Number(port) > 65_535) return "a port is 1 to 65535";
   if (address === undefined) return null;
   const bare = address.replaceAll(/[[\]]/g, "");

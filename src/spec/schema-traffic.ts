@@ -1,6 +1,19 @@
 import * as z from "zod";
 import { millis } from "../base/time.ts";
-import { decimal, duration, list, mapping, oneOf, port, share, text, truth, whole, wrong } from "./fields.ts";
+import {
+  decimal,
+  duration,
+  list,
+  mapping,
+  oneOf,
+  port,
+  share,
+  size,
+  text,
+  truth,
+  whole,
+  wrong,
+} from "./fields.ts";
 import * as grammar from "./grammar.ts";
 
 const listen = () =>
@@ -17,7 +30,21 @@ const perGateway = () => ({
     .describe("The one file that Glidepath owns in nginx. Default: /etc/nginx/conf.d/APP.conf."),
   main: text(grammar.PATH).optional().describe("nginx's main file. Default: /etc/nginx/nginx.conf."),
   nginx: text(grammar.BINARY).optional().describe("The nginx program. Default: nginx."),
-  listen: listen().optional().describe('Ports, or "address:port". Default: [80].'),
+  listen: listen()
+    .optional()
+    .describe(
+      'Ports, or "address:port", each perhaps followed by ssl, http2 or both, as nginx takes them. ' +
+        "Default: [80].",
+    ),
+  tls: mapping(
+    {
+      certificate: text(grammar.PATH).describe("PEM, with the chain that leads to it."),
+      key: text(grammar.PATH).describe("Its private key; it is read by nginx alone."),
+    },
+    "a mapping with certificate and key",
+  )
+    .optional()
+    .describe("Files on the gateway's host for what listens with ssl."),
   state: text(grammar.PATH)
     .optional()
     .describe("The switch lives in state/APP; nginx's user must read it. Default: /var/lib/glidepath."),
@@ -54,6 +81,12 @@ export const gateway = mapping(
     readTimeout: duration()
       .prefault("60s")
       .describe("How long a slot may be silent: the longest request of the application."),
+    protocol: oneOf(["http", "grpc"])
+      .prefault("http")
+      .describe("What the slots speak: http, WebSockets among it, or grpc (HTTP/2 without TLS)."),
+    maxBody: size()
+      .optional()
+      .describe("The largest body of a request, such as 100MB. Default: as nginx is configured, or 1 MiB."),
     mode: oneOf(["server", "upstream"])
       .prefault("server")
       .describe(

@@ -7,10 +7,10 @@ import {
   digest,
   endpoint,
   headerName,
+  listenWords,
   path,
   prefix,
   serverName,
-  word,
 } from "./names.ts";
 import { snippetOf } from "./place.ts";
 import { splitMaps } from "./split.ts";
@@ -202,8 +202,7 @@ const issuesCookie = ({ key, split }: Application["gateway"]): boolean =>
 /** The same for `server` and `upstream`: everything stands inside the location, where nothing can skip it. */
 function locationBody({ application, gateway, home }: Topology): readonly string[] {
   const v = prefix(application.name);
-  const { connectTimeout, readTimeout, releaseHeader } = application.gateway;
-  const tries = Math.min(MOST_TRIES, Math.max(2, poolOf(application.hosts).length));
+  const { releaseHeader, maxBody } = application.gateway;
   return [
     `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_key;`,
     `limit_conn ${v} 65535;`,
@@ -214,21 +213,40 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     ...(issuesCookie(application.gateway) ? [`add_header Set-Cookie $${v}_cookie;`] : []),
     ...(releaseHeader === null ? [] : [`add_header ${headerName(releaseHeader)} $${v}_release always;`]),
     ...(tellsSlot(application) ? [`add_header X-Glidepath-Slot $${v}_told always;`] : []),
-    "proxy_http_version 1.1;",
-    `proxy_set_header Host $${v}_host;`,
-    "proxy_set_header X-Real-IP $remote_addr;",
-    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-    "proxy_set_header X-Forwarded-Proto $scheme;",
-    `proxy_set_header Upgrade $${v}_upgrade;`,
-    `proxy_set_header Connection $${v}_hop;`,
-    `proxy_connect_timeout ${connectTimeout}ms;`,
-    `proxy_read_timeout ${readTimeout}ms;`,
-    `proxy_send_timeout ${readTimeout}ms;`,
+    ...(maxBody === undefined ? [] : [`client_max_body_size ${maxBody};`]),
+    ...onward(application),
+  ];
+}
+
+/** To the group; gRPC has the same means under other names. */
+function onward({ name, hosts, gateway }: Application): readonly string[] {
+  const v = prefix(name);
+  const { connectTimeout, readTimeout } = gateway;
+  const tries = Math.min(MOST_TRIES, Math.max(2, poolOf(hosts).length));
+  const way = gateway.protocol === "grpc" ? "grpc" : "proxy";
+  return [
+    ...(way === "grpc"
+      ? [
+          "# A stream has no length, and may be silent for long.",
+          ...(gateway.maxBody === undefined ? ["client_max_body_size 0;"] : []),
+          `client_body_timeout ${readTimeout}ms;`,
+        ]
+      : ["proxy_http_version 1.1;"]),
+    `${way}_set_header Host $${v}_host;`,
+    `${way}_set_header X-Real-IP $remote_addr;`,
+    `${way}_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`,
+    `${way}_set_header X-Forwarded-Proto $scheme;`,
+    ...(way === "grpc"
+      ? []
+      : [`proxy_set_header Upgrade $${v}_upgrade;`, `proxy_set_header Connection $${v}_hop;`]),
+    `${way}_connect_timeout ${connectTimeout}ms;`,
+    `${way}_read_timeout ${readTimeout}ms;`,
+    `${way}_send_timeout ${readTimeout}ms;`,
     "# A second slot is tried when the first could not be reached, never after a slow request.",
-    "proxy_next_upstream error timeout http_502 http_503;",
-    `proxy_next_upstream_tries ${tries};`,
-    `proxy_next_upstream_timeout ${connectTimeout * Math.min(4, tries)}ms;`,
-    `proxy_pass http://$${v}_upstream;`,
+    `${way}_next_upstream error timeout http_502 http_503;`,
+    `${way}_next_upstream_tries ${tries};`,
+    `${way}_next_upstream_timeout ${connectTimeout * Math.min(4, tries)}ms;`,
+    way === "grpc" ? `grpc_pass grpc://$${v}_upstream;` : `proxy_pass http://$${v}_upstream;`,
   ];
 }
 
@@ -246,7 +264,13 @@ function server(topology: Topology): readonly string[] {
   const { gateway, application } = topology;
   const names = application.gateway.serverName.map(serverName);
   return block("server", [
-    ...gateway.listen.map((listen) => `listen ${word(listen)};`),
+    ...gateway.listen.map((listen) => `listen ${listenWords(listen)};`),
+    ...(gateway.tls === undefined
+      ? []
+      : [
+          `ssl_certificate ${path(gateway.tls.certificate)};`,
+          `ssl_certificate_key ${path(gateway.tls.key)};`,
+        ]),
     `server_name ${names.length === 0 ? "_" : names.join(" ")};`,
     ...clientAddress(application),
     ...block("location /", locationBody(topology)),

@@ -1,11 +1,11 @@
 import { HEAD } from "./scripts.ts";
 
 /**
- * home config main nginx state log: what `check` looks at. Sections begin with `@@ NAME`; nothing is changed
+ * home config main nginx state log certificate key: what `check` looks at. Sections begin with `@@ NAME`; nothing is changed
  * but what `nginx -t` itself touches.
  */
 export const EXAMINE = `${HEAD}
-home=$1 config=$2 main=$3 nginx=$4 state=$5 log=$6
+home=$1 config=$2 main=$3 nginx=$4 state=$5 log=$6 certificate=$7 key=$8
 section() { printf '\\n@@ %s\\n' "$1"; }
 nearest() { at=$1; while [ ! -e "$at" ]; do at=$(dirname -- "$at"); done; printf '%s' "$at"; }
 writable() { if [ -w "$(nearest "$1")" ]; then echo yes; else nearest "$1"; fi; }
@@ -26,6 +26,15 @@ section log; [ -d "$(dirname -- "$log")" ] && echo yes
 section listening; ss -ltnHp 2>/dev/null
 section written; cat "$home/written" "$home/writing" 2>/dev/null
 section sha; [ ! -s "$config" ] || sha256sum <"$config" | cut -c1-64
+section now; date +%s
+section certificate; [ -z "$certificate" ] || head -c 200000 -- "$certificate" 2>&1
+section key
+if [ -z "$key" ]; then :
+elif [ ! -e "$key" ]; then echo missing
+elif [ ! -r "$key" ]; then echo unreadable
+elif ! command -v openssl >/dev/null; then echo unknown
+else openssl pkey -pubout -passin pass: -in "$key" 2>/dev/null || echo broken
+fi
 section location; realpath -m -- "$home/location.conf"; [ ! -e "$home/location.conf" ] || echo yes
 section walk
 user=$(sed -n 's/^ *user *\\([A-Za-z0-9_-]*\\).*;.*/\\1/p' "$main" 2>/dev/null | head -n 1)

@@ -35,7 +35,8 @@ async function examineOne(
       ? []
       : [{ severity: "fault", subject, found: mistake.message, todo: mistake.hint ?? null }];
   const home = `${gateway.state}/${application.name}`;
-  const args = [home, gateway.config, gateway.main, gateway.nginx, gateway.state, gateway.log];
+  const { config, main, nginx, state, log, tls } = gateway;
+  const args = [home, config, main, nginx, state, log, tls?.certificate ?? "", tls?.key ?? ""];
   const reply = await host.run({ script: EXAMINE, args, timeout: seconds(20) });
   if (reply.kind === "exited" && reply.code === 0) {
     return [...first, ...findingsOf({ application, gateway, sections: sectionsOf(reply.stdout) })];

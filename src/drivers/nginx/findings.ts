@@ -5,6 +5,7 @@ import { slotLines } from "./groups.ts";
 import { upstreams } from "./passive.ts";
 import { snippetOf } from "./place.ts";
 import { fault, fine, linesOf, section, surveyIn, warning, type Facts, type Look } from "./said.ts";
+import { certificate } from "./certificate.ts";
 
 export function sectionsOf(stdout: string): ReadonlyMap<string, string> {
   const parts = `\n${stdout}`.split("\n@@ ").slice(1);
@@ -176,7 +177,7 @@ const readable: Look = (facts) => {
   ];
 };
 
-const portOf = (listen: string): string => listen.slice(listen.lastIndexOf(":") + 1);
+const portOf = (listen: string): string => /(\d+)(?: |$)/.exec(listen)?.[1] ?? "";
 
 /** A listener of nginx's own, under whatever name, is no conflict; nor one of a config that is gone. */
 const listening: Look = (facts) => {
@@ -245,4 +246,15 @@ const size: Look = ({ application }) => {
   return [warning(`${pool.length} slots make a config with ${count} lines of servers, ${memory}`, todo)];
 };
 
-const OWN: readonly Look[] = [place, edited, included, location, readable, listening, names, shutdown, size];
+const OWN: readonly Look[] = [
+  place,
+  edited,
+  included,
+  location,
+  readable,
+  listening,
+  names,
+  certificate,
+  shutdown,
+  size,
+];

@@ -10,13 +10,14 @@ import {
   prefix,
   requestVariable,
   serverName,
-  word,
+  listenWords,
 } from "./names.ts";
 
 const HOSTILE = ["a b", "a;b", "a{b", "a}b", 'a"b', "a'b", "a\\b", "a#b", "a$b", "a\nb", "a\tb", ""];
 
 test.each(HOSTILE)("%j breaks out of nothing", (text) => {
-  for (const writer of [word, serverName, cidr, path]) expect(() => writer(text)).toThrow("cannot stand");
+  for (const writer of [listenWords, serverName, cidr, path])
+    expect(() => writer(text)).toThrow("cannot stand");
   expect(() => mapKeys(["a", text])).toThrow("cannot stand");
   expect(() => path(`/srv/${text || "../x"}`)).toThrow("cannot stand");
   for (const by of ["header", "cookie", "arg"] as const)

@@ -7,7 +7,7 @@ import type { AppName } from "../../model/ids.ts";
  * What may stand in the config. The file's parser has validated all of it; the writer asserts again, because
  * a string that breaks out of nginx's syntax would be a hole and not a mistake.
  */
-const WORD = /^[A-Za-z0-9_.:@/[\]-]+$/;
+const LISTEN = /^[0-9A-Fa-f.:[\]]+(?: ssl)?(?: http2)?$/;
 const PATH = /^\/[A-Za-z0-9_.:@/+,=-]*$/;
 const VALUE = /^[A-Za-z0-9._:@/-]{1,128}$/;
 const HEADER = /^[A-Za-z0-9-]{1,64}$/;
@@ -23,7 +23,7 @@ function checked(pattern: RegExp, text: string, what: string): string {
   return text;
 }
 
-export const word = (text: string): string => checked(WORD, text, "this word");
+export const listenWords = (text: string): string => checked(LISTEN, text, "this listen");
 export const path = (text: string): string => checked(PATH, text, "this path");
 export const serverName = (text: string): string => checked(SERVER_NAME, text, "this server name");
 export const headerName = (text: string): string => checked(HEADER, text, "this header");

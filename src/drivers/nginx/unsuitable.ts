@@ -14,7 +14,9 @@ export function unsuitable(application: Application, gateway: Gateway): AppError
       { hint: `write the host's address as an IP address (user@10.0.0.11) in glidepath.yaml` },
     );
   }
-  const path = [gateway.config, gateway.state, gateway.log].find((one) => !isSafePath(one));
+  const { tls } = gateway;
+  const files = tls === undefined ? [] : [tls.certificate, tls.key];
+  const path = [gateway.config, gateway.state, gateway.log, ...files].find((one) => !isSafePath(one));
   if (path === undefined) return null;
   return appError("gateway.config", `${gateway.name}: ${path} cannot stand in an nginx config`, {
     hint: "use letters, digits, and . _ - / in paths",

@@ -1,0 +1,246 @@
+// What clients speak to the gateway: TLS and HTTP/2 of its own, gRPC to the slots, bodies and streams.
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import {
+  connect,
+  createServer,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
+import { request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { localHost } from "../../../src/drivers/local/host.ts";
+import { nginxExaminer } from "../../../src/drivers/nginx/examine.ts";
+import type { Gateway, GatewaySettings, Slot, Tls } from "../../../src/model/application.ts";
+import { slotKey, type SlotKey } from "../../../src/model/ids.ts";
+import type { Finding } from "../../../src/ports/examine.ts";
+import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
+import { hasNginx } from "../../support/nginx.ts";
+import { needs } from "../../support/skip.ts";
+import { applicationOf, ask, freePort, HOST, until, world, type World } from "./world.ts";
+
+async function opened(settings: Partial<GatewaySettings> = {}): Promise<World> {
+  const made = await world({ settings });
+  onTestFinished(() => made.close());
+  return made;
+}
+
+interface Names {
+  readonly name?: string;
+  readonly days?: number;
+}
+
+/** Signed by nobody but itself. */
+function pairIn(directory: string, { name = "shop.example.com", days = 90 }: Names = {}): Tls {
+  const id = `${name}-${days}-${Math.random().toString(36).slice(2)}`;
+  const tls = { certificate: join(directory, `${id}.pem`), key: join(directory, `${id}.key`) };
+  const files = ["-keyout", tls.key, "-out", tls.certificate, "-days", String(days)];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
+  execFileSync("openssl", ["req", "-x509", ...key, ...files, ...subject], { stdio: "ignore" });
+  return tls;
+}
+
+interface Spoken {
+  readonly status: number;
+  readonly body: string;
+}
+
+function askHttp2(session: ClientHttp2Session, path = "/"): Promise<Spoken> {
+  return new Promise((resolve, reject) => {
+    let head: IncomingHttpHeaders = {};
+    let body = "";
+    const stream = session.request({ ":path": path, ":authority": "shop.example.com" });
+    stream.setEncoding("utf8");
+    stream.on("response", (headers) => (head = headers));
+    stream.on("data", (chunk: string) => (body += chunk));
+    stream.on("error", reject);
+    stream.on("end", () => resolve({ status: Number(head[":status"]), body }));
+    stream.end();
+  });
+}
+
+function session(to: string): ClientHttp2Session {
+  const made = connect(to, { rejectUnauthorized: false, servername: "shop.example.com" });
+  made.on("error", () => undefined);
+  onTestFinished(() => made.destroy());
+  return made;
+}
+
+const hasOpenssl = needs(
+  spawnSync("openssl", ["version"]).status === 0,
+  "contract: TLS",
+  "there is no openssl here",
+);
+
+describe.skipIf(!hasNginx("contract: protocols") || !hasOpenssl)("TLS in mode server", () => {
+  it("serves HTTP/2 beside plain HTTP, and a switch holds for the next stream of a connection", async () => {
+    const made = await opened();
+    const tls = pairIn(made.nginx.directory);
+    const secure = await freePort();
+    const listen = [...made.gateway.listen, `127.0.0.1:${secure} ssl http2`];
+    const { port, gateway } = made.changed({}, { listen, tls });
+    const first = made.table(1, { stable: 1 });
+    expect(await port.prepare(gateway, first)).toEqual({ kind: "done" });
+    expect(await port.commit(gateway, first)).toEqual({ kind: "done" });
+    const one = session(`https://127.0.0.1:${secure}`);
+    expect(await askHttp2(one)).toEqual({ status: 200, body: String(made.slots[1]?.port) });
+    const second = made.table(2, { canary: 1, stable: 2, share: 10_000 });
+    await port.prepare(gateway, second);
+    await port.commit(gateway, second);
+    expect(await askHttp2(one)).toEqual({ status: 200, body: String(made.slots[0]?.port) });
+    expect((await ask({ port: made.listen })).body).toBe(String(made.slots[0]?.port));
+  });
+
+  it("a key of another pair is refused, and what was served is served still", async () => {
+    const made = await opened();
+    const first = made.table(1, { stable: 0 });
+    await made.port.prepare(made.gateway, first);
+    await made.port.commit(made.gateway, first);
+    const before = readFileSync(made.gateway.config, "utf8");
+    const { certificate } = pairIn(made.nginx.directory);
+    const { key } = pairIn(made.nginx.directory);
+    const listen = [...made.gateway.listen, `127.0.0.1:${await freePort()} ssl`];
+    const { port, gateway } = made.changed({}, { listen, tls: { certificate, key } });
+    expect(await port.prepare(gateway, made.table(2, { stable: 0 }))).toMatchObject({ kind: "refused" });
+    expect(readFileSync(gateway.config, "utf8")).toBe(before);
+    expect((await ask({ port: made.listen })).status).toBe(200);
+  });
+});
+
+describe.skipIf(!hasNginx("contract: certificates") || !hasOpenssl)("check of a certificate", () => {
+  const said = async (make: (directory: string) => Tls): Promise<readonly Finding[]> => {
+    const made = await opened();
+    const tls = make(made.nginx.directory);
+    const gateway: Gateway = { ...made.gateway, listen: [`127.0.0.1:${made.listen} ssl http2`], tls };
+    const application = { ...made.application, gateways: [gateway] };
+    const all = await nginxExaminer({ application, hosts: () => localHost(HOST) }).examine();
+    return all.filter(({ found }) => found.includes(tls.certificate) || found.includes(tls.key));
+  };
+
+  it("is content with a pair that is valid for months", async () => {
+    const all = await said((directory) => pairIn(directory));
+    expect(all.map(({ severity }) => severity)).toEqual(["fine"]);
+  });
+
+  it.each<[string, (directory: string) => Tls, RegExp]>([
+    ["expires soon", (at) => pairIn(at, { days: 3 }), /^warning: .* expires in [23] days/],
+    ["names another", (at) => pairIn(at, { name: "other.example.com" }), /^warning: .*does not name shop/],
+    [
+      "is not there",
+      (at) => ({ ...pairIn(at), certificate: join(at, "none.pem") }),
+      /^fault: .*no certificate/,
+    ],
+    ["has no key", (at) => ({ ...pairIn(at), key: join(at, "none.key") }), /^fault: .*is not there/],
+    ["has another's key", (at) => ({ ...pairIn(at), key: pairIn(at).key }), /^fault: .*not the key of/],
+    ["has a key that is none", (at) => noKey(at), /^fault: .*is no private key/],
+  ])("says that it %s", async (_, make, expected) => {
+    const lines = (await said(make)).map(({ severity, found }) => `${severity}: ${found}`);
+    expect(lines.filter((line) => !line.startsWith("fine"))).toEqual([expect.stringMatching(expected)]);
+  });
+});
+
+function noKey(directory: string): Tls {
+  const tls = pairIn(directory);
+  writeFileSync(tls.key, "nothing\n");
+  return tls;
+}
+
+/** Answers `/shop.Shop/Ask` as a gRPC server does: a message, and the status in the trailers. */
+async function grpcSlot(): Promise<{ readonly port: number; readonly seen: IncomingHttpHeaders[] }> {
+  const seen: IncomingHttpHeaders[] = [];
+  const server = createServer();
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
+    seen.push(headers);
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.on("error", () => undefined);
+    stream.pipe(stream);
+  });
+  const sessions = new Set<{ destroy(): void }>();
+  server.on("session", (one) => sessions.add(one));
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    for (const one of sessions) one.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, seen };
+}
+
+describe.skipIf(!hasNginx("contract: gRPC"))("gRPC", () => {
+  it("streams both ways with its trailers, is in flight until it ends, and follows a switch", async () => {
+    const made = await opened();
+    const servers = [await grpcSlot(), await grpcSlot()];
+    const slots = servers.map(({ port }, i): Slot => {
+      const slot = made.slots[i] as Slot;
+      return { ...slot, port, key: slotKey(HOST, port) };
+    });
+    const gateway: Gateway = { ...made.gateway, listen: [`127.0.0.1:${made.listen} http2`] };
+    const application = applicationOf(slots, gateway, { ...made.application.gateway, protocol: "grpc" });
+    const port = nginxGateway({ application, hosts: () => localHost(HOST) });
+    const keys = slots.map(({ key }) => key);
+    const put = async (number: number, canary: number): Promise<void> => {
+      const share = canary === 0 ? 0 : 10_000;
+      const table = made.table(number, { share });
+      const routing = { ...table.routing, canary: keys.slice(0, canary), stable: keys.slice(1 + canary) };
+      expect(await port.prepare(gateway, { ...table, routing })).toEqual({ kind: "done" });
+      expect(await port.commit(gateway, { ...table, routing })).toEqual({ kind: "done" });
+    };
+    const busy = async (): Promise<number> => {
+      const state = await port.observe(gateway, slots);
+      return state.known ? (state.value.inFlight[slots[0]?.key as SlotKey]?.requests ?? -1) : -1;
+    };
+    await put(1, 1);
+    const client = session(`http://127.0.0.1:${made.listen}`);
+    const stream = client.request({
+      ":method": "POST",
+      ":path": "/shop.Shop/Ask",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    let got = "";
+    let trailers: IncomingHttpHeaders = {};
+    stream.setEncoding("utf8");
+    stream.on("data", (text: string) => (got += text));
+    stream.on("trailers", (all) => (trailers = all));
+    stream.write("one");
+    await until(() => got === "one");
+    await put(2, 0);
+    expect(await busy()).toBe(1);
+    stream.write("two");
+    await until(() => got === "onetwo");
+    stream.end();
+    await until(() => trailers["grpc-status"] === "0");
+    await until(async () => (await busy()) === 0);
+    expect(servers.map(({ seen }) => seen.length)).toEqual([1, 0]);
+    const next = client.request({ ":method": "POST", ":path": "/shop.Shop/Ask", te: "trailers" });
+    next.end();
+    next.resume();
+    await until(() => servers[1]?.seen.length === 1);
+  });
+});
+
+describe.skipIf(!hasNginx("contract: bodies"))("a body", () => {
+  const upload = (port: number, bytes: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const headers = { host: "shop.example.com", "content-length": bytes };
+      const outgoing = request({ host: "127.0.0.1", port, method: "POST", headers }, (incoming) => {
+        incoming.resume();
+        resolve(incoming.statusCode ?? 0);
+      });
+      outgoing.on("error", reject);
+      outgoing.end(Buffer.alloc(bytes));
+    });
+
+  it("is as large as maxBody says, and not larger", async () => {
+    const made = await opened({ maxBody: 2_000_000 });
+    const table = made.table(1, { stable: 0 });
+    await made.port.prepare(made.gateway, table);
+    await made.port.commit(made.gateway, table);
+    expect(await upload(made.listen, 2_000_000)).toBe(200);
+    expect(await upload(made.listen, 2_000_001).catch(() => 413)).toBe(413);
+  });
+});
