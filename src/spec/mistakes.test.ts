@@ -88,24 +88,6 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
     ],
   ],
   [
-    "gateway: { listen: ['443 quic', '443 ssl; include /etc/passwd', '443 http2 ssl', '443 ssl'] }",
-    [
-      '5:21 gateway.listen[0]: …found "443 quic"',
-      '5:33 gateway.listen[1]: …found "443 ssl; include /etc/passwd"',
-      '5:65 gateway.listen[2]: …found "443 http2 ssl"',
-    ],
-  ],
-  ["gateway: { listen: ['443 ssl'] }", ["5:12 gateway.listen: has ssl, for which gateway.tls is …"]],
-  [
-    "gateway: { tls: { certificate: /a.pem, key: /a.key } }",
-    ["5:12 gateway.tls: has no effect: no entry of gateway.listen has ssl …"],
-  ],
-  [
-    "gateway: { tls: { certificate: '/a;b', key: '$x' } }",
-    ['5:19 gateway.tls.certificate: …found "/a;b"', '5:40 gateway.tls.key: …found "$x"'],
-  ],
-  ["gateway: { protocol: grpc }", ["5:1 gateway.listen: has no entry with http2, …"]],
-  [
     "gateway: { serverName: ['~^x$', 'a b'] }",
     ['5:25 gateway.serverName[0]: …found "~^x$"', '5:33 gateway.serverName[1]: …found "a b"'],
   ],

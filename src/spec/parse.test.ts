@@ -229,18 +229,6 @@ rollout:
       header: "X-Forwarded-For",
     });
   });
-  it("TLS is of each gateway, as its words in listen are", () => {
-    const { gateways } = application(
-      withMore(`gateway:
-  listen: [80, "443 ssl http2", "[::]:443 ssl"]
-  tls: { certificate: tls/shop.pem, key: /etc/ssl/shop.key }
-`),
-    );
-    expect(gateways[0]).toMatchObject({
-      listen: ["80", "443 ssl http2", "[::]:443 ssl"],
-      tls: { certificate: "/home/u/shop/tls/shop.pem", key: "/etc/ssl/shop.key" },
-    });
-  });
   it("an entry of gateway.hosts overrides the rest, and relative paths start at the file", () => {
     const { gateways } = application(
       withMore(`gateway:

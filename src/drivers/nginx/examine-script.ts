@@ -1,8 +1,8 @@
 import { HEAD } from "./scripts.ts";
 
 /**
- * home config main nginx state log certificate key: what `check` looks at. Sections begin with `@@ NAME`; nothing is changed
- * but what `nginx -t` itself touches.
+ * home config main nginx state log certificate key: what `check` looks at. Sections begin with `@@ NAME`;
+ * nothing is changed but what `nginx -t` itself touches.
  */
 export const EXAMINE = `${HEAD}
 home=$1 config=$2 main=$3 nginx=$4 state=$5 log=$6 certificate=$7 key=$8

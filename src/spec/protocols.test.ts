@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { renderDiagnostic } from "./diagnostic.ts";
+import { parseApplication } from "./parse.ts";
+
+const LEAST = `app: shop
+artifact: { url: shop.zip }
+hosts: [{ address: local, root: /srv/shop, slots: [8001, 8002] }]
+run: { command: node server.js }
+`;
+const read = (line: string) =>
+  parseApplication(LEAST + line, { path: "glidepath.yaml", directory: "/home/u/shop" });
+
+const LISTEN = `expected a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080", then ssl, http2`;
+const PATH = "expected a path of letters, digits and . _ - + @ =";
+
+describe("what gateways speak", () => {
+  it("is TLS of each gateway, and words in listen", () => {
+    const parsed = read(
+      'gateway: { listen: [80, "443 ssl http2", "[::]:443 ssl"], tls: { certificate: tls/a.pem, key: /b.key } }',
+    );
+    expect(parsed.ok && parsed.value.application.gateways[0]).toMatchObject({
+      listen: ["80", "443 ssl http2", "[::]:443 ssl"],
+      tls: { certificate: "/home/u/shop/tls/a.pem", key: "/b.key" },
+    });
+  });
+
+  it.each<[string, readonly string[]]>([
+    [
+      "gateway: { listen: ['443 quic', '443 ssl; include /etc/passwd', '443 http2 ssl', '443 ssl'] }",
+      [
+        `5:21 gateway.listen[0]: ${LISTEN}, found "443 quic"`,
+        `5:33 gateway.listen[1]: ${LISTEN}, found "443 ssl; include /etc/passwd"`,
+        `5:65 gateway.listen[2]: ${LISTEN}, found "443 http2 ssl"`,
+      ],
+    ],
+    [
+      "gateway: { listen: ['443 ssl'] }",
+      [
+        "5:12 gateway.listen: has ssl, for which gateway.tls is required " +
+          "(write tls: {certificate: PATH, key: PATH})",
+      ],
+    ],
+    [
+      "gateway: { tls: { certificate: /a.pem, key: /a.key } }",
+      [
+        "5:12 gateway.tls: has no effect: no entry of gateway.listen has ssl " +
+          '(write listen: [80, "443 ssl http2"])',
+      ],
+    ],
+    [
+      "gateway: { tls: { certificate: '/a;b', key: '$x' } }",
+      [`5:19 gateway.tls.certificate: ${PATH}, found "/a;b"`, `5:40 gateway.tls.key: ${PATH}, found "$x"`],
+    ],
+    [
+      "gateway: { protocol: grpc }",
+      [
+        "5:1 gateway.listen: has no entry with http2, which clients of gateway.protocol: grpc need " +
+          '(write listen: ["443 ssl http2"], or ["8080 http2"] without TLS)',
+      ],
+    ],
+    ["gateway: { protocol: grpc, listen: ['8080 http2'] }", []],
+    ["gateway: { protocol: grpc, mode: upstream }", []],
+  ])("%s", (line, expected) => {
+    const parsed = read(line);
+    const found = parsed.ok ? [] : parsed.error.map((one) => renderDiagnostic("", one).slice(1));
+    expect(found).toEqual(expected);
+  });
+});
