@@ -10,13 +10,16 @@ run: { command: node server.js }
 const read = (line: string) =>
   parseApplication(LEAST + line, { path: "glidepath.yaml", directory: "/home/u/shop" });
 
-const LISTEN = `expected a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080", then ssl, http2`;
+const LISTEN =
+  'expected a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080", ' +
+  "then ssl, http2";
 const PATH = "expected a path of letters, digits and . _ - + @ =";
 
 describe("what gateways speak", () => {
   it("is TLS of each gateway, and words in listen", () => {
     const parsed = read(
-      'gateway: { listen: [80, "443 ssl http2", "[::]:443 ssl"], tls: { certificate: tls/a.pem, key: /b.key } }',
+      'gateway: { listen: [80, "443 ssl http2", "[::]:443 ssl"], ' +
+        "tls: { certificate: tls/a.pem, key: /b.key } }",
     );
     expect(parsed.ok && parsed.value.application.gateways[0]).toMatchObject({
       listen: ["80", "443 ssl http2", "[::]:443 ssl"],
