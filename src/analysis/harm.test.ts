@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { millis } from "../base/time.ts";
+import { millis, seconds } from "../base/time.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
 import { basisPoints } from "../model/share.ts";
 import { failuresToFail } from "./harm.ts";
@@ -14,6 +14,7 @@ const SETTINGS: AnalysisSettings = {
   warmup: millis(0),
   minRequests: 200,
   early: true,
+  look: seconds(3),
   maxFailedRequests: 200,
   metrics: [],
 };

@@ -16,6 +16,8 @@ export interface AnalysisSettings {
   readonly unit: "user" | "request";
   readonly warmup: Duration;
   readonly minRequests: number;
+  /** So long at most the first slots with the release serve alone; less when `minRequests` were judged. */
+  readonly look: Duration;
   readonly early: boolean;
   readonly maxFailedRequests: number;
   readonly metrics: readonly Metric[];

@@ -44,6 +44,8 @@ export interface Rollout {
   readonly hook: HookRun | null;
   /** Hooks that are over, by name and what they were about: none is begun twice. */
   readonly hooked: Readonly<Record<string, HookEnd>>;
+  /** Since when users are led to the release on every gateway; kept where it is judged. */
+  readonly usersSince?: Instant;
   readonly paused: Pause | null;
   /** Why it goes back; null while it goes forward. */
   readonly aborted: Abort | null;
@@ -119,6 +121,8 @@ export interface PlannedAnalysis {
   readonly observe: boolean;
   /** A bake may end when the next share is proven safe. */
   readonly early: boolean;
+  /** The first slots with the release serve alone until so many requests were judged, or so long. */
+  readonly look?: { readonly requests: number; readonly atMost: Duration };
 }
 
 export interface Pause {

@@ -10,6 +10,7 @@ import { wantedAtEnd } from "./wanted.ts";
 import { heldBack, sickCanary } from "./begin.ts";
 import { drainLeft, inFlightOf } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
+import { isLooking, lookWords } from "./look.ts";
 import { musterOf } from "./muster.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen } from "./sight.ts";
@@ -84,6 +85,7 @@ function moving(rollout: Rollout, seen: Seen, now: Instant): string {
   }
   const count = rollout.phase.name === "updating" ? slotsForStep(rollout) : rollout.plan.slots.length;
   const sick = rollout.aborted === null ? sickCanary(rollout, seen) : [];
+  if (sick.length === 0 && isLooking(rollout, seen, now)) return lookWords(rollout, seen, now);
   const held = sick.length > 0 ? sick : heldBack(rollout, count, seen);
   return held.length === 0 ? rollout.phase.name : waitingFor(held, seen);
 }

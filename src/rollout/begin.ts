@@ -4,6 +4,7 @@ import type { Rollout, RolloutPlan } from "../model/rollout.ts";
 import { isNewcomer } from "./courses.ts";
 import { courseOf, isFirst, leave, stop } from "./evolve.ts";
 import { beginHook, isPast } from "./hooks.ts";
+import { isLooking } from "./look.ts";
 import { musterOf } from "./muster.ts";
 import { serving } from "./wanted.ts";
 import type { Seen } from "./seen.ts";
@@ -20,7 +21,7 @@ interface Begin {
 export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollout {
   const { moving, firstWaiting } = musterOf(rollout);
   if (rollout.paused !== null || moving.some(({ slot }) => isNewcomer(rollout, slot))) return rollout;
-  if (firstWaiting >= count) return rollout;
+  if (firstWaiting >= count || isLooking(rollout, seen, now)) return rollout;
   const bench = benchOf(rollout, seen);
   let next = rollout;
   for (const slot of rollout.plan.slots.slice(firstWaiting, count)) {

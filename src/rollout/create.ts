@@ -111,7 +111,8 @@ function analysisOf(
   { kind, from, observe }: Beginning,
 ): PlannedAnalysis | null {
   if (analysis === null || gateway.passive || kind === "rollback" || from === null) return null;
-  return { observe: observe || analysis.observe, early: analysis.early };
+  const { early, minRequests, look } = analysis;
+  return { observe: observe || analysis.observe, early, look: { requests: minRequests, atMost: look } };
 }
 
 /** Before the first release nothing is served that could be lost. */

@@ -16,6 +16,7 @@ import { shifting } from "./phases/shifting.ts";
 import { staging } from "./phases/staging.ts";
 import { updating } from "./phases/updating.ts";
 import { watchHosts } from "./lost.ts";
+import { lookEnds, meetUsers } from "./look.ts";
 import { musterOf } from "./muster.ts";
 import type { Seen } from "./seen.ts";
 import { heed } from "./verdicts.ts";
@@ -82,7 +83,8 @@ function permitted(rollout: Rollout, seen: Seen): readonly Action[] {
 function settle(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   let current = rollout;
   for (let moves = 0; moves < MAX_MOVES; moves += 1) {
-    const advanced = failForward(restSlots(advanceChange(current, seen), seen, now), now);
+    const changed = meetUsers(advanceChange(current, seen), now);
+    const advanced = failForward(restSlots(changed, seen, now), now);
     // Forward, nothing goes on beside a hook; nobody who is led back waits for one.
     if (advanced.hook !== null && advanced.aborted === null) return advanced;
     const next = PHASES[advanced.phase.name](advanced, seen, now);
@@ -167,6 +169,7 @@ function deadlinesOf(rollout: Rollout): readonly Instant[] {
   return [
     ...(paused !== null || hook !== null || phase.name === "approval" ? [] : [overdue]),
     ...(paused === null && phase.name === "baking" ? [phase.until] : []),
+    ...[lookEnds(rollout) ?? []].flat(),
     ...waits,
   ];
 }

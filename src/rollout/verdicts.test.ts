@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { after, instant, minutes } from "../base/time.ts";
+import { after, instant, minutes, seconds } from "../base/time.ts";
 import type { PlannedAnalysis, Rollout } from "../model/rollout.ts";
 import type { Verdict, VerdictKind } from "../model/verdict.ts";
 import { basisPoints } from "../model/share.ts";
@@ -123,5 +123,75 @@ describe("a verdict", () => {
     const ended = decide(rollout, seen(rollout, "inconclusive"), end).rollout;
     expect(ended.aborted).toMatchObject({ by: "deadline", error: { code: "deadline" } });
     expect(decide(rollout, seen(rollout, "unknown"), instant(end - 1)).rollout.aborted).toBeNull();
+  });
+});
+
+describe("the first look", () => {
+  const LOOK = { observe: false, early: true, look: { requests: 20, atMost: seconds(3) } } as const;
+
+  /** One of two slots has the release and half of the users, and nothing holds the step. */
+  function widening(analysis: PlannedAnalysis): Rollout {
+    const rollout = rolloutOf({ steps: [step(10_000)] });
+    const [first, second] = rollout.plan.slots;
+    return {
+      ...rollout,
+      plan: { ...rollout.plan, analysis },
+      phase: { name: "updating" },
+      slots: { ...rollout.slots, [first!]: { at: "settled", release: rollout.release } },
+      routing: { canary: [first!], stable: [second!], share: basisPoints(5000) },
+      progressAt: NOW,
+      touched: true,
+    };
+  }
+
+  const judged = (canary: number, stable: number): Verdict => {
+    const one = verdict("continue");
+    return {
+      ...one,
+      canary: { ...one.canary, requests: canary },
+      stable: { ...one.stable, requests: stable },
+    };
+  };
+
+  const isHeld = (analysis: PlannedAnalysis, about: Verdict | undefined, later = 0): boolean => {
+    const rollout = decide(widening(analysis), seen(widening(analysis), null), NOW).rollout;
+    const known = { ...seen(rollout, null), ...(about === undefined ? {} : { verdict: about }) };
+    const next = decide(rollout, known, instant(NOW + later)).rollout;
+    return Object.values(next.slots).every(({ at }) => at === "settled");
+  };
+
+  it.each([
+    { id: "without a verdict the last slot waits", about: undefined, held: true },
+    { id: "with too few requests it waits", about: judged(19, 300), held: true },
+    { id: "with enough it leaves", about: judged(20, 300), held: false },
+    { id: "where nobody comes it leaves", about: judged(0, 0), held: false },
+    { id: "after its time it leaves, whatever was seen", about: judged(1, 9), later: 3000, held: false },
+    { id: "not before", about: judged(1, 9), later: 2999, held: true },
+  ])("$id", ({ about, later = 0, held }) => expect(isHeld(LOOK, about, later)).toBe(held));
+
+  it.each([
+    { id: "is only observed", analysis: { ...LOOK, observe: true } },
+    { id: "is of an older plan", analysis: ACTS },
+  ])("holds nobody where a release $id", ({ analysis }) => {
+    const rollout = widening(analysis);
+    const next = decide(rollout, seen(rollout, null), NOW).rollout;
+    expect(Object.values(next.slots).map(({ at }) => at)).toEqual(["settled", "leaving"]);
+  });
+
+  it("says what it waits for, wakes when its time is over, and is counted from the first users on", () => {
+    const rollout = widening(LOOK);
+    const about = { ...seen(rollout, null), verdict: judged(7, 40) };
+    const one = decide(rollout, about, NOW);
+    expect(one.because).toBe("its first users are watched: 7 of 20 requests judged, 3s left at most");
+    expect(one.wakeAt).toBe(after(NOW, seconds(3)));
+    const later = decide(one.rollout, about, instant(NOW + 1000));
+    expect(later.rollout.usersSince).toBe(NOW);
+    expect(later.because).toMatch(/ 2s left at most$/);
+  });
+
+  it("ends at once with a release that is worse than tolerated", () => {
+    const rollout = widening(LOOK);
+    const next = decide(rollout, seen(rollout, "fail"), NOW).rollout;
+    expect(next.aborted).toMatchObject({ by: "analysis" });
   });
 });

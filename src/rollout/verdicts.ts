@@ -7,7 +7,7 @@ import { abortBy, isFirst, isGoingBack } from "./evolve.ts";
 import type { Seen } from "./seen.ts";
 
 /** The verdict moves the rollout; where it is only observed, it is told. */
-const acts = (rollout: Rollout): boolean =>
+export const acts = (rollout: Rollout): boolean =>
   rollout.plan.analysis?.observe === false && !isFirst(rollout) && !isGoingBack(rollout);
 
 /** A release that is worse than tolerated is left at once, also while the rollout is paused. */

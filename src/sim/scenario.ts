@@ -173,6 +173,7 @@ export const ANALYSIS: AnalysisSettings = {
   warmup: millis(0),
   minRequests: 20,
   early: true,
+  look: seconds(3),
   maxFailedRequests: 10_000,
   metrics: [],
 };

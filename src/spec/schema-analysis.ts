@@ -60,10 +60,15 @@ const settings = mapping(
       .describe("How much slower answers may be."),
     bad: list(bad, "statuses", { least: 1 }).prefault(["5xx"]).describe("What counts as an error."),
     unit: oneOf(["auto", "user", "request"]).prefault("auto").describe("What is counted: users or requests."),
-    warmup: duration(millis(0)).prefault("10s").describe("After a slot joins, its requests are not judged."),
+    warmup: duration(millis(0))
+      .prefault("10s")
+      .describe("After a slot joins, the time of its requests is not judged."),
     minRequests: whole("a number of requests", 1, 1_000_000_000)
       .prefault(200)
       .describe("Below this the verdict is: inconclusive, hold."),
+    look: duration(millis(0))
+      .prefault("3s")
+      .describe("Before more slots follow the first ones: until minRequests are judged, or so long at most."),
     early: truth()
       .prefault(true)
       .describe("A step may end its bake as soon as the next share is proven safe."),

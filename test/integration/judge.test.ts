@@ -103,6 +103,17 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
   });
 
+  it("fails every request and boots at once is left all the same, before it is in every slot", async () => {
+    const workspace = await open({ behaviour: { errorShare: 1 }, steps: SMOOTH });
+    const load = await workspace.load(LOAD);
+    const ran = await workspace.glidepath("release", "v2", "--json");
+    await load.stop();
+    mustExit(ran, 1);
+    expect(ran.events.at(-1)?.["reason"]).toMatch(/^v2 is judged/);
+    expect(JSON.stringify(ran.events)).not.toContain('"phase":"completed"');
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
+
   it("is as good as the one before is never left", async () => {
     const workspace = await open({ steps: SHORT });
     const load = await workspace.load(LOAD);

@@ -66,6 +66,7 @@ const BASE = {
     bad: ["5xx"],
     unit: "auto",
     warmup: "10s",
+    look: "3s",
     metrics: [{ name: "orders", prometheus: "http://prometheus:9090", query: "up" }],
   },
   hooks: {

@@ -1,7 +1,7 @@
 // A judge that has seen the stable for a minute, and made-up traffic to give it.
 import { createJudge, type Judge } from "../../src/analysis/judge.ts";
 import type { JudgeState } from "../../src/analysis/state.ts";
-import { instant, millis, minutes } from "../../src/base/time.ts";
+import { instant, millis, minutes, seconds } from "../../src/base/time.ts";
 import type { AnalysisSettings } from "../../src/model/analysis.ts";
 import type { Evidence } from "../../src/model/evidence.ts";
 import type { HostName } from "../../src/model/ids.ts";
@@ -18,6 +18,7 @@ export const SETTINGS: AnalysisSettings = {
   warmup: millis(0),
   minRequests: 200,
   early: true,
+  look: seconds(3),
   maxFailedRequests: 200,
   metrics: [],
 };

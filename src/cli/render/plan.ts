@@ -1,5 +1,6 @@
 import { structuredPatch } from "diff";
 import type { AppError } from "../../base/errors.ts";
+import type { AnalysisSettings } from "../../model/analysis.ts";
 import { HOOKS, slotHosts, type Application } from "../../model/application.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import type { PlannedStep, PlanStory } from "../../ports/control.ts";
@@ -193,8 +194,13 @@ function harmText({ harm, from }: PlanStory, { analysis }: Application): string 
     ...(allFailing === null ? [] : [`${all} ${counted(allFailing, `failed ${unit}`)} at most`]),
     `about ${most} requests may fail beyond what fails of ${from ?? "the stable"}, whatever fails`,
     "and what arrives while the switch is made",
+    ...(analysis.observe || analysis.look === 0 ? [] : [lookText(analysis)]),
   ].join("; ");
 }
+
+const lookText = ({ look, minRequests }: AnalysisSettings): string =>
+  `before more slots follow the first ones ${counted(minRequests, "request")} of it are judged, ` +
+  `or what comes in ${time(look)}`;
 
 function timeText({ steps }: PlanStory): string {
   const baked = steps.reduce((sum, { bake }) => sum + bake, 0);

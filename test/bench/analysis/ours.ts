@@ -2,7 +2,7 @@
 import type { Random } from "../../../src/base/random.ts";
 import { createJudge, type Judge } from "../../../src/analysis/judge.ts";
 import type { JudgeState } from "../../../src/analysis/state.ts";
-import { instant, millis, minutes } from "../../../src/base/time.ts";
+import { instant, millis, minutes, seconds } from "../../../src/base/time.ts";
 import type { AnalysisSettings } from "../../../src/model/analysis.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import { GATEWAY } from "../../support/evidence.ts";
@@ -20,6 +20,7 @@ export const SETTINGS: AnalysisSettings = {
   warmup: millis(0),
   minRequests: 200,
   early: true,
+  look: seconds(3),
   maxFailedRequests: 1_000_000_000,
   metrics: [],
 };

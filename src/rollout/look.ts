@@ -1,0 +1,42 @@
+import { after, between, formatDuration, type Instant } from "../base/time.ts";
+import type { Rollout } from "../model/rollout.ts";
+import type { Verdict } from "../model/verdict.ts";
+import type { Seen } from "./seen.ts";
+import { acts } from "./verdicts.ts";
+
+/**
+ * A release whose slots boot at once could be in all of them before anybody has looked at an answer of it. So
+ * the first ones that serve users do it alone, until enough of their requests were judged: for a moment at
+ * most, and not at all where nothing is judged or nobody comes.
+ */
+export function meetUsers(rollout: Rollout, now: Instant): Rollout {
+  const { plan, routing, usersSince, aborted, unsettled } = rollout;
+  if (plan.analysis?.look === undefined || usersSince !== undefined || aborted !== null) return rollout;
+  const isMet = routing.canary.length > 0 && routing.share > 0 && !unsettled;
+  return isMet ? { ...rollout, usersSince: now } : rollout;
+}
+
+/** When the first slots have been alone for as long as they may; null: nobody waits for that. */
+export function lookEnds({ plan: { analysis }, usersSince }: Rollout): Instant | null {
+  if (analysis?.look === undefined || usersSince === undefined) return null;
+  return after(usersSince, analysis.look.atMost);
+}
+
+/** The first look is not over: no further slot is given to the release. */
+export function isLooking(rollout: Rollout, { verdict }: Seen, now: Instant): boolean {
+  const end = lookEnds(rollout);
+  if (end === null || now >= end || !acts(rollout)) return false;
+  if (verdict === undefined) return true;
+  const wanted = rollout.plan.analysis?.look?.requests ?? 0;
+  return verdict.canary.requests < wanted && hasUsers(verdict);
+}
+
+/** The judge knows the traffic of some minutes before. */
+const hasUsers = ({ canary, stable }: Verdict): boolean => canary.requests + stable.requests > 0;
+
+export function lookWords(rollout: Rollout, { verdict }: Seen, now: Instant): string {
+  const seen = verdict?.canary.requests ?? 0;
+  const left = formatDuration(between(now, lookEnds(rollout) ?? now));
+  const wanted = rollout.plan.analysis?.look?.requests ?? 0;
+  return `its first users are watched: ${seen} of ${wanted} requests judged, ${left} left at most`;
+}
