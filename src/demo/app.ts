@@ -10,6 +10,8 @@ import type { Duplex } from "node:stream";
 export interface Behaviour {
   /** Runs, but never opens its port. */
   readonly neverListens?: boolean;
+  /** Where it listens; 127.0.0.1 unless said. */
+  readonly address?: string;
   /** /healthz answers 503. */
   readonly health503?: boolean;
   /** /login answers 500. */
@@ -212,7 +214,9 @@ function stop(): void {
 }
 
 function listen(): void {
-  server.listen(PORT, "127.0.0.1", () => say(`release ${release} listens on port ${PORT}`));
+  server.listen(PORT, behaviour.address ?? "127.0.0.1", () =>
+    say(`release ${release} listens on port ${PORT}`),
+  );
   if (behaviour.crashAfterMs === undefined) return;
   setTimeout(() => {
     process.stderr.write("Error: out of luck\n");

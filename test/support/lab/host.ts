@@ -116,7 +116,7 @@ export function labHost(plan: HostPlan): LabHost {
     }
     container = null;
     await killGroup(machine);
-    await linkGone(machine);
+    await endLink(machine);
     removeGroup(machine);
   };
   return {
@@ -128,6 +128,8 @@ export function labHost(plan: HostPlan): LabHost {
     cutNetwork: () => link("down"),
     restoreNetwork: () => link("up"),
     powerCut: async () => {
+      // What dies says no word of it any more: no connection is seen to end.
+      link("down");
       await killGroup(machine);
       await gone();
     },
@@ -175,7 +177,14 @@ async function answers(sh: LabHost["sh"]): Promise<boolean> {
   return /^(running|degraded)/.test(stdout);
 }
 
-/** Its link lives a moment longer than its last process. */
-async function linkGone(machine: string): Promise<void> {
-  while (existsSync(`/sys/class/net/vb-${machine}`)) await wait(10);
+/** It would live as long as connections that nobody answers any more. */
+async function endLink(machine: string): Promise<void> {
+  const name = `vb-${machine}`;
+  while (existsSync(`/sys/class/net/${name}`)) {
+    try {
+      ip("link", "del", name);
+    } catch {
+      await wait(10);
+    }
+  }
 }
