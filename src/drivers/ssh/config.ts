@@ -29,7 +29,7 @@ const MUST = [
   "  RequestTTY no",
 ];
 
-const DEFAULTS = ["  ConnectTimeout 10", "  ServerAliveInterval 5", "  ServerAliveCountMax 3"];
+const DEFAULTS = ["  ConnectTimeout 10", "  ServerAliveInterval 2", "  ServerAliveCountMax 3"];
 
 /** One destination, as ssh is asked for it. */
 export interface Route {
