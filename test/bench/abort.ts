@@ -1,4 +1,5 @@
 // How long after somebody typed `glidepath abort` a request can still reach the canary, by the load's record.
+import process from "node:process";
 import type { LoadReport } from "../../src/demo/load/report.ts";
 import { startLoad } from "../support/load.ts";
 import { openGates, type Gates } from "../support/gates.ts";
@@ -17,14 +18,36 @@ export interface Aborted {
   readonly took: number;
 }
 
-const MOMENTS = [
-  { during: "approval at 1 %", event: /"phase":"approval"[^\n]*"share":100,/, promote: false },
-  { during: "approval at 50 %", event: /"phase":"approval"[^\n]*"share":5000,/, promote: true },
-  { during: "updating for 50 %", event: /"phase":"updating"[^\n]*"step":2,/, promote: true },
-] as const;
+interface Moment {
+  readonly phase: string;
+  /** From 1. */
+  readonly step: number;
+}
 
-const STEPS = [{ share: "1%", approve: true }, { share: "50%", approve: true }, { share: "100%" }];
-const APPROVAL = /"phase":"approval"[^\n]*"share":100,/;
+/** Each phase lasts long enough to be met: hooks hold staging and shifting, a slow boot the others. */
+const HELD = "sleep 2";
+const BOOTS = { bootMs: 1500 };
+const SHARES = ["1%", "50%", "100%"];
+const STEPS = SHARES.map((share) => ({ share, bake: "3s", approve: true }));
+const PHASES = ["updating", "shifting", "baking", "approval"];
+const MOMENTS: readonly Moment[] = [
+  { phase: "staging", step: 1 },
+  ...SHARES.flatMap((_, i) => PHASES.map((phase) => ({ phase, step: i + 1 }))),
+  { phase: "finishing", step: SHARES.length },
+];
+
+const wordsOf = ({ phase, step }: Moment): string => `${phase}, ${SHARES[step - 1]}`;
+const eventOf = ({ phase, step }: Moment): RegExp => new RegExp(`"phase":"${phase}"[^\\n]*"step":${step},`);
+
+/** All gates before the moment, each passed as soon as it is reached. */
+async function goTo(w: Gates, running: ReturnType<Gates["start"]>, moment: Moment): Promise<void> {
+  const gates = moment.phase === "finishing" ? moment.step : moment.step - 1;
+  for (let step = 1; step <= gates; step += 1) {
+    await running.says(eventOf({ phase: "approval", step }));
+    await w.glidepath("promote");
+  }
+  await running.says(eventOf(moment));
+}
 
 /** The canary of a release that nobody had before. */
 const lastOf = (report: LoadReport, release: string): number =>
@@ -33,14 +56,12 @@ const lastOf = (report: LoadReport, release: string): number =>
     ...report.answers.filter((one) => one.answeredBy.startsWith(`${release}@`)).map((one) => one.lastSentAt),
   );
 
-async function abortOnce(w: Gates, release: string, moment: (typeof MOMENTS)[number]): Promise<Aborted> {
-  await w.addRelease(release);
+async function abortOnce(w: Gates, release: string, moment: Moment): Promise<Aborted> {
+  await w.addRelease(release, BOOTS);
   const loads = w.gates.map((port) => startLoad({ url: `http://127.0.0.1:${port}/`, rate: 100 }));
   await Promise.all(loads.map((load) => load.warm));
   const running = w.start(["release", release, "--json"]);
-  await running.says(APPROVAL);
-  if (moment.promote) await w.glidepath("promote");
-  await running.says(moment.event);
+  await goTo(w, running, moment);
   const typed = performance.timeOrigin + performance.now();
   await w.glidepath("abort");
   const ran = await running.done;
@@ -50,7 +71,7 @@ async function abortOnce(w: Gates, release: string, moment: (typeof MOMENTS)[num
   const taken = Date.parse(String(ran.events.find((one) => one["phase"] === "aborting")?.["at"]));
   return {
     gateways: w.gates.length,
-    during: moment.during,
+    during: wordsOf(moment),
     requests: reports.reduce((sum, one) => sum + one.requests, 0),
     failed: reports.reduce((sum, one) => sum + one.failed, 0),
     lastCanary: last === 0 ? null : Math.round(last - typed),
@@ -59,15 +80,23 @@ async function abortOnce(w: Gates, release: string, moment: (typeof MOMENTS)[num
   };
 }
 
-/** On one gateway and on four. */
+const SETTINGS = {
+  hosts: 4,
+  slots: 1,
+  rollout: { key: "cookie:uid", steps: STEPS, drain: "5s" },
+  sections: { hooks: { beforeRelease: HELD, afterShift: HELD }, analysis: "off" },
+};
+
+/** On one gateway and on four; GLIDEPATH_MOMENTS (a pattern such as `^updating`) asks for some only. */
 export async function benchAbort(): Promise<readonly Aborted[]> {
+  const asked = new RegExp(process.env["GLIDEPATH_MOMENTS"] ?? "");
+  const moments = MOMENTS.filter((moment) => asked.test(wordsOf(moment)));
   const all: Aborted[] = [];
   for (const gateways of [1, 4]) {
-    const rollout = { key: "cookie:uid", steps: STEPS, drain: "5s" };
-    const w = await openGates({ hosts: 4, slots: 1, gateways, rollout });
+    const w = await openGates({ ...SETTINGS, gateways });
     try {
       await w.bringUp("v1");
-      for (const [i, moment] of MOMENTS.entries()) all.push(await abortOnce(w, `v2.${i}`, moment));
+      for (const [i, moment] of moments.entries()) all.push(await abortOnce(w, `v2.${i}`, moment));
     } finally {
       await w.close();
     }

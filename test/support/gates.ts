@@ -12,6 +12,8 @@ export interface GatesOptions {
   readonly gateways: number;
   /** The section of this name. */
   readonly rollout: Readonly<Record<string, unknown>>;
+  /** Other sections, instead of those of the scene. */
+  readonly sections?: Sections;
 }
 
 export interface Gates extends Workspace {
@@ -33,6 +35,7 @@ export async function openGates(options: GatesOptions): Promise<Gates> {
         hosts: ["web1", ...others.map((port, i) => gatewayOf(scene, `web${i + 2}`, port))],
       },
       rollout: options.rollout,
+      ...options.sections,
     }),
   });
   const started = others.map((_, i) => prepareNginx(directoryOf(workspace, `web${i + 2}`)));
