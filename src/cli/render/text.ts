@@ -143,8 +143,8 @@ function painters(color: boolean): Readonly<Record<Style, (text: string) => stri
 export function print(lines: readonly Line[], page: Page, cut = true): string {
   const paint = painters(page.color);
   return lines
-    .map((given) => (page.unicode ? given : given.map(inAscii)))
     .map((given) => (cut ? clip(given, page.columns) : given))
+    .map((given) => (page.unicode ? given : given.map(inAscii)))
     .map((given) => `${given.map((span) => paint[span.style](span.text)).join("")}\n`.replace(/ +\n$/, "\n"))
     .join("");
 }

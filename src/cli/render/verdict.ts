@@ -1,5 +1,5 @@
 import type { RoleSummary, TestReport, Verdict, VerdictKind } from "../../model/verdict.ts";
-import { bad, canary, clean, dim, good, indent, line, plain, table, warn, wrap } from "./text.ts";
+import { bad, canary, clean, dim, good, indent, line, plain, table, warn, widthOf, wrap } from "./text.ts";
 import type { Line, Span } from "./text.ts";
 import { bar, count, ms, percent } from "./words.ts";
 
@@ -10,6 +10,8 @@ export interface Point {
   readonly stable: Counted;
   /** How far the evidence against the canary has come, 0 to 1. */
   readonly reached: number;
+  /** How wide the interval is in which the difference of the error rates lies. */
+  readonly width: number;
 }
 
 interface Counted {
@@ -29,12 +31,13 @@ const reachedOf = ({ wealth, limit }: TestReport): number =>
 /** The trail with one more moment, at most one a second. */
 export function trailWith(
   trail: readonly Point[],
-  { at, canary: ours, stable, tests }: Verdict,
+  { at, canary: ours, stable, tests, difference }: Verdict,
 ): readonly Point[] {
   const last = trail.at(-1);
   if (last !== undefined && at - last.at < APART) return trail;
   const reached = Math.max(0, ...tests.map(reachedOf));
-  const point = { at, canary: countedOf(ours), stable: countedOf(stable), reached };
+  const width = difference.high - difference.low;
+  const point = { at, canary: countedOf(ours), stable: countedOf(stable), reached, width };
   return [...trail, point].slice(-MOST_POINTS);
 }
 
@@ -123,11 +126,12 @@ export function verdictLines(
   ];
   const { low, high } = verdict.difference;
   const band = `error rate against the stable's: ${signed(low)} to ${signed(high)} points`;
+  const widths = trail.map(({ width }) => width);
+  const closing = trail.length > 1 ? spark(widths, Math.max(0.001, ...widths)) : "";
   const mode = observe ? dim(" (observed only)") : plain("");
-  const [first = "", ...more] = wrap(clean(verdict.sentence), Math.max(20, columns - 14));
+  const head = line("  judge  ", KINDS[verdict.kind](verdict.kind), mode, "  ");
   return [
-    line("  judge  ", KINDS[verdict.kind](verdict.kind), mode, `  ${first}`),
-    ...more.map((text) => line("         ", text)),
+    ...told(head, clean(verdict.sentence), columns),
     ...table(rows).map((given) => indent(4, given)),
     ...(trail.length > 1
       ? [
@@ -143,8 +147,20 @@ export function verdictLines(
         ]
       : []),
     ...table(verdict.tests.map(testRow)).map((given) => indent(4, given)),
-    line("    ", dim(band)),
+    line("    ", dim(`${band}${closing === "" ? "" : `  ${closing}`}`)),
   ];
+}
+
+const MARGIN = 9;
+const LEAST = 32;
+
+/** The sentence stands beside its head where there is room, else below. */
+function told(head: Line, sentence: string, columns: number): readonly Line[] {
+  const room = columns - widthOf(head);
+  const isBeside = room >= LEAST;
+  const [first = "", ...more] = wrap(sentence, isBeside ? room : Math.max(20, columns - MARGIN));
+  const below = (isBeside ? more : [first, ...more]).map((text) => indent(MARGIN, line(text)));
+  return isBeside ? [[...head, plain(first)], ...below] : [head, ...below];
 }
 
 /** For logs and pipes. */
