@@ -228,6 +228,8 @@ export interface Policy {
   /** Going back: at most this times the even load per slot. */
   readonly maxLoad: number;
   readonly drain: Duration;
+  /** How long the traffic of a slot that has joined takes to grow; absent: it is there at once. */
+  readonly ramp?: Duration;
   readonly progressDeadline: Duration;
   readonly onHostLost: HostLostPolicy;
   /** How long a host must be silent to be lost. */

@@ -85,6 +85,8 @@ export interface RolloutPlan {
   readonly healthyWithin: Duration;
   /** How many parts the warm-up of a slot has; absent: there is none. */
   readonly warmUps?: number;
+  /** How long the traffic of a slot that has joined takes to grow; absent: it is there at once. */
+  readonly ramp?: Duration;
   /** How many smoke checks a slot must pass. */
   readonly smokeChecks: number;
   readonly passive: boolean;
@@ -199,7 +201,7 @@ export interface RoutingChange {
  * null: nothing.
  *
  *   settled → leaving → draining → stopping → switching → starting → checking → warming → smoking → joining
- *   → settled
+ *   → ramping → settled
  */
 export type SlotCourse =
   | { readonly at: "settled"; readonly release: ReleaseId | null }
@@ -215,6 +217,8 @@ export type SlotCourse =
   /** `passed`: smoke checks that passed so far. */
   | (Underway & { readonly at: "smoking"; readonly passed: number })
   | (Underway & { readonly at: "joining" })
+  /** In rotation, and its part of the traffic grows; `done`: how often it has grown. */
+  | (Underway & { readonly at: "ramping"; readonly done: number })
   /** Could not be brought to its target. Tried again while going back. */
   | (Underway & { readonly at: "failed"; readonly error: AppError });
 

@@ -1,5 +1,5 @@
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
-import type { BasisPoints } from "./share.ts";
+import { EVERYTHING, type BasisPoints } from "./share.ts";
 
 /**
  * Who serves whom, the same on every gateway. `canary` is always a prefix of the pool's order and `stable` a
@@ -10,6 +10,32 @@ export interface Routing {
   readonly stable: readonly SlotKey[];
   /** The part of the users (or, split by servers, of the slots) that the canary gets. */
   readonly share: BasisPoints;
+  /** Absent: all slots of a role get the same. */
+  readonly ramp?: Ramp;
+}
+
+/** Slots of one role that have joined lately, while they get less than the others of it. */
+export interface Ramp {
+  readonly newcomers: readonly SlotKey[];
+  /** The part of the role's traffic that goes to all its slots; the rest goes to those that it had before. */
+  readonly part: BasisPoints;
+}
+
+/** The routing without its newcomers: what serves the rest of their role. A role may be left by all. */
+export function beforeRamp({ canary, stable, share, ramp }: Routing): Routing {
+  const isOld = (slot: SlotKey): boolean => ramp?.newcomers.includes(slot) !== true;
+  return { canary: canary.filter(isOld), stable: stable.filter(isOld), share };
+}
+
+/** The most that a slot gets of all traffic, as a part of 1. */
+export function heaviestOf(routing: Routing, role: "canary" | "stable"): number {
+  const { share, ramp } = routing;
+  const all = (role === "canary" ? share : EVERYTHING - share) / EVERYTHING;
+  const slots = routing[role].length;
+  if (slots === 0) return 0;
+  if (ramp === undefined || !ramp.newcomers.some((slot) => routing[role].includes(slot))) return all / slots;
+  const part = ramp.part / EVERYTHING;
+  return all * (part / slots + (1 - part) / Math.max(1, slots - ramp.newcomers.length));
 }
 
 /** A routing with the stamp that it was written at. */
@@ -42,4 +68,9 @@ const sameSlots = (a: readonly SlotKey[], b: readonly SlotKey[]): boolean =>
   a === b || (a.length === b.length && a.every((slot, i) => slot === b[i]));
 
 export const sameRouting = (a: Routing, b: Routing): boolean =>
-  a === b || (a.share === b.share && sameSlots(a.canary, b.canary) && sameSlots(a.stable, b.stable));
+  a === b ||
+  (a.share === b.share &&
+    sameSlots(a.canary, b.canary) &&
+    sameSlots(a.stable, b.stable) &&
+    a.ramp?.part === b.ramp?.part &&
+    sameSlots(a.ramp?.newcomers ?? [], b.ramp?.newcomers ?? []));

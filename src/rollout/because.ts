@@ -1,5 +1,5 @@
 import { unreachable } from "../base/assert.ts";
-import { after, between, formatDuration, type Instant } from "../base/time.ts";
+import { after, between, formatDuration, millis, type Instant } from "../base/time.ts";
 import type { HostName, SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { sameRouting } from "../model/routing.ts";
@@ -12,6 +12,7 @@ import { drainLeft, inFlightOf } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
 import { isLooking, lookWords } from "./look.ts";
 import { musterOf } from "./muster.ts";
+import { rampSteps } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen } from "./sight.ts";
 import { hookWords } from "./hooks.ts";
@@ -176,6 +177,10 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
         : "waits for the slots before it";
     case "joining":
       return "joins rotation";
+    case "ramping": {
+      const parts = rampSteps(rollout.plan.ramp ?? millis(0)) + 1;
+      return `takes on its traffic, ${course.done + 1} of ${parts} parts`;
+    }
     case "failed":
       return `failed: ${course.error.message}`;
     default:

@@ -19,9 +19,12 @@ interface Begin {
 
 /** Begins the next slots in the plan's order, as many at once as may be out of rotation. */
 export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollout {
+  const { plan } = rollout;
   const { moving, firstWaiting } = musterOf(rollout);
   if (rollout.paused !== null || moving.some(({ slot }) => isNewcomer(rollout, slot))) return rollout;
   if (firstWaiting >= count || isLooking(rollout, seen, now)) return rollout;
+  // Until a new slot carries its part, the others carry it: none of them leaves meanwhile.
+  if (plan.ramp !== undefined && moving.some(({ slot }) => takesOn(rollout, slot))) return rollout;
   const bench = benchOf(rollout, seen);
   let next = rollout;
   for (const slot of rollout.plan.slots.slice(firstWaiting, count)) {
@@ -36,6 +39,9 @@ export function beginSlots(rollout: Rollout, { count, seen, now }: Begin): Rollo
   }
   return next;
 }
+
+const takesOn = ({ slots }: Rollout, slot: SlotKey): boolean =>
+  slots[slot]?.at === "joining" || slots[slot]?.at === "ramping";
 
 export function isWaiting(rollout: Rollout, slot: SlotKey): boolean {
   const course = courseOf(rollout, slot);

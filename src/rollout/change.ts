@@ -2,7 +2,7 @@ import type { Instant } from "../base/time.ts";
 import { appError } from "../base/errors.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { GatewayState } from "../model/observation.ts";
-import type { Rollout, RoutingChange } from "../model/rollout.ts";
+import type { Rollout, RoutingChange, SlotStage } from "../model/rollout.ts";
 import { inRotation, rotationOf, sameRouting, type Routing } from "../model/routing.ts";
 import { isFirst, isGoingBack, nextGeneration } from "./evolve.ts";
 import { stuck } from "./endings.ts";
@@ -116,6 +116,9 @@ export function isWithheld(rollout: Rollout, seen: Seen): boolean {
     : leadsAstray(rollout, change, seen);
 }
 
+/** What gets more traffic than it has. */
+const GROWS: ReadonlySet<SlotStage | undefined> = new Set(["joining", "ramping"]);
+
 /**
  * Whoever is led somewhere is led to a slot that is seen to be well when the switch is made: writing may have
  * taken long. What only stays as it is need not be seen.
@@ -124,7 +127,7 @@ function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boole
   const { routing } = rollout;
   const { canary, share } = change.routing;
   const moving = musterOf(rollout).moving.map(({ slot }) => slot);
-  const joining = moving.filter((slot) => rollout.slots[slot]?.at === "joining");
+  const joining = moving.filter((slot) => GROWS.has(rollout.slots[slot]?.at));
   // Of a lost host nothing is known, and nothing is led there.
   const kept = canary.filter((slot) => rollout.slots[slot] !== undefined);
   const asked = share > routing.share ? [...kept, ...joining] : joining;

@@ -178,6 +178,8 @@ function again(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   switch (course.at) {
     case "settled":
       return rollout;
+    case "ramping":
+      return withCourse(rollout, slot, { at: "settled", release: course.target });
     case "joining":
       return course.target === release ? withCourse(rollout, slot, { at: "settled", release }) : rollout;
     case "leaving":

@@ -8,6 +8,7 @@ import { inRotation } from "../model/routing.ts";
 import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
 import { musterOf, type Moving } from "./muster.ts";
+import { growsAt, ramps, rampSteps } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./sight.ts";
 
@@ -18,7 +19,7 @@ import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./si
  *     ─(two samples without a request, or the deadline)→ stopping ─(seen stopped)→ switching
  *     ─(seen at the target)→ starting ─(seen running)→ checking ─(seen healthy)→ warming
  *     ─(all of the warm-up is over)→ smoking ─(all passed, still healthy, its turn)→ joining
- *     ─(seen in every routing)→ settled
+ *     ─(seen in every routing)→ ramping ─(all of its traffic is there)→ settled
  */
 export function advanceSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { moving } = musterOf(rollout);
@@ -61,6 +62,8 @@ function advance(rollout: Rollout, slot: SlotKey, sight: Sight): Rollout {
       return smoking(rollout, slot, { ...sight, course });
     case "joining":
       return joining(rollout, slot, { ...sight, course });
+    case "ramping":
+      return ramping(rollout, slot, { ...sight, course });
     case "settled":
     case "failed":
       return rollout;
@@ -297,7 +300,8 @@ export function isNewcomer(rollout: Rollout, slot: SlotKey): boolean {
 function isReady(rollout: Rollout, slot: SlotKey): boolean {
   const course = courseOf(rollout, slot);
   if (course.at === "smoking") return course.passed >= rollout.plan.smokeChecks;
-  return course.at === "joining" || (course.at === "settled" && course.release === rollout.release);
+  if (course.at === "joining" || course.at === "ramping") return true;
+  return course.at === "settled" && course.release === rollout.release;
 }
 
 function joining(
@@ -318,6 +322,23 @@ function joining(
   if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;
   // In either role: the last slots of a rollout join the stable release at once.
   if (!inRotation(rollout.routing, slot) || !isBack(rollout, slot, { seen, now, course })) return rollout;
+  if (!ramps(rollout, slot)) return withCourse(rollout, slot, { at: "settled", release: course.target });
+  const { target, attempt } = course;
+  return withCourse(rollout, slot, { at: "ramping", target, attempt, since: now, done: 0 });
+}
+
+/** It gets more when what it was to get so far is seen everywhere, and time has passed. */
+function ramping(
+  rollout: Rollout,
+  slot: SlotKey,
+  { now, course }: Sight & { course: At<"ramping"> },
+): Rollout {
+  const { ramp } = rollout.plan;
+  const isSeen = !rollout.unsettled && rollout.change === null;
+  if (ramp !== undefined && (!isSeen || now < growsAt(ramp, course.since, course.done))) return rollout;
+  const done = course.done + 1;
+  const isOver = ramp === undefined || done >= rampSteps(ramp);
+  if (!isOver) return withCourse(rollout, slot, { ...course, done });
   return withCourse(rollout, slot, { at: "settled", release: course.target });
 }
 

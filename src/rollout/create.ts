@@ -138,6 +138,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     maxUnavailable: Math.max(1, Math.min(policy.maxUnavailable, pool.length - 1)),
     maxLoad: policy.maxLoad,
     drain: policy.drain,
+    ...(policy.ramp === undefined ? {} : { ramp: policy.ramp }),
     progressDeadline: policy.progressDeadline,
     onHostLost: policy.onHostLost,
     hostLostAfter: policy.hostLostAfter,

@@ -18,6 +18,7 @@ import { updating } from "./phases/updating.ts";
 import { watchHosts } from "./lost.ts";
 import { lookEnds, meetUsers } from "./look.ts";
 import { musterOf } from "./muster.ts";
+import { growsAt } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
 import { heed } from "./verdicts.ts";
 
@@ -164,6 +165,9 @@ function deadlinesOf(rollout: Rollout): readonly Instant[] {
     if (course?.at === "draining") waits.push(after(course.since, plan.drain));
     if (course?.at === "checking") waits.push(after(course.since, plan.healthyWithin));
     if (course?.at === "smoking") waits.push(after(course.since, plan.healthyWithin));
+    if (course?.at === "ramping" && plan.ramp !== undefined) {
+      waits.push(growsAt(plan.ramp, course.since, course.done));
+    }
     if (course?.at === "failed") waits.push(after(course.since, RETRY_AFTER));
   }
   return [

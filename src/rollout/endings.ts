@@ -48,6 +48,8 @@ function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   // On its way to the stable release already: it goes on.
   const isComing = (course.at === "leaving" || course.at === "draining") && course.target === target;
   if (course.at === "settled" || (isComing && target !== null)) return rollout;
+  // It is in rotation, and is left as one that has been there for long.
+  if (course.at === "ramping") return withCourse(rollout, slot, { at: "settled", release: course.target });
   const back = { target, since: now, attempt: 1 };
   if (course.at === "joining") return withCourse(rollout, slot, { at: "leaving", ...back });
   const untouched = course.at === "leaving" || course.at === "draining";

@@ -21,7 +21,14 @@ export interface Interest {
 const AGAIN = millis(100);
 
 /** Stages in which a slot on its way is asked how it is. */
-const ASKED: ReadonlySet<SlotStage> = new Set(["leaving", "checking", "warming", "smoking", "joining"]);
+const ASKED: ReadonlySet<SlotStage> = new Set([
+  "leaving",
+  "checking",
+  "warming",
+  "smoking",
+  "joining",
+  "ramping",
+]);
 
 export function interestOf(rollout: Rollout): Interest {
   const { plan, phase, change } = rollout;

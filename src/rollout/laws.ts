@@ -1,6 +1,6 @@
 import type { Rollout } from "../model/rollout.ts";
 import { EVERYTHING } from "../model/share.ts";
-import { rotationSize } from "../model/routing.ts";
+import { heaviestOf, rotationSize } from "../model/routing.ts";
 import { courseOf, isFirst } from "./evolve.ts";
 
 /** Rounding of a share to basis points. */
@@ -24,11 +24,9 @@ function sharesCarried(rollout: Rollout): readonly string[] {
   }
   // What a lost host leaves to the others is not asked of them by us: the simulation judges each switch.
   if (isFirst(rollout) || rollout.aborted !== null || rollout.excluded.length > 0) return broken;
-  if (routing.canary.length > 0 && canary / routing.canary.length > limit + ROUNDING) {
-    broken.push(`law 4: ${canary / routing.canary.length} on a canary slot, limit ${limit}`);
-  }
-  if (routing.stable.length > 0 && (1 - canary) / routing.stable.length > limit + ROUNDING) {
-    broken.push(`law 4: ${(1 - canary) / routing.stable.length} on a stable slot, limit ${limit}`);
+  for (const role of ["canary", "stable"] as const) {
+    const load = heaviestOf(routing, role);
+    if (load > limit + ROUNDING) broken.push(`law 4: ${load} on a ${role} slot, limit ${limit}`);
   }
   return broken;
 }

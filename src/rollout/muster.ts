@@ -56,5 +56,5 @@ function count({ plan, slots, release, from }: Rollout): Muster {
 
 function runsOf(course: SlotCourse | undefined): Rollout["from"] {
   if (course?.at === "settled") return course.release;
-  return course?.at === "joining" ? course.target : null;
+  return course?.at === "joining" || course?.at === "ramping" ? course.target : null;
 }

@@ -5,6 +5,7 @@ import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/sha
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { courseOf, isFirst } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
+import { rampedBack, rampedForward } from "./ramp.ts";
 import type { Observation } from "../model/observation.ts";
 import { isHealthy } from "./sight.ts";
 
@@ -22,12 +23,16 @@ export function wantedForward(rollout: Rollout, limit: BasisPoints): Routing {
   const all = plan.slots.length;
   // At a first release all join together: one that is held back meanwhile holds the others too.
   if (isFirst(rollout) && canary.length < all) return rollout.routing;
-  // The last slot joins the release that is stable from then on: one switch for both.
-  if (canary.length === all) return { canary: [], stable: canary, share: NOTHING };
+  // The last slot joins the release that is stable from then on: one switch for both, unless it ramps.
+  if (canary.length === all) {
+    const ramped = rampedForward(rollout, { canary, stable, share: EVERYTHING });
+    return ramped.ramp === undefined ? { canary: [], stable: canary, share: NOTHING } : ramped;
+  }
   // With a lost host a role can lose its last slot.
   if (canary.length === 0) return { canary, stable, share: NOTHING };
   const even = evenShare(limit, canary.length, stable.length);
-  return { canary, stable, share: basisPoints(Math.max(even, Math.min(limit, rollout.routing.share))) };
+  const share = basisPoints(Math.max(even, Math.min(limit, rollout.routing.share)));
+  return rampedForward(rollout, { canary, stable, share });
 }
 
 /** The end of a completed rollout: the canary has become stable. */
@@ -74,7 +79,10 @@ const loadBack = ({ slots, maxUnavailable, maxLoad }: Rollout["plan"]): number =
  * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no
  * share needs any more are left out, and can go back all at once.
  */
-export function wantedBack(rollout: Rollout, seen: Observation): Routing {
+export const wantedBack = (rollout: Rollout, seen: Observation): Routing =>
+  rampedBack(rollout, unrampedBack(rollout, seen), (slot) => isHealthy(seen, slot));
+
+function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   const { plan, from, routing } = rollout;
   const stable = serving(rollout, from);
   const canary = plan.slots.filter((slot) => canServeCanary(rollout, slot));

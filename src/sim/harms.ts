@@ -1,7 +1,7 @@
 import { instant, type Instant } from "../base/time.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
-import { rotationSize, sameRouting, type Routing } from "../model/routing.ts";
+import { heaviestOf, rotationSize, sameRouting, type Routing } from "../model/routing.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import { healthOf } from "./health.ts";
@@ -115,13 +115,8 @@ function loads({ gateway, table }: SimGateway, next: Routing, { now, rollout }: 
   return [harm(now, 4, what)];
 }
 
-function heaviest({ share, canary, stable }: Routing): number {
-  const part = share / EVERYTHING;
-  return Math.max(perSlot(part, canary), perSlot(1 - part, stable));
-}
-
-const perSlot = (share: number, slots: readonly SlotKey[]): number =>
-  slots.length === 0 ? 0 : share / slots.length;
+const heaviest = (routing: Routing): number =>
+  Math.max(heaviestOf(routing, "canary"), heaviestOf(routing, "stable"));
 
 /** A slot that joins runs its role's release, was healthy, and passed its smoke checks if it is a canary. */
 function members({ gateway, table }: SimGateway, next: Routing, bench: Bench): readonly Harm[] {

@@ -69,6 +69,8 @@ interface Claim {
   readonly after: Rollout;
 }
 
+const JOINED: ReadonlySet<SlotCourse["at"]> = new Set(["joining", "ramping"]);
+
 /** For each state that a slot enters: what must be so in the world. */
 const CLAIMS: Partial<Record<SlotCourse["at"], (claim: Claim) => string | null>> = {
   draining: (claim) => stillRouted(claim),
@@ -81,7 +83,7 @@ const CLAIMS: Partial<Record<SlotCourse["at"], (claim: Claim) => string | null>>
     "target" in to && slot.link !== to.target ? `it points to ${slot.link}` : null,
   checking: ({ slot }) => (slot.intent === "down" ? "it was not started" : null),
   settled: ({ slot, to, from, truth, after }) => {
-    if (to.at !== "settled" || to.release === null || from.at !== "joining") return null;
+    if (to.at !== "settled" || to.release === null || !JOINED.has(from.at)) return null;
     if (slot.link !== to.release) return `it points to ${slot.link}`;
     const missing = gatewaysOf(truth, after).find(
       ({ table }) => table === null || !inRotation(table.routing, slot.slot.key),

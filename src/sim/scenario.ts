@@ -1,5 +1,5 @@
 import { seededRandom, type Random } from "../base/random.ts";
-import { millis, seconds } from "../base/time.ts";
+import { type Duration, millis, seconds } from "../base/time.ts";
 import { HOOKS } from "../model/application.ts";
 import type {
   Application,
@@ -64,6 +64,7 @@ export interface Shape {
   readonly steps: readonly Step[];
   readonly maxUnavailable: number;
   readonly maxLoad?: number;
+  readonly ramp?: Duration;
   readonly onHostLost?: HostLostPolicy;
   /** Parts of the warm-up; absent: there is none. */
   readonly warmUps?: number;
@@ -239,6 +240,7 @@ const policyOf = (shape: Shape): Policy => ({
   maxUnavailable: shape.maxUnavailable,
   maxLoad: shape.maxLoad ?? 2,
   drain: millis(1500),
+  ...(shape.ramp === undefined ? {} : { ramp: shape.ramp }),
   progressDeadline: seconds(20),
   onHostLost: shape.onHostLost ?? "wait",
   hostLostAfter: seconds(6),

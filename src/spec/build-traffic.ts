@@ -155,12 +155,13 @@ export function policy(
   resolved: readonly ResolvedStep[],
   slots: number,
 ): Policy {
-  const { maxUnavailable, maxLoad, drain, progressDeadline, onHostLost, hostLostAfter } = rollout;
+  const { maxUnavailable, maxLoad, drain, ramp, progressDeadline, onHostLost, hostLostAfter } = rollout;
   const steps = rollout.steps.map(({ bake, approve, share }, i): Step => {
     const { servers, ...step } = resolved[i] ?? { share: share ?? EVERYTHING };
     return { ...step, bake, approve, ...(servers === undefined ? {} : { slots: servers }) };
   });
   const unavailable = unavailableOf(maxUnavailable, slots);
   const lost = { onHostLost, hostLostAfter };
-  return { steps, maxUnavailable: unavailable, maxLoad, drain, progressDeadline, ...lost };
+  const gently = ramp === undefined ? {} : { ramp };
+  return { steps, maxUnavailable: unavailable, maxLoad, drain, ...gently, progressDeadline, ...lost };
 }

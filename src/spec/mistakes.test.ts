@@ -62,6 +62,14 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
   ],
   ["smoke: [{ run: x, http: / }]", ["5:19 smoke[0].http: excludes run"]],
   ["warm: [{ run: x, times: 2 }]", ["5:18 warm[0].times: goes with http, not with run"]],
+  [
+    "rollout: { split: servers, ramp: 30s }",
+    ["5:28 rollout.ramp: goes with split: users, not with split: servers"],
+  ],
+  [
+    "rollout: { ramp: 10m }",
+    ["5:12 rollout.ramp: is not shorter than progressDeadline, which would end the rollout"],
+  ],
   ["warm: [{}]", ["5:8 warm[0]: one of http, run is required"]],
   ["smoke: [{}]", ["5:9 smoke[0]: one of http, run is required"]],
   ["smoke: [{ run: x, status: 200 }]", ["5:19 smoke[0].status: goes with http, not with run"]],

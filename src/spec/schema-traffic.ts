@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { millis } from "../base/time.ts";
+import { millis, minutes } from "../base/time.ts";
 import {
   decimal,
   duration,
@@ -210,6 +210,12 @@ export const rollout = mapping(
     drain: duration(millis(0))
       .prefault("30s")
       .describe("How long requests in flight may take to end when a slot leaves rotation."),
+    ramp: duration(millis(1), minutes(60))
+      .optional()
+      .describe(
+        "How long the traffic of a slot that has joined takes to grow, also on the way back. " +
+          "Default: it is there at once.",
+      ),
     progressDeadline: duration()
       .prefault("10m")
       .describe("When nothing has moved for so long, the rollout goes back."),

@@ -2,6 +2,7 @@ import { generation, type SlotKey } from "../../src/model/ids.ts";
 import { instant, type Instant } from "../../src/base/time.ts";
 import type { GatewayState, Health, Observed, SlotState } from "../../src/model/observation.ts";
 import { DONE, refused, type Outcome } from "../../src/model/outcome.ts";
+import type { Routing } from "../../src/model/routing.ts";
 import { ENDED, type Rollout } from "../../src/model/rollout.ts";
 import type { Action } from "../../src/rollout/actions.ts";
 import { decide } from "../../src/rollout/decide.ts";
@@ -108,14 +109,9 @@ function perform(
 }
 
 const names = (slots: readonly SlotKey[]): string => slots.map((slot) => slot.split(":")[1]).join(",");
-const describe = ({
-  canary,
-  stable,
-  share,
-}: {
-  canary: readonly SlotKey[];
-  stable: readonly SlotKey[];
-  share: number;
-}) => `canary [${names(canary)}] stable [${names(stable)}] ${share}`;
+const describe = ({ canary, stable, share, ramp }: Routing): string => {
+  const grows = ramp === undefined ? "" : ` ramp [${names(ramp.newcomers)}] ${ramp.part}`;
+  return `canary [${names(canary)}] stable [${names(stable)}] ${share}${grows}`;
+};
 
 export const refusal = (message: string): Outcome => refused({ code: "slot.start", message });

@@ -152,6 +152,8 @@ export function stageSpan(rollout: Rollout, slot: SlotKey, course: SlotCourse): 
       return warn(`○ smoke checks: ${course.passed} of ${rollout.plan.smokeChecks} passed`);
     case "joining":
       return warn("◐ joining rotation");
+    case "ramping":
+      return warn("◐ taking on its traffic");
     case "failed":
       return bad(`✗ failed: ${clean(course.error.message)}`);
     default:

@@ -95,10 +95,16 @@ function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boole
   const starts = run.kind === "static" ? "switch" : "stop, switch, start, wait until healthy";
   const warmUp = warm.length === 0 ? [] : ["warm up"];
   const checks = smoke.length === 0 ? [] : [`pass ${counted(smoke.length, "smoke check")}`];
+  const grows = policy.ramp === undefined ? "" : `, its traffic growing over ${time(policy.ramp)}`;
   if (isFirst) return [starts, ...warmUp, ...checks, "join with all the others"].join(" → ");
-  return ["leave rotation on every gateway", drain, starts, ...warmUp, ...checks, "join as canary"].join(
-    " → ",
-  );
+  return [
+    "leave rotation on every gateway",
+    drain,
+    starts,
+    ...warmUp,
+    ...checks,
+    `join as canary${grows}`,
+  ].join(" → ");
 }
 
 function lastText({ steps, order, maxUnavailable }: PlanStory): string | null {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { generation, type RolloutId, type SlotKey } from "../../model/ids.ts";
 import type { RoutingTable } from "../../model/routing.ts";
 import { basisPoints } from "../../model/share.ts";
@@ -61,4 +61,38 @@ test("a pool's groups are directories and nothing else: a large pool has a thous
     ["", "/s0", "/s1", "/p1", "/p2", "/p1b1", "/s1b1"].map((name) => `groups${name}`),
   );
   expect(entries.filter(({ kind }) => kind !== "directory")).toEqual([]);
+});
+
+describe("while a slot ramps", () => {
+  const four = ["web:1", "web:2", "web:3", "web:4"] as readonly string[] as readonly SlotKey[];
+  const large: Layout = { pool: four, split: "users", maxUnavailable: 1 };
+  const counted = (routing: RoutingTable["routing"]): Readonly<Record<string, number>> => {
+    const groupOf = groupsIn(generationTree(large, { ...table(0), routing }));
+    const counts: Record<string, number> = {};
+    for (let bucket = 0; bucket < 10_000; bucket += 1) {
+      const name = groupOf(bucket).replace(/^(\.\.\/)?as\//, "");
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  };
+  const newcomers = (slot: number, part: number) => ({
+    newcomers: four.slice(slot, slot + 1),
+    part: basisPoints(part),
+  });
+
+  test("a part of the canary's buckets goes to all its slots, and nobody changes his role", () => {
+    const share = basisPoints(3333);
+    const routing = { canary: four.slice(0, 2), stable: four.slice(2), share, ramp: newcomers(1, 3750) };
+    expect(counted(routing)).toEqual({ p2b2: 1250, p1b2: 2083, s2b2: 6667 });
+  });
+
+  test("the last slot of a release takes its part by and by", () => {
+    const routing = { canary: four, stable: [], share: basisPoints(10_000), ramp: newcomers(3, 2500) };
+    expect(counted(routing)).toEqual({ p4: 2500, p3: 7500 });
+  });
+
+  test("so does a slot that comes back", () => {
+    const routing = { canary: [], stable: four, share: basisPoints(0), ramp: newcomers(0, 5050) };
+    expect(counted(routing)).toEqual({ s0: 5050, s1: 4950 });
+  });
 });

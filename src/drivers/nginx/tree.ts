@@ -1,6 +1,7 @@
 import { assert } from "../../base/assert.ts";
 import type { ReleaseId } from "../../model/ids.ts";
-import type { Routing, RoutingTable } from "../../model/routing.ts";
+import { beforeRamp, type Routing, type RoutingTable } from "../../model/routing.ts";
+import { EVERYTHING } from "../../model/share.ts";
 import { groupFor, groupsOf, type Layout, type Role } from "./groups.ts";
 
 /** One entry of an archive: a directory, a symbolic link or a small file. */
@@ -18,44 +19,73 @@ export const groupsTree = (layout: Layout): readonly Entry[] =>
     path,
   }));
 
+const link = (path: string, to: string): Entry => ({ kind: "link", path, to });
+
 /** `as/NAME` with a hundred links to itself: `as/NAME/52` is `as/NAME`. */
 function groupTree(path: string): readonly Entry[] {
-  const links = PAIRS.map((pair): Entry => ({ kind: "link", path: `${path}/${pair}`, to: "." }));
+  const links = PAIRS.map((pair) => link(`${path}/${pair}`, "."));
   return [{ kind: "directory", path }, ...links];
 }
 
 /**
  * A generation: `canary` and `stable` for rules, and a link for each first pair of a bucket. Bucket < share
- * is the canary's. A share that is no whole per cent has one pair that is split: a directory with a link for
- * each second pair. They lead to the groups of this generation, below `as/`, which have the release in their
- * names where the gateway says it.
+ * is the canary's. A pair whose buckets differ is a directory with a link for each second pair. They lead to
+ * the groups of this generation, below `as/`, which have the release in their names where the gateway says
+ * it.
  */
 export function generationTree(layout: Layout, table: RoutingTable, named = false): readonly Entry[] {
-  const { routing, releases } = table;
-  const group = (role: Role): string => {
-    const { name } = groupFor(layout, routing, role);
-    const release = named ? releases?.[served(routing, role)] : null;
-    return release ? `as/${name}@${safe(release)}` : `as/${name}`;
-  };
-  const [canary, stable] = [group("canary"), group("stable")];
-  const whole = Math.floor(routing.share / 100);
-  const part = routing.share % 100;
-  const link = (path: string, to: string): Entry => ({ kind: "link", path, to });
-  const split = (pair: string): readonly Entry[] => {
-    const links = PAIRS.map((inner, j) => link(`${pair}/${inner}`, `../${j < part ? canary : stable}`));
+  const { roles, spans } = spansOf(layout, table, named);
+  const groupOf = (bucket: number): string => spans.find(({ to }) => bucket < to)?.group ?? roles.stable;
+  const isSplit = (low: number): boolean => spans.some(({ to }) => to > low && to < low + PAIRS.length);
+  const split = (pair: string, low: number): readonly Entry[] => {
+    const links = PAIRS.map((inner, j) => link(`${pair}/${inner}`, `../${groupOf(low + j)}`));
     return [{ kind: "directory", path: pair }, ...links];
   };
-  const first = PAIRS.flatMap((pair, i) =>
-    i === whole && part > 0 ? split(pair) : [link(pair, i < whole ? canary : stable)],
-  );
+  const first = PAIRS.flatMap((pair, i) => {
+    const low = i * PAIRS.length;
+    return isSplit(low) ? split(pair, low) : [link(pair, groupOf(low))];
+  });
+  const groups = new Set([roles.canary, roles.stable, ...spans.map(({ group }) => group)]);
   return [
     { kind: "file", path: "routing.json", text: `${JSON.stringify(table)}\n` },
     { kind: "directory", path: "as" },
-    ...[...new Set([canary, stable])].flatMap(groupTree),
-    link("canary", canary),
-    link("stable", stable),
+    ...[...groups].flatMap(groupTree),
+    link("canary", roles.canary),
+    link("stable", roles.stable),
     ...first,
   ];
+}
+
+/** The buckets below `to`, and not of a span before, are a group's. */
+interface Span {
+  readonly to: number;
+  readonly group: string;
+}
+
+/**
+ * While slots ramp, the first buckets of their role go to all its slots and the others to those it had
+ * before; whom a rule sends there stays with these.
+ */
+function spansOf(layout: Layout, { routing, releases }: RoutingTable, named: boolean) {
+  const { ramp, share } = routing;
+  const group = (role: Role, among = routing): string => {
+    const { name } = groupFor(layout, among, role);
+    const release = named ? releases?.[served(routing, role)] : null;
+    return release ? `as/${name}@${safe(release)}` : `as/${name}`;
+  };
+  const grows = (role: Role): boolean =>
+    ramp?.newcomers.some((slot) => routing[role].includes(slot)) ?? false;
+  const roleSpans = (role: Role, from: number, to: number): readonly Span[] => {
+    if (!grows(role) || ramp === undefined) return [{ to, group: group(role) }];
+    const middle = from + Math.round(((to - from) * ramp.part) / EVERYTHING);
+    return [
+      { to: middle, group: group(role) },
+      { to, group: group(role, beforeRamp(routing)) },
+    ];
+  };
+  const byRule = (role: Role): string => group(role, grows(role) ? beforeRamp(routing) : routing);
+  const spans = [...roleSpans("canary", 0, share), ...roleSpans("stable", share, EVERYTHING)];
+  return { roles: { canary: byRule("canary"), stable: byRule("stable") }, spans };
 }
 
 /** A role without slots is served by the other. */

@@ -2,6 +2,7 @@ import { finding } from "../diagnostic.ts";
 import type { Finding, Path } from "../diagnostic.ts";
 import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
+import { parseDuration } from "../../base/time.ts";
 import { parseShare } from "../../model/share.ts";
 import { stepsIn } from "../steps.ts";
 import { choiceFindings, kindsIn } from "./choice.ts";
@@ -15,6 +16,7 @@ export function trafficFindings(file: Tree): readonly Finding[] {
     ...ruleFindings(file),
     ...stepsIn(file).findings,
     ...unavailableFindings(file),
+    ...rampFindings(file),
   ];
 }
 
@@ -98,4 +100,23 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
     );
   }
   return warnings;
+}
+
+/** Traffic grows by users' buckets, which the other ways do not have. */
+function rampFindings(file: Tree): readonly Finding[] {
+  const rollout = section(file, "rollout");
+  const ramp = parseDuration(textOf(get(rollout, "ramp")) ?? "");
+  if (ramp === null) return [];
+  const at: Path = ["rollout", "ramp"];
+  const other =
+    get(rollout, "split") === "servers"
+      ? "split: servers"
+      : get(section(file, "gateway"), "passive") === true
+        ? "gateway.passive"
+        : null;
+  if (other !== null) return [finding("conflict", at, `goes with split: users, not with ${other}`)];
+  const deadline = parseDuration(textOf(get(rollout, "progressDeadline")) ?? "10m");
+  return deadline === null || ramp < deadline
+    ? []
+    : [finding("conflict", at, "is not shorter than progressDeadline, which would end the rollout")];
 }

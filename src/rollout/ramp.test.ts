@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { millis, seconds } from "../base/time.ts";
+import { heaviestOf, type Routing } from "../model/routing.ts";
+import { command } from "./command.ts";
+import { rampSteps } from "./ramp.ts";
+import { rolloutOf, step } from "../../test/support/rollouts.ts";
+import { runPerfectly, type World } from "../../test/support/perfect-world.ts";
+
+const ramped = { plan: { ramp: seconds(3) } };
+const switches = ({ log }: World): readonly string[] => log.filter((line) => line.startsWith("canary"));
+
+describe("a ramp", () => {
+  it("takes a step a second, and ten at most", () => {
+    const steps = [1, 900, 3000, 3999, 30_000, 600_000].map((ms) => rampSteps(millis(ms)));
+    expect(steps).toEqual([1, 1, 3, 3, 10, 10]);
+  });
+
+  it("widens the share for a release's first slot, and lets its last one take its part by and by", () => {
+    const world = runPerfectly(rolloutOf(ramped));
+    expect(world.rollout.phase.name).toBe("completed");
+    expect(world.broken).toEqual([]);
+    expect(switches(world)).toEqual([
+      "canary [] stable [2] 0",
+      "canary [1] stable [2] 1250",
+      "canary [1] stable [2] 2500",
+      "canary [1] stable [2] 3750",
+      "canary [1] stable [] 10000",
+      "canary [1,2] stable [] 10000 ramp [2] 2500",
+      "canary [1,2] stable [] 10000 ramp [2] 5000",
+      "canary [1,2] stable [] 10000 ramp [2] 7500",
+      "canary [] stable [1,2] 0",
+    ]);
+  });
+
+  it("gives a second slot a part of what the first has, and widens the share after that", () => {
+    const world = runPerfectly(rolloutOf({ n: 4, ...ramped }));
+    expect(world.rollout.phase.name).toBe("completed");
+    const from = switches(world).findIndex((line) => line.startsWith("canary [1,2]"));
+    expect(switches(world).slice(from - 1, from + 5)).toEqual([
+      "canary [1] stable [3,4] 3333",
+      "canary [1,2] stable [3,4] 3333 ramp [2] 3750",
+      "canary [1,2] stable [3,4] 3333 ramp [2] 7500",
+      "canary [1,2] stable [3,4] 3750",
+      "canary [1,2] stable [4] 6666",
+      "canary [1,2,3] stable [4] 6666 ramp [3] 2812",
+    ]);
+  });
+
+  it("never gives a slot more than it had before one joined, or has when all of its traffic is there", () => {
+    for (const [n, u] of [
+      [2, 1],
+      [5, 1],
+      [6, 2],
+      [10, 3],
+    ] as const) {
+      const steps = [step(500), step(4000), step(10_000)];
+      const world = runPerfectly(rolloutOf({ n, u, steps, ...ramped }));
+      expect([world.rollout.phase.name, world.broken]).toEqual(["completed", []]);
+    }
+  });
+
+  it("does not hold up users who go back, and the slots that come back ramp", () => {
+    const world = runPerfectly(rolloutOf({ n: 3, steps: [step(3000), step(10_000)], ...ramped }), {
+      before: (at, turn) => {
+        if (turn === 0 || at.rollout.aborted !== null) return;
+        if (at.rollout.slots["h:1" as keyof typeof at.rollout.slots]?.at !== "ramping") return;
+        const ordered = command(
+          at.rollout,
+          { order: { kind: "abort", reason: "asked" }, by: "test" },
+          at.now,
+        );
+        if (ordered.ok) at.rollout = ordered.value;
+      },
+    });
+    expect(world.rollout.phase.name).toBe("rolled-back");
+    expect(world.broken).toEqual([]);
+    expect(switches(world)).toEqual([
+      "canary [] stable [2,3] 0",
+      "canary [1] stable [2,3] 750",
+      "canary [] stable [2,3] 0",
+      "canary [] stable [1,2,3] 0 ramp [1] 2500",
+      "canary [] stable [1,2,3] 0 ramp [1] 5000",
+      "canary [] stable [1,2,3] 0 ramp [1] 7500",
+      "canary [] stable [1,2,3] 0",
+    ]);
+  });
+
+  it("is not there for a first release, which nobody used before", () => {
+    const world = runPerfectly(rolloutOf({ from: null, ...ramped }));
+    expect(switches(world)).toEqual(["canary [] stable [1,2] 0"]);
+  });
+});
+
+describe("the most that a slot gets", () => {
+  const slots = ["a", "b", "c"] as readonly string[] as Routing["canary"];
+  it("counts what the old slots of a role still carry", () => {
+    const routing = { canary: slots, stable: [], share: 10_000 } as unknown as Routing;
+    expect(heaviestOf(routing, "canary")).toBeCloseTo(1 / 3);
+    const ramp = { newcomers: slots.slice(2), part: 5000 } as unknown as NonNullable<Routing["ramp"]>;
+    expect(heaviestOf({ ...routing, ramp }, "canary")).toBeCloseTo(0.5 / 3 + 0.5 / 2);
+  });
+});
