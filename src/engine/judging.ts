@@ -28,6 +28,8 @@ export interface Judging {
   take(read: Read): void;
   takeMetric(point: MetricPoint): void;
   verdict(now: Instant): Verdict;
+  /** The release may serve somebody: what is logged can be its end. */
+  isComparing(): boolean;
   /** Who serves whom, for whoever reads the logs. */
   roles(now: Instant): Roles;
   memory(): JudgeMemory;
@@ -54,6 +56,7 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
     joined: {},
     isOver: false,
   };
+  let serves = true;
   const isRecent = (since: Instant, now: Instant): boolean => now - since < settings.warmup + LATE;
   return {
     follow: (next, now) => {
@@ -61,6 +64,7 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
       if (next.excluded !== excluded) judge = judgeOf(settings, next, shares);
       ({ excluded } = next);
       isOver ||= next.aborted !== null || isTakenOver(next);
+      serves = [next.routing, ...next.landing].some(({ canary }) => canary.length > 0);
       if (isOnItsWay(next)) joined = { ...joinedAt(next.change?.routing.canary ?? [], now), ...joined };
       if (!isOver) state = judge.shareChanged(state, now, shareOf(next));
     },
@@ -73,6 +77,7 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
       if (!isOver) state = judge.observeMetric(state, point);
     },
     verdict: (now) => judge.verdict(state, now),
+    isComparing: () => serves && !isOver,
     roles: (now) => {
       const told = Object.entries(joined) as [SlotKey, Instant][];
       const isTold = ([, since]: [SlotKey, Instant]): boolean =>

@@ -11,6 +11,7 @@ import type {
   SlotState,
 } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { inRotation } from "../model/routing.ts";
 import type { Action } from "../rollout/actions.ts";
 import { runningIn } from "../rollout/evolve.ts";
 import { interestOf, type Interest } from "../rollout/interest.ts";
@@ -156,16 +157,57 @@ function slotsByHost(
   return hosts;
 }
 
-function lookGateways(context: Context, { plan }: Rollout, { interest, now }: Looking): Instant | null {
+function lookGateways(context: Context, rollout: Rollout, { interest, now }: Looking): Instant | null {
   const { application, held } = context;
+  const { plan } = rollout;
   if (now < interest.gatewaysFrom) return interest.gatewaysFrom;
   const measure = interest.inFlight.map((slot) => slotOf(application, slot));
   return plan.gateways.reduce<Instant | null>((next, name) => {
     const until = held.get(name);
     if (until !== undefined && now < until) return earliest(next, until);
-    const ask = () => lookGateway(context, gatewayOf(application, name), measure);
-    return earliest(next, begin(context, `gateway ${name}`, { now, every: interest.again, ask }));
+    const gateway = gatewayOf(application, name);
+    const isDraining = rollout.change?.stage !== "committing" && wereBusy(context, gateway, { measure, now });
+    const every = isDraining ? BUSY_AGAIN : interest.again;
+    const look = (): Promise<boolean> => lookGateway(context, gateway, measure);
+    const ask = isDraining
+      ? () => unlessBusy(context, gateway, { measure, every: interest.again, look })
+      : look;
+    return earliest(next, begin(context, `gateway ${name}`, { now, every, ask }));
   }, null);
+}
+
+/** While a drain lasts the gateway is asked for its end alone, and looked at as seldom as this. */
+const DRAIN_LOOK = millis(500);
+const BUSY_AGAIN = millis(50);
+
+/** The last look saw a request in flight to each of these slots, and none of them in rotation. */
+function wereBusy(
+  { looks }: Context,
+  { name }: Gateway,
+  { measure, now }: { readonly measure: readonly Slot[]; readonly now: Instant },
+): boolean {
+  const last = looks.gateways[name];
+  if (last?.known !== true || now >= after(last.at, DRAIN_LOOK) || measure.length === 0) return false;
+  const { routing, inFlight } = last.value;
+  return measure.every(
+    ({ key }) => routing !== null && !inRotation(routing, key) && (inFlight[key]?.requests ?? 0) > 0,
+  );
+}
+
+interface Draining {
+  readonly measure: readonly Slot[];
+  readonly every: Duration;
+  readonly look: () => Promise<boolean>;
+}
+
+async function unlessBusy(
+  { ports, due }: Context,
+  gateway: Gateway,
+  { measure, every, look }: Draining,
+): Promise<boolean> {
+  if (await ports.gateways.areBusy(gateway, measure)) return false;
+  due.set(`gateway ${gateway.name}`, after(ports.clock.now(), every));
+  return look();
 }
 
 interface Begin {
@@ -180,7 +222,7 @@ interface Begin {
  * nothing.
  */
 function begin(context: Context, name: string, { now, every, ask }: Begin): Instant | null {
-  const { busy, due, limited, tell } = context;
+  const { busy, due, limited, tell, ports } = context;
   if (busy.has(name)) return null;
   const at = due.get(name);
   if (at !== undefined && now < at) return at;
@@ -188,7 +230,8 @@ function begin(context: Context, name: string, { now, every, ask }: Begin): Inst
   due.set(name, after(now, every));
   const over = (isNews: boolean): void => {
     busy.delete(name);
-    if (isNews) tell();
+    // One that took longer than its rhythm is due again.
+    if (isNews || ports.clock.now() >= (due.get(name) ?? now)) tell();
   };
   limited(ask).then(over, () => over(true));
   return after(now, every);

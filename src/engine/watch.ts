@@ -46,8 +46,10 @@ export interface Watch {
   receipt(rollout: Rollout, entries: readonly JournalEntry[]): Receipt;
 }
 
-/** How often the logs are read. */
+/** How often the logs are read while there is something to judge. */
 const EVERY = millis(300);
+/** How often for the count alone, and for what is learned of the stable release. */
+const CALM = seconds(1);
 /** How often what is known is kept. */
 const KEEP = seconds(2);
 
@@ -139,12 +141,16 @@ async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
   const { meter, judging, teller, ports } = parts;
   const reading = new Set<Promise<void>>();
   let keepAt = ports.clock.now();
+  let readAt = keepAt;
   while (!signal.aborted) {
-    for (const each of begin(parts)) {
-      reading.add(each);
-      void each.finally(() => reading.delete(each));
-    }
     const now = ports.clock.now();
+    if (now >= readAt || judging?.isComparing() === true) {
+      for (const each of begin(parts)) {
+        reading.add(each);
+        void each.finally(() => reading.delete(each));
+      }
+      readAt = after(now, CALM);
+    }
     parts.metrics?.ask(now);
     await teller.tell(now, { during: meter.during(), verdict: judging?.verdict(now) ?? null });
     if (now >= keepAt) {

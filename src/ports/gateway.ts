@@ -10,6 +10,11 @@ export interface GatewayPort {
   /** What it routes now, and the traffic in flight to `measure`. */
   observe(gateway: Gateway, measure: readonly Slot[]): Promise<Observed<GatewayState>>;
   /**
+   * Cheaper than a look: whether each of these slots, which were seen out of rotation, still has a request in
+   * flight. False also when that cannot be told; nothing is decided by either but when to look.
+   */
+  areBusy(gateway: Gateway, slots: readonly Slot[]): Promise<boolean>;
+  /**
    * Makes everything ready so that `commit` is one rename: installs the config if it is absent or of another
    * topology (tested, reloaded, proved), builds the table. Changes nothing that is served. Refused:
    * everything is as before. Where nginx is down and our config

@@ -9,11 +9,11 @@ import { DONE, refused, type Outcome } from "../model/outcome.ts";
 import type { Routing, RoutingTable } from "../model/routing.ts";
 import type { GatewayPort } from "../ports/gateway.ts";
 import { benchOf, faultsNow, mustBeWritten, tell, trafficOf, type Context, type Line } from "./context.ts";
-import { isAlive, routingText, type SimGateway } from "./fleet.ts";
+import { isAlive, isReachable, routingText, type SimGateway } from "./fleet.ts";
 import { isLate } from "./fence.ts";
 import { harmsOfSwitch } from "./harms.ts";
 import { writeLog } from "./log.ts";
-import { deliver, look, type Effect } from "./network.ts";
+import { answer, deliver, look, type Effect } from "./network.ts";
 import { followRouting, inFlight } from "./traffic.ts";
 
 interface Sent {
@@ -45,6 +45,11 @@ export function gatewayPort(line: Line): GatewayPort {
       memories.set(gateway.name, memory);
       const see = (): GatewayState => stateOf(context, sim, measure);
       return look(line, { name: gateway.name, host: sim.host, see, memory });
+    },
+    areBusy: (gateway, slots) => {
+      const sim = find(gateway);
+      const isBusy = ({ key }: Slot): boolean => inFlight(sim, key, trafficOf(context)).requests > 0;
+      return answer(line, 1, () => isReachable(sim.host, context.timeline.now()) && slots.every(isBusy));
     },
     prepare: (gateway, table) => write(gateway, table, prepare),
     commit: (gateway, table) => write(gateway, table, commit),

@@ -11,7 +11,7 @@ import type { HostCommand, HostReply, Hosts } from "../../ports/host.ts";
 import { layoutOf, poolDigest, writeConfig } from "./config.ts";
 import { askBusy, askConfig, type Running } from "./control.ts";
 import { editedBy } from "./edited.ts";
-import { groupsOf, isRepresentable } from "./groups.ts";
+import { groupsOf, isRepresentable, type Layout } from "./groups.ts";
 import { groupsWith, inFlightOf, isAlone } from "./inflight.ts";
 import { install, withdraw } from "./install.ts";
 import { readLook, type Look } from "./look.ts";
@@ -41,6 +41,7 @@ export function nginxGateway({ application, hosts }: NginxGatewayOptions): Gatew
   };
   return {
     observe: (gateway, measure) => observe(at(gateway), measure),
+    areBusy: (gateway, slots) => areBusy(at(gateway), slots),
     prepare: (gateway, table) => prepare(at(gateway, table), table),
     commit: (gateway, table) => commit(at(gateway, table), table),
     withdraw: (gateway, table) =>
@@ -127,12 +128,33 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
   // The pool that runs there may be without a lost host.
   const layout = layoutOf(withoutHosts(place.application, seen.table?.excluded ?? []));
   if (!layout.pool.includes(slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
+  const groups = groupNames(layout, slot);
+  const alone = await askBusy(controlOf(place), groups.alone);
+  const shared = connections.length === 0 ? "idle" : await askBusy(controlOf(place), groups.shared);
+  return inFlightOf({ connections, alone, shared });
+}
+
+interface GroupNames {
+  readonly alone: readonly string[];
+  readonly shared: readonly string[];
+}
+
+function groupNames(layout: Layout, slot: Slot): GroupNames {
   const groups = groupsWith(groupsOf(layout), layout.pool.indexOf(slot.key));
   const names = (which: boolean): string[] =>
     groups.filter((one) => isAlone(one) === which).map((one) => one.name);
-  const alone = await askBusy(controlOf(place), names(true));
-  const shared = connections.length === 0 ? "idle" : await askBusy(controlOf(place), names(false));
-  return inFlightOf({ connections, alone, shared });
+  return { alone: names(true), shared: names(false) };
+}
+
+/** No process is needed for it. Where another pool runs there, a look comes a little later at most. */
+async function areBusy(place: Place, slots: readonly Slot[]): Promise<boolean> {
+  if (isPassive(place)) return false;
+  const layout = layoutOf(place.application);
+  for (const slot of slots) {
+    const { alone } = groupNames(layout, slot);
+    if ((await askBusy(controlOf(place), alone)) !== "busy") return false;
+  }
+  return true;
 }
 
 // ── prepare ──────────────────────────────
