@@ -138,15 +138,18 @@ wait_gone() {
   done
 }
 
-# SIGNAL CENTISECONDS one|all: the application, then what started it.
+# SIGNAL CENTISECONDS one|all: the application, then what started it. Each look at all processes takes
+# milliseconds, and a release waits for it: there is one only where something may have changed since the last.
 end_slot() {
   end_processes "$@"
-  stop_units
-  scan
+  if [ -n "$units" ]; then
+    stop_units
+    scan
+  fi
   while [ -n "$supervisors" ]; do
     for pid in $supervisors; do kill -s KILL "$pid" 2>/dev/null; done
-    sleep 0.01
     scan
+    [ -z "$supervisors" ] || sleep 0.01
   done
 }
 

@@ -45,8 +45,11 @@ if [ -n "$supervisors" ] && [ "$now_running" = "$physical" ]; then
   exit 0
 fi
 know_units "$unit"
-[ -n "$supervisors" ] || stop_units
-end_slot "$signal" "$centiseconds" "$whom"
+session_members
+if [ -n "$units$supervisors$carriers$members" ]; then
+  [ -n "$supervisors" ] || stop_units
+  end_slot "$signal" "$centiseconds" "$whom"
+fi
 stranger "$address"
 open_log
 printf -- '--- glidepath: %s starts, generation %s ---\\n' "$found" "$generation" >>"$state/log"

@@ -15,8 +15,10 @@ fence intent down
 export const STOP_PROCESS = `${PLACE}${POINTS}${TELL}${FENCE}${ENDING}${BEGIN}
 know_units "$4"
 disable_units
-scan
-[ -n "$supervisors" ] || stop_units
+if [ -n "$units" ]; then
+  scan
+  [ -n "$supervisors" ] || stop_units
+fi
 end_slot "$1" "$2" "$3"
 [ ! -e "$state/app.pid" ] || rm -f "$state/app.pid"
 know
