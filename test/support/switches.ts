@@ -28,7 +28,7 @@ export interface SwitchWatch {
   readonly close: () => void;
 }
 
-const BUCKETS = /^\d\d$/;
+const BUCKETS = /^\d$/;
 
 /** Every group that a bucket of this generation leads to. `canary` and `stable` beside them are for rules. */
 function groupsOf(table: string): ReadonlySet<string> {

@@ -204,7 +204,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
   const v = prefix(application.name);
   const { releaseHeader, maxBody } = application.gateway;
   return [
-    `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_key;`,
+    `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_at;`,
     `limit_conn ${v} 65535;`,
     "limit_conn_dry_run on;",
     "limit_conn_log_level info;",

@@ -4,8 +4,8 @@
  *   home/lock  newest               the lock, the newest generation
  *   home/written  written.conf      the hash of what we last wrote
  *   home/pool-DIGEST/groups/NAME                       once for a pool
- *   home/pool-DIGEST/gen-17/as/NAME/00..99 -> .        the groups that it leads to
- *   home/pool-DIGEST/gen-17/{canary,stable,00..99}     one directory a generation, and routing.json
+ *   home/pool-DIGEST/gen-17/as/NAME/0..9 -> .          the groups that it leads to
+ *   home/pool-DIGEST/gen-17/{canary,stable,0..9}       one directory a generation, and routing.json
  *   home/pool-DIGEST/cur -> gen-17                     the switch
  */
 

@@ -4,22 +4,31 @@ import { cidr, mapKeys, prefix, requestVariable, type Source } from "./names.ts"
 const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
 
 /**
- * The maps that lead from a request to its key below `cur/`: a rule's `canary` or `stable`, or a bucket
- * `37/52`. Rules are a chain: what one does not decide is the next one's, and the last one's default is the
- * bucket.
+ * The maps that lead from a request to its key, a rule's `canary` or `stable`, or a bucket `37/52`, and to
+ * its place below `cur/`, where a bucket is `3/7/5/2`. Rules are a chain: what one does not decide is the
+ * next one's, and the last one's default is the bucket.
  */
 export function splitMaps(application: Application): readonly string[] {
   const v = prefix(application.name);
   const { split, key, rules } = application.gateway;
-  if (split === "servers") return [`map "" $${v}_key {`, "    default stable;", "}"];
+  if (split === "servers") return [`map "" $${v}_key {`, "    default stable;", "}", ...placeOf(v)];
   return [
     ...headersIn(application).flatMap((name, i) => headerMap(requestVariable("header", name), `$${v}_h${i}`)),
     ...userKey(application, key),
     ...hashes(application, v),
     ...rules.flatMap((rule, i) => ruleMap(application, rule, i)),
     ...(rules.length === 0 ? [`map "" $${v}_key {`, `    default $${v}_bucket;`, "}"] : []),
+    ...placeOf(v),
   ];
 }
+
+/** Four levels of ten keep a switch small: see tree.ts. */
+const placeOf = (v: string): readonly string[] => [
+  `map $${v}_key $${v}_at {`,
+  `    default $${v}_key;`,
+  '    "~^([0-9])([0-9])/([0-9])([0-9])$" $1/$2/$3/$4;',
+  "}",
+];
 
 /** The headers that the key and the rules look at. */
 function headersIn({ gateway: { key, rules } }: Application): readonly string[] {

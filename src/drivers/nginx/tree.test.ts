@@ -13,13 +13,13 @@ const table = (share: number): RoutingTable => ({
   routing: { canary: pool.slice(0, 1), stable: pool.slice(1), share: basisPoints(share) },
 });
 
-/** The group in which a bucket ends: its first link, or the second inside a directory. */
+/** The group in which a bucket ends: the link of its first digit, or one inside the directory there. */
 function groupsIn(entries: readonly Entry[]): (bucket: number) => string {
   const links = new Map(entries.flatMap((one) => (one.kind === "link" ? [[one.path, one.to] as const] : [])));
   return (bucket) => {
-    const text = String(bucket).padStart(4, "0");
-    const [top, sub] = [text.slice(0, 2), text.slice(2)];
-    return links.get(top) ?? links.get(`${top}/${sub}`) ?? "nowhere";
+    const digits = [...String(bucket).padStart(4, "0")];
+    const paths = digits.map((_, i) => digits.slice(0, i + 1).join("/"));
+    return paths.map((path) => links.get(path)).find((to) => to !== undefined) ?? "nowhere";
   };
 }
 
@@ -35,7 +35,7 @@ test.each([0, 1, 99, 100, 101, 525, 3301, 5000, 9999, 10_000])(
   },
 );
 
-test("5.25 %: a hundred links, a hundred in the pair that is split, and a hundred in each group", () => {
+test("5.25 %: ten links, ten for each digit that the share splits, and ten in each group", () => {
   const entries = generationTree(layout, table(525));
   expect(entries.slice(0, 3)).toEqual([
     {
@@ -46,13 +46,13 @@ test("5.25 %: a hundred links, a hundred in the pair that is split, and a hundre
     { kind: "directory", path: "as" },
     { kind: "directory", path: "as/p1b1" },
   ]);
-  expect(entries).toContainEqual({ kind: "link", path: "as/s1b1/52", to: "." });
+  expect(entries).toContainEqual({ kind: "link", path: "as/s1b1/7", to: "." });
   expect(entries).toContainEqual({ kind: "link", path: "canary", to: "as/p1b1" });
   expect(entries).toContainEqual({ kind: "link", path: "stable", to: "as/s1b1" });
-  expect(entries).toContainEqual({ kind: "directory", path: "05" });
-  expect(entries).toContainEqual({ kind: "link", path: "05/24", to: "../as/p1b1" });
-  expect(entries).toContainEqual({ kind: "link", path: "05/25", to: "../as/s1b1" });
-  expect(entries.length).toBe(2 + 2 * 101 + 2 + 99 + 1 + 100);
+  expect(entries).toContainEqual({ kind: "directory", path: "0/5/2" });
+  expect(entries).toContainEqual({ kind: "link", path: "0/5/2/4", to: "../../../as/p1b1" });
+  expect(entries).toContainEqual({ kind: "link", path: "0/5/2/5", to: "../../../as/s1b1" });
+  expect(entries.length).toBe(2 + 2 * 11 + 2 + 4 * 10);
 });
 
 test("a pool's groups are directories and nothing else: a large pool has a thousand", () => {
@@ -70,7 +70,7 @@ describe("while a slot ramps", () => {
     const groupOf = groupsIn(generationTree(large, { ...table(0), routing }));
     const counts: Record<string, number> = {};
     for (let bucket = 0; bucket < 10_000; bucket += 1) {
-      const name = groupOf(bucket).replace(/^(\.\.\/)?as\//, "");
+      const name = groupOf(bucket).replace(/^(?:\.\.\/)*as\//, "");
       counts[name] = (counts[name] ?? 0) + 1;
     }
     return counts;

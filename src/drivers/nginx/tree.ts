@@ -10,7 +10,7 @@ export type Entry =
   | { readonly kind: "link"; readonly path: string; readonly to: string }
   | { readonly kind: "file"; readonly path: string; readonly text: string };
 
-const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
+const DIGITS = Array.from({ length: 10 }, (_, i) => i);
 
 /** Every group is an empty directory, so that the control server can be asked about any of them. */
 export const groupsTree = (layout: Layout): readonly Entry[] =>
@@ -21,30 +21,20 @@ export const groupsTree = (layout: Layout): readonly Entry[] =>
 
 const link = (path: string, to: string): Entry => ({ kind: "link", path, to });
 
-/** `as/NAME` with a hundred links to itself: `as/NAME/52` is `as/NAME`. */
+/** `as/NAME` with ten links to itself: `as/NAME/5/2` is `as/NAME`. */
 function groupTree(path: string): readonly Entry[] {
-  const links = PAIRS.map((pair) => link(`${path}/${pair}`, "."));
+  const links = DIGITS.map((digit) => link(`${path}/${digit}`, "."));
   return [{ kind: "directory", path }, ...links];
 }
 
 /**
- * A generation: `canary` and `stable` for rules, and a link for each first pair of a bucket. Bucket < share
- * is the canary's. A pair whose buckets differ is a directory with a link for each second pair. They lead to
- * the groups of this generation, below `as/`, which have the release in their names where the gateway says
- * it.
+ * A generation: `canary` and `stable` for rules, and a link for each first digit of a bucket. Bucket < share
+ * is the canary's. A digit whose buckets differ is a directory with a link for each digit that follows, and
+ * so on: a switch is some tens of files, and a disk may take a millisecond for each. They lead to the groups
+ * of this generation, below `as/`, which have the release in their names where the gateway says it.
  */
 export function generationTree(layout: Layout, table: RoutingTable, named = false): readonly Entry[] {
   const { roles, spans } = spansOf(layout, table, named);
-  const groupOf = (bucket: number): string => spans.find(({ to }) => bucket < to)?.group ?? roles.stable;
-  const isSplit = (low: number): boolean => spans.some(({ to }) => to > low && to < low + PAIRS.length);
-  const split = (pair: string, low: number): readonly Entry[] => {
-    const links = PAIRS.map((inner, j) => link(`${pair}/${inner}`, `../${groupOf(low + j)}`));
-    return [{ kind: "directory", path: pair }, ...links];
-  };
-  const first = PAIRS.flatMap((pair, i) => {
-    const low = i * PAIRS.length;
-    return isSplit(low) ? split(pair, low) : [link(pair, groupOf(low))];
-  });
   const groups = new Set([roles.canary, roles.stable, ...spans.map(({ group }) => group)]);
   return [
     { kind: "file", path: "routing.json", text: `${JSON.stringify(table)}\n` },
@@ -52,8 +42,31 @@ export function generationTree(layout: Layout, table: RoutingTable, named = fals
     ...[...groups].flatMap(groupTree),
     link("canary", roles.canary),
     link("stable", roles.stable),
-    ...first,
+    ...bucketLinks(spans, { under: "", up: "", size: 1000, from: 0 }),
   ];
+}
+
+interface Level {
+  /** The digits so far, as a path that ends in `/`, and the way back from there. */
+  readonly under: string;
+  readonly up: string;
+  /** Buckets of each digit, and the first bucket of digit 0. */
+  readonly size: number;
+  readonly from: number;
+}
+
+function bucketLinks(spans: readonly Span[], { under, up, size, from }: Level): readonly Entry[] {
+  return DIGITS.flatMap((digit): readonly Entry[] => {
+    const path = `${under}${digit}`;
+    const first = from + digit * size;
+    if (spans.some(({ to }) => to > first && to < first + size)) {
+      const next = { under: `${path}/`, up: `${up}../`, size: size / 10, from: first };
+      return [{ kind: "directory", path }, ...bucketLinks(spans, next)];
+    }
+    const span = spans.find(({ to }) => first < to);
+    assert(span !== undefined, "spans reach to the last bucket");
+    return [link(path, `${up}${span.group}`)];
+  });
 }
 
 /** The buckets below `to`, and not of a span before, are a group's. */
