@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ok } from "../../src/base/result.ts";
-import { seconds } from "../../src/base/time.ts";
+import { after, minutes, seconds } from "../../src/base/time.ts";
+import type { HostName } from "../../src/model/ids.ts";
+import type { LogReading } from "../../src/ports/telemetry.ts";
 import { basisPoints } from "../../src/model/share.ts";
 import { CALM } from "../../src/sim/faults.ts";
 import { ANALYSIS, scenarioOf, SMOOTH, type Behaviour, type Scenario } from "../../src/sim/scenario.ts";
@@ -72,6 +74,27 @@ function falling(ports: SimPorts): SimPorts {
   };
 }
 
+/** Of several gateways, all but the first that is read: what is read of them is made something else. */
+const half =
+  (spoil: (reading: LogReading) => LogReading) =>
+  (ports: SimPorts): SimPorts => {
+    let first: HostName | null = null;
+    let reads = 0;
+    const { telemetry } = ports;
+    return {
+      ...ports,
+      telemetry: {
+        ...telemetry,
+        read: async (gateway, cursor, roles) => {
+          first ??= gateway.name;
+          reads += 1;
+          const read = await telemetry.read(gateway, cursor, roles);
+          return read.ok && reads > 12 && gateway.name !== first ? ok(spoil(read.value)) : read;
+        },
+      },
+    };
+  };
+
 describe("a judged release", () => {
   it("is as good as the one before: it is not held for ever, and comes to all", async () => {
     expect(await endsOf("good")).toEqual(all("completed"));
@@ -83,6 +106,16 @@ describe("a judged release", () => {
 
   it("whose evidence is missing is never taken further, however good it is", async () => {
     expect(await endsOf("good", { wrap: falling })).toEqual(all("rolled-back"));
+  });
+
+  it.each([
+    { id: "is silent", spoil: (reading: LogReading) => ({ ...reading, exists: false }) },
+    {
+      id: "has a clock that is a minute ahead",
+      spoil: (reading: LogReading) => ({ ...reading, through: after(reading.through, minutes(1)) }),
+    },
+  ])("of which half the gateways $id is never taken further", async ({ spoil }) => {
+    expect(await endsOf("good", { wrap: half(spoil) })).toEqual(all("rolled-back"));
   });
 
   it("of which the log hides what fails: the control, in which the laws notice", async () => {
