@@ -7,6 +7,7 @@ import type { Behaviour } from "../support/app.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf, type LoadReport } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
+import { until } from "../support/until.ts";
 import { openWorkspace, type Workspace } from "../support/workspace.ts";
 
 const LOAD = { rate: 200, users: 2000, post: 0, slow: 0 };
@@ -30,6 +31,10 @@ async function open({ behaviour = {}, analysis = {}, steps = GRAY }: Options): P
   onTestFinished(workspace.close);
   await workspace.bringUp("v1");
   return workspace;
+}
+
+interface Judged {
+  readonly analysis: { readonly canary?: { readonly requests: number } };
 }
 
 const answeredBy = ({ answers }: LoadReport, release: string): number =>
@@ -112,6 +117,34 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
     expect(ran.events.at(-1)?.["reason"]).toMatch(/^v2 is judged/);
     expect(JSON.stringify(ran.events)).not.toContain('"phase":"completed"');
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
+
+  it("bakes while the controller is killed is judged on from where it was: each request counts once", async () => {
+    const steps = [{ share: "50%", bake: "10m", approve: true }, { share: "100%" }];
+    const workspace = await open({ steps, analysis: { early: false } });
+    const load = await workspace.load(LOAD);
+    const judged = async (): Promise<number> => {
+      const { analysis } = (await workspace.status()) as unknown as Judged;
+      return analysis.canary?.requests ?? 0;
+    };
+    const running = workspace.start(["release", "v2", "--json"]);
+    await running.says(/"phase":"baking"/);
+    await until(judged, (count) => count > 100);
+    process.kill(running.pid, "SIGKILL");
+    await running.done;
+    const before = await judged();
+    const resumed = workspace.start(["resume", "--wait", "--json"]);
+    await until(judged, (count) => count > before + 100);
+    const answered = answeredBy(await load.stop(), "v2");
+    // What is on its way to the judge comes within seconds; then the count rests.
+    const settled = await until(
+      async () => [await judged(), await judged()] as const,
+      ([one, other]) => one === other && one >= answered,
+    );
+    expect(before).toBeGreaterThan(100);
+    expect(settled[0]).toBe(answered);
+    mustExit(await workspace.glidepath("abort"), 0);
+    await resumed.done;
   });
 
   it("is as good as the one before is never left", async () => {
