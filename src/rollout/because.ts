@@ -45,8 +45,11 @@ function forward(rollout: Rollout, seen: Seen, now: Instant): string {
       const sick = sickCanary(rollout, seen);
       if (now >= phase.until && sick.length > 0) return waitingFor(sick, seen);
       const held = now >= phase.until ? heldBy(rollout, seen) : null;
-      if (held !== null)
-        return `${formatShare(share)} has held for ${formatDuration(bake)}; waiting: ${held}`;
+      if (held !== null) {
+        const until = formatDuration(between(now, after(phase.until, plan.progressDeadline)));
+        const todo = `\`glidepath promote\` goes on all the same, else it goes back in ${until}`;
+        return `${formatShare(share)} has held for ${formatDuration(bake)}; waiting: ${held}; ${todo}`;
+      }
       const left = formatDuration(between(now, phase.until));
       return `baking ${formatShare(share)} for ${formatDuration(bake)}: ${left} left`;
     }

@@ -20,7 +20,7 @@ import { lookEnds, meetUsers } from "./look.ts";
 import { musterOf } from "./muster.ts";
 import { growsAt } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
-import { heed } from "./verdicts.ts";
+import { heed, heldBy } from "./verdicts.ts";
 
 export interface Decision {
   /** The same object as before if nothing moved. */
@@ -65,7 +65,7 @@ export function decideCopying(rollout: Rollout, seen: Seen, now: Instant): Decis
   }
   const absorbed = absorb(rollout, seen.outcomes, now);
   const present = watchHosts(absorbed, seen, now);
-  const moved = settle(watchDeadline(failForward(heed(present, seen, now), now), now), seen, now);
+  const moved = settle(watchDeadline(failForward(heed(present, seen, now), now), seen, now), seen, now);
   const next = moved === rollout ? rollout : stamp(moved, rollout, { seen, now });
   return {
     rollout: next,
@@ -123,16 +123,17 @@ function failForward(rollout: Rollout, now: Instant): Rollout {
 const WAITS: ReadonlySet<PhaseName> = new Set(["baking", "approval", ...ENDED]);
 
 /** A rollout that does not move for too long goes back; one that cannot go back either needs somebody. */
-function watchDeadline(rollout: Rollout, now: Instant): Rollout {
+function watchDeadline(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { plan, phase, progressAt } = rollout;
   const isOverdue = phase.name === "baking" && now >= after(phase.until, plan.progressDeadline);
   if ((WAITS.has(phase.name) && !isOverdue) || rollout.paused !== null) return rollout;
   // A hook has a limit of its own.
   if (rollout.hook !== null) return rollout;
   if (now < after(progressAt, plan.progressDeadline)) return rollout;
+  const held = phase.name === "baking" ? heldBy(rollout, seen) : null;
   const error = appError(
     "deadline",
-    `nothing moved for ${formatDuration(plan.progressDeadline)}: ${rollout.because}`,
+    `nothing moved for ${formatDuration(plan.progressDeadline)}: ${held ?? rollout.because}`,
     { hint: "rollout.progressDeadline says how long to wait" },
   );
   return rollout.aborted === null ? goBack(rollout, abortBy("deadline", error, now)) : stuck(rollout, error);

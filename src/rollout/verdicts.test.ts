@@ -118,10 +118,16 @@ describe("a verdict", () => {
   it("that holds a bake says what is missing, and holds it no longer than the progress deadline", () => {
     const rollout = baking(0);
     const held = decide(rollout, seen(rollout, "inconclusive"), NOW);
-    expect(held.because).toBe("5 % has held for 1m; waiting: it is inconclusive");
+    expect(held.because).toBe(
+      "5 % has held for 1m; waiting: it is inconclusive; " +
+        "`glidepath promote` goes on all the same, else it goes back in 10m",
+    );
     const end = after(NOW, rollout.plan.progressDeadline);
     const ended = decide(rollout, seen(rollout, "inconclusive"), end).rollout;
-    expect(ended.aborted).toMatchObject({ by: "deadline", error: { code: "deadline" } });
+    expect(ended.aborted).toMatchObject({
+      by: "deadline",
+      error: { code: "deadline", message: "nothing moved for 10m: it is inconclusive" },
+    });
     expect(decide(rollout, seen(rollout, "unknown"), instant(end - 1)).rollout.aborted).toBeNull();
   });
 });

@@ -119,7 +119,7 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
   });
 
-  it("bakes while the controller is killed is judged on from where it was: each request counts once", async () => {
+  it("bakes while the controller is killed is judged on: each request counts once", async () => {
     const steps = [{ share: "50%", bake: "10m", approve: true }, { share: "100%" }];
     const workspace = await open({ steps, analysis: { early: false } });
     const load = await workspace.load(LOAD);
