@@ -177,7 +177,7 @@ function lookGateways(context: Context, rollout: Rollout, { interest, now }: Loo
 }
 
 /** While a drain lasts the gateway is asked for its end alone, and looked at as seldom as this. */
-const DRAIN_LOOK = millis(500);
+const DRAIN_LOOK = millis(300);
 const BUSY_AGAIN = millis(50);
 
 /** The last look saw a request in flight to each of these slots, and none of them in rotation. */

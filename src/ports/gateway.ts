@@ -10,8 +10,8 @@ export interface GatewayPort {
   /** What it routes now, and the traffic in flight to `measure`. */
   observe(gateway: Gateway, measure: readonly Slot[]): Promise<Observed<GatewayState>>;
   /**
-   * Cheaper than a look: whether each of these slots, which were seen out of rotation, still has a request in
-   * flight. False also when that cannot be told; nothing is decided by either but when to look.
+   * Cheaper than a look: whether each of these slots, which were seen out of rotation, may still have a
+   * request in flight. False also when that cannot be told; nothing is decided by either but when to look.
    */
   areBusy(gateway: Gateway, slots: readonly Slot[]): Promise<boolean>;
   /**

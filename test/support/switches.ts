@@ -36,7 +36,8 @@ function groupsOf(table: string): ReadonlySet<string> {
   const visit = (path: string): void => {
     for (const name of readdirSync(path).filter((one) => BUCKETS.test(one))) {
       const target = realpathSync(join(path, name));
-      if (basename(join(target, "..")) === "groups") found.add(basename(target));
+      // With the release behind it where the gateway tells it.
+      if (basename(join(target, "..")) === "as") found.add(basename(target).replace(/@.*$/, ""));
       else visit(target);
     }
   };

@@ -134,6 +134,17 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
   return inFlightOf({ connections, alone, shared });
 }
 
+/** No process is needed for it. Where another pool runs there, a look comes a little later at most. */
+async function areBusy(place: Place, slots: readonly Slot[]): Promise<boolean> {
+  if (isPassive(place)) return false;
+  const layout = layoutOf(place.application);
+  for (const slot of slots) {
+    const { alone, shared } = groupNames(layout, slot);
+    if ((await askBusy(controlOf(place), [...alone, ...shared])) !== "busy") return false;
+  }
+  return true;
+}
+
 interface GroupNames {
   readonly alone: readonly string[];
   readonly shared: readonly string[];
@@ -144,17 +155,6 @@ function groupNames(layout: Layout, slot: Slot): GroupNames {
   const names = (which: boolean): string[] =>
     groups.filter((one) => isAlone(one) === which).map((one) => one.name);
   return { alone: names(true), shared: names(false) };
-}
-
-/** No process is needed for it. Where another pool runs there, a look comes a little later at most. */
-async function areBusy(place: Place, slots: readonly Slot[]): Promise<boolean> {
-  if (isPassive(place)) return false;
-  const layout = layoutOf(place.application);
-  for (const slot of slots) {
-    const { alone } = groupNames(layout, slot);
-    if ((await askBusy(controlOf(place), alone)) !== "busy") return false;
-  }
-  return true;
 }
 
 // ── prepare ──────────────────────────────

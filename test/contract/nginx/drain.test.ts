@@ -60,9 +60,24 @@ test.each(["/hold", "/stream"])("a request to %s is in flight until its answer i
   await until(() => w.backends[0]?.held.length === 1);
   await put(w, 3, { stable: 1 });
   expect((await inFlight(w, 0)).requests).toBe(1);
+  const left = w.slots.slice(0, 1);
+  expect(await w.port.areBusy(w.gateway, left)).toBe(true);
   w.backends[0]?.held[0]?.end("last\n");
   expect((await answer).status).toBe(200);
   await until(async () => (await inFlight(w, 0)).requests === 0);
+  expect(await w.port.areBusy(w.gateway, left)).toBe(false);
+});
+
+test("a slot that has left is busy until the requests of its former group are answered", async () => {
+  const w = await open();
+  const answers = Promise.all([1, 2].map(() => ask({ port: w.listen, path: "/hold" })));
+  await until(() => w.backends.every(({ held }) => held.length === 1));
+  await put(w, 2, { stable: 1 });
+  const left = w.slots.slice(0, 1);
+  expect(await w.port.areBusy(w.gateway, left)).toBe(true);
+  for (const { held } of w.backends) held[0]?.end("last\n");
+  expect((await answers).map(({ status }) => status)).toEqual([200, 200]);
+  await until(async () => !(await w.port.areBusy(w.gateway, left)));
 });
 
 test("a reload of nginx does not forget what its old workers still serve", async () => {
