@@ -106,6 +106,7 @@ function timesOf(
   const switches = switchTimes(entries);
   return {
     cut: rollout.cut,
+    ...(rollout.cutKinds === undefined ? {} : { cutKinds: rollout.cutKinds }),
     phases: phaseTimes(entries, end),
     took: seconds((end - rollout.startedAt) / 1000),
     switches: switches.length,

@@ -1,5 +1,6 @@
 import type { Duration } from "../base/time.ts";
 import type { AnalysisSettings } from "./analysis.ts";
+import type { Drain } from "./drain.ts";
 import type { ProbeSettings } from "./probing.ts";
 import type { AppName, HostName, SlotKey } from "./ids.ts";
 import type { BasisPoints } from "./share.ts";
@@ -221,13 +222,12 @@ export interface Step {
   readonly named?: readonly string[];
 }
 
-export interface Policy {
+export interface Policy extends Drain {
   readonly steps: readonly Step[];
   /** Slots that may be out of rotation at once, 1 to N−1. */
   readonly maxUnavailable: number;
   /** Going back: at most this times the even load per slot. */
   readonly maxLoad: number;
-  readonly drain: Duration;
   /** How long the traffic of a slot that has joined takes to grow; absent: it is there at once. */
   readonly ramp?: Duration;
   readonly progressDeadline: Duration;

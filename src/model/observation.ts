@@ -1,4 +1,5 @@
 import type { Instant } from "../base/time.ts";
+import type { ByKind } from "./drain.ts";
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing } from "./routing.ts";
 
@@ -34,6 +35,8 @@ export interface Health {
 export interface InFlight {
   /** Requests without a complete answer yet. */
   readonly requests: number;
+  /** At least so many of each kind; absent: they cannot be told apart. */
+  readonly kinds?: ByKind<number>;
   /** Established connections, idle ones included. */
   readonly connections: number;
 }

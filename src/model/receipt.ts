@@ -1,4 +1,5 @@
 import type { Duration, Instant } from "../base/time.ts";
+import type { ByKind } from "./drain.ts";
 import type { ProbeReport } from "./probing.ts";
 import type { Histogram, Traffic } from "./traffic.ts";
 
@@ -9,6 +10,8 @@ export interface Receipt {
   readonly after: Traffic;
   /** Requests still in flight when a drain deadline passed. */
   readonly cut: number;
+  /** The same by kind; absent: none was, or kinds were not told apart. */
+  readonly cutKinds?: ByKind<number>;
   /** In the order they happened. */
   readonly phases: readonly { readonly name: string; readonly took: Duration }[];
   readonly took: Duration;

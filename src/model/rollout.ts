@@ -1,4 +1,5 @@
 import type { AppError } from "../base/errors.ts";
+import type { ByKind, Drain } from "./drain.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing, RoutingTable } from "./routing.ts";
@@ -59,6 +60,8 @@ export interface Rollout {
   readonly because: string;
   /** Requests still in flight when a drain deadline passed. */
   readonly cut: number;
+  /** The same by kind, as far as kinds are told apart: at least so many. */
+  readonly cutKinds?: ByKind<number>;
   /** The longest that the first gateway's switch was ahead of the last one's. */
   readonly skew?: Duration;
   /** The last order that was taken: none is taken twice. */
@@ -66,7 +69,7 @@ export interface Rollout {
 }
 
 /** Fixed when the rollout starts. */
-export interface RolloutPlan {
+export interface RolloutPlan extends Drain {
   readonly slots: readonly SlotKey[];
   readonly hosts: readonly HostName[];
   readonly gateways: readonly HostName[];
@@ -77,7 +80,6 @@ export interface RolloutPlan {
   readonly split: GatewaySettings["split"];
   readonly maxUnavailable: number;
   readonly maxLoad: number;
-  readonly drain: Duration;
   readonly progressDeadline: Duration;
   readonly onHostLost: HostLostPolicy;
   readonly hostLostAfter: Duration;

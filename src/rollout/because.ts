@@ -8,7 +8,7 @@ import { unstaged } from "./actions.ts";
 import { slotsWaitedFor } from "./change.ts";
 import { wantedAtEnd } from "./wanted.ts";
 import { heldBack, sickCanary } from "./begin.ts";
-import { drainLeft, inFlightOf } from "./courses.ts";
+import { drainUntil, inFlightOf } from "./courses.ts";
 import { courseOf } from "./evolve.ts";
 import { isLooking, lookWords } from "./look.ts";
 import { musterOf } from "./muster.ts";
@@ -197,11 +197,13 @@ function draining(
   { seen, now, course }: Sight & { course: Extract<SlotCourse, { at: "draining" }> },
 ): string {
   const traffic = inFlightOf(rollout, slot, seen);
-  const left = drainLeft(rollout, course, now);
+  const left = formatDuration(between(now, drainUntil(rollout, course, traffic)));
   const isSilent = rollout.plan.gateways.some((gateway) => seen.gateways[gateway]?.known === false);
   if (traffic === null && !isSilent) return `drains; nothing was counted yet, ${left} left`;
   if (traffic === null) return `drains; a gateway cannot tell what is in flight, ${left} left`;
-  return `drains: ${traffic.requests} in flight, ${left} left`;
+  const kinds = Object.keys(traffic.kinds ?? {}).filter((kind) => kind !== "requests");
+  const of = kinds.length === 0 ? "" : ` (${kinds.join(", ")})`;
+  return `drains: ${traffic.requests} in flight${of}, ${left} left`;
 }
 
 function back(rollout: Rollout, seen: Seen, now: Instant): string {

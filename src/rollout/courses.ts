@@ -1,6 +1,7 @@
 import { unreachable } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
-import { after, between, formatDuration, instant, millis, type Instant } from "../base/time.ts";
+import { after, formatDuration, instant, millis, type Instant } from "../base/time.ts";
+import { addKinds, drainOf, longestDrain, TRAFFIC_KINDS, type ByKind } from "../model/drain.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { GatewayState } from "../model/observation.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
@@ -88,17 +89,22 @@ function leaving(rollout: Rollout, slot: SlotKey, { now }: Sight): Rollout {
   });
 }
 
+interface Flying {
+  readonly requests: number;
+  /** null: some cannot be told apart. */
+  readonly kinds: ByKind<number> | null;
+  readonly at: Instant;
+  readonly newest: Instant;
+}
+
 /**
  * Requests in flight over all gateways, and when the oldest and the newest of these looks were; null if one
  * could not be asked, or saw the slot still in rotation: then nothing that it counted says anything about a
  * drain.
  */
-export function inFlightOf(
-  rollout: Rollout,
-  slot: SlotKey,
-  seen: Seen,
-): { requests: number; at: Instant; newest: Instant } | null {
+export function inFlightOf(rollout: Rollout, slot: SlotKey, seen: Seen): Flying | null {
   let requests = 0;
+  let kinds: ByKind<number> | null = {};
   let at: Instant | null = null;
   let newest = instant(0);
   for (const gateway of rollout.plan.gateways) {
@@ -106,10 +112,12 @@ export function inFlightOf(
     const traffic = state?.value.inFlight[slot];
     if (state === null || traffic === undefined || isRouted(state.value, slot)) return null;
     requests += traffic.requests;
+    const told: ByKind<number> | null = traffic.kinds ?? (traffic.requests === 0 ? {} : null);
+    kinds = kinds === null || told === null ? null : addKinds(kinds, told);
     at = at === null || state.at < at ? state.at : at;
     newest = state.at > newest ? state.at : newest;
   }
-  return { requests, at: at ?? instant(0), newest };
+  return { requests, kinds, at: at ?? instant(0), newest };
 }
 
 const isRouted = ({ routing }: GatewayState, slot: SlotKey): boolean =>
@@ -119,6 +127,24 @@ const SAMPLES = 2;
 /** A gateway may have chosen a slot and not yet asked it: two looks in one moment are one look. */
 export const APART = millis(50);
 
+/**
+ * When it is stopped whatever is in flight. No new request comes, so that what is of no kind now will not be;
+ * what is not known counts as the kind that is waited for the longest.
+ */
+export function drainUntil({ plan }: Rollout, { since }: At<"draining">, traffic: Flying | null): Instant {
+  const isFresh = traffic !== null && traffic.at >= after(since, APART);
+  const kinds = isFresh ? (traffic.kinds ?? {}) : {};
+  const waits = TRAFFIC_KINDS.filter((kind) => (kinds[kind] ?? 0) > 0).map((kind) => drainOf(plan, kind));
+  return after(since, waits.length === 0 ? longestDrain(plan) : millis(Math.max(...waits)));
+}
+
+/** What is in flight has had its time. */
+function cutOff(rollout: Rollout, traffic: Flying | null): Rollout {
+  const cut = rollout.cut + (traffic?.requests ?? 0);
+  const kinds = addKinds(rollout.cutKinds ?? {}, traffic?.kinds ?? {});
+  return Object.keys(kinds).length === 0 ? { ...rollout, cut } : { ...rollout, cut, cutKinds: kinds };
+}
+
 function draining(
   rollout: Rollout,
   slot: SlotKey,
@@ -127,9 +153,8 @@ function draining(
   const { target, attempt } = course;
   const traffic = inFlightOf(rollout, slot, seen);
   if (rollout.plan.passive) return stop(rollout, slot, { target, attempt, now });
-  if (now >= after(course.since, rollout.plan.drain)) {
-    const cut = rollout.cut + (traffic?.requests ?? 0);
-    return stop({ ...rollout, cut }, slot, { target, attempt, now });
+  if (now >= drainUntil(rollout, course, traffic)) {
+    return stop(cutOff(rollout, traffic), slot, { target, attempt, now });
   }
   if (traffic === null || traffic.at <= course.sampledAt) return rollout;
   if (traffic.requests > 0) {
@@ -394,7 +419,3 @@ const overwritten = (slot: SlotKey): AppError =>
   appError("slot.fenced", `${slot}: somebody else has written to this slot meanwhile`, {
     hint: "find out who: `glidepath status` names the holder of the lease",
   });
-
-/** How long until a draining slot is stopped whatever is in flight. */
-export const drainLeft = (rollout: Rollout, course: At<"draining">, now: Instant): string =>
-  formatDuration(between(now, after(course.since, rollout.plan.drain)));

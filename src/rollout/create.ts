@@ -139,6 +139,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     maxLoad: policy.maxLoad,
     drain: policy.drain,
     ...(policy.ramp === undefined ? {} : { ramp: policy.ramp }),
+    ...(policy.drainKinds === undefined ? {} : { drainKinds: policy.drainKinds }),
     progressDeadline: policy.progressDeadline,
     onHostLost: policy.onHostLost,
     hostLostAfter: policy.hostLostAfter,

@@ -17,6 +17,7 @@ import { staging } from "./phases/staging.ts";
 import { updating } from "./phases/updating.ts";
 import { watchHosts } from "./lost.ts";
 import { lookEnds, meetUsers } from "./look.ts";
+import { drainOf, TRAFFIC_KINDS } from "../model/drain.ts";
 import { musterOf } from "./muster.ts";
 import { growsAt } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
@@ -163,7 +164,8 @@ function deadlinesOf(rollout: Rollout): readonly Instant[] {
   const waits: Instant[] = [];
   for (const { slot } of musterOf(rollout).moving) {
     const course = rollout.slots[slot];
-    if (course?.at === "draining") waits.push(after(course.since, plan.drain));
+    if (course?.at === "draining")
+      waits.push(...TRAFFIC_KINDS.map((kind) => after(course.since, drainOf(plan, kind))));
     if (course?.at === "checking") waits.push(after(course.since, plan.healthyWithin));
     if (course?.at === "smoking") waits.push(after(course.since, plan.healthyWithin));
     if (course?.at === "ramping" && plan.ramp !== undefined) {

@@ -62,7 +62,7 @@ export const faultsNow = (context: Context): Faults =>
 
 export const benchOf = ({ fleet, timeline, scenario, rollout }: Context): Bench => ({
   fleet,
-  drain: scenario.application.policy.drain,
+  drain: scenario.application.policy,
   now: timeline.now(),
   rollout,
 });
@@ -71,6 +71,7 @@ export const trafficOf = (context: Context): TrafficContext => ({
   now: context.timeline.now(),
   random: context.dice.traffic,
   slow: faultsNow(context).slowRequest,
+  kinds: context.scenario.application.policy.drainKinds !== undefined,
 });
 
 /** Law 11: what is sent is on disk, so that whoever comes next knows of it. */

@@ -9,6 +9,7 @@ import {
 } from "../model/ids.ts";
 import { inRotation, type Routing, type RoutingTable } from "../model/routing.ts";
 import { NOTHING } from "../model/share.ts";
+import type { TrafficKind } from "../model/drain.ts";
 import type { LogSlice } from "../ports/telemetry.ts";
 import type { Behaviour, Scenario } from "./scenario.ts";
 
@@ -88,11 +89,16 @@ export interface SimLog {
 }
 
 /** One slot's requests from one gateway, after it left the rotation there. */
+export interface Flight {
+  readonly until: number;
+  readonly kind: TrafficKind;
+}
+
 export interface Stream {
   /** When it left the rotation. */
   readonly leftAt: number;
   /** When the requests end that were in flight then. */
-  ends: readonly number[];
+  ends: readonly Flight[];
   /** One that the gateway routed before and has not sent yet: nobody sees it. */
   hidden: { readonly from: number; readonly until: number } | null;
 }

@@ -1,11 +1,12 @@
 import { instant, type Instant } from "../base/time.ts";
+import { drainOf, TRAFFIC_KINDS, type Drain } from "../model/drain.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import { heaviestOf, rotationSize, sameRouting, type Routing } from "../model/routing.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import { healthOf } from "./health.ts";
-import { atStake, leftAt } from "./traffic.ts";
+import { atStake, leftAt, pending, pendingKinds } from "./traffic.ts";
 
 /** A law that was broken in the world itself, whatever the controller believes. */
 export interface Harm {
@@ -18,7 +19,7 @@ export interface Harm {
 export interface Bench {
   readonly fleet: Fleet;
   /** How long requests in flight are waited for. */
-  readonly drain: number;
+  readonly drain: Drain;
   readonly now: number;
   readonly rollout: Rollout | null;
 }
@@ -43,11 +44,20 @@ export function harmsOfStop(slot: SimSlot, { fleet, now, drain, rollout }: Bench
   for (const gateway of fleet.gateways.values()) {
     const lost = atStake(gateway, key, now);
     const drained = now - leftAt(gateway, key);
-    if (slot.process === "stopped" || lost === 0 || drained >= drain || isLost(gateway)) continue;
+    const hasHadItsTime = drained >= drainTime(gateway, key, { drain, now });
+    if (slot.process === "stopped" || lost === 0 || hasHadItsTime || isLost(gateway)) continue;
     const what = `${key} is stopped with ${lost} requests from ${gateway.gateway.name} in flight`;
     harms.push(harm(now, 1, `${what}, ${drained} ms after it left`));
   }
   return harms;
+}
+
+/** The longest that anything of what is in flight may take; what nobody sees yet is a request. */
+function drainTime(gateway: SimGateway, key: SlotKey, { drain, now }: Pick<Bench, "drain" | "now">): number {
+  const kinds = pendingKinds(gateway, key, now);
+  const unseen = atStake(gateway, key, now) > pending(gateway, key, now);
+  const waits = TRAFFIC_KINDS.filter((kind) => (kinds[kind] ?? 0) > 0 || (unseen && kind === "requests"));
+  return Math.max(0, ...waits.map((kind) => drainOf(drain, kind)));
 }
 
 /** A gateway is about to follow another routing. */

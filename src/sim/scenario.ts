@@ -1,5 +1,6 @@
 import { seededRandom, type Random } from "../base/random.ts";
 import { type Duration, millis, seconds } from "../base/time.ts";
+import type { ByKind } from "../model/drain.ts";
 import { HOOKS } from "../model/application.ts";
 import type {
   Application,
@@ -68,6 +69,8 @@ export interface Shape {
   readonly onHostLost?: HostLostPolicy;
   /** Parts of the warm-up; absent: there is none. */
   readonly warmUps?: number;
+  /** Absent: all traffic is of one kind. */
+  readonly drainKinds?: ByKind<Duration>;
   readonly smokeChecks: number;
   readonly hooks: boolean;
 }
@@ -241,6 +244,7 @@ const policyOf = (shape: Shape): Policy => ({
   maxLoad: shape.maxLoad ?? 2,
   drain: millis(1500),
   ...(shape.ramp === undefined ? {} : { ramp: shape.ramp }),
+  ...(shape.drainKinds === undefined ? {} : { drainKinds: shape.drainKinds }),
   progressDeadline: seconds(20),
   onHostLost: shape.onHostLost ?? "wait",
   hostLostAfter: seconds(6),

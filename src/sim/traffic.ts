@@ -1,8 +1,9 @@
 import type { Random } from "../base/random.ts";
+import { addKinds, TRAFFIC_KINDS, type ByKind } from "../model/drain.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { InFlight } from "../model/observation.ts";
 import { inRotation, type Routing } from "../model/routing.ts";
-import { NEVER, type SimGateway, type Stream } from "./fleet.ts";
+import { NEVER, type Flight, type SimGateway, type Stream } from "./fleet.ts";
 
 /** How long idle connections to a slot stay open after it left the rotation. */
 const KEEP_ALIVE = 400;
@@ -25,6 +26,8 @@ export interface TrafficContext {
   readonly random: Random;
   /** The probability of a request that outlasts any drain. */
   readonly slow: number;
+  /** Users upload, listen to events and hold WebSockets, which take their time. */
+  readonly kinds: boolean;
 }
 
 /** How long nginx may hold a request that it routed before the switch and has not sent to the slot yet. */
@@ -36,10 +39,14 @@ function hiddenRequest(now: number, random: Random): Stream["hidden"] {
   return { from, until: from + random.int(5, 200) };
 }
 
-function drawLeaving({ now, random, slow }: TrafficContext): Stream {
-  const ends = Array.from({ length: random.int(0, 4) }, () => now + random.int(5, 200));
-  if (random.chance(0.3)) ends.push(now + random.int(200, 1000));
-  if (random.chance(slow)) ends.push(now + random.int(2000, 20_000));
+function drawLeaving({ now, random, slow, kinds }: TrafficContext): Stream {
+  const untils = Array.from({ length: random.int(0, 4) }, () => now + random.int(5, 200));
+  if (random.chance(0.3)) untils.push(now + random.int(200, 1000));
+  if (random.chance(slow)) untils.push(now + random.int(2000, 20_000));
+  const ends: Flight[] = untils.map((until) => ({ until, kind: "requests" }));
+  for (const kind of kinds ? TRAFFIC_KINDS : []) {
+    if (random.chance(0.3)) ends.push({ until: now + random.int(200, 6000), kind });
+  }
   return { leftAt: now, ends, hidden: hiddenRequest(now, random) };
 }
 
@@ -64,13 +71,27 @@ export function pending(gateway: SimGateway, slot: SlotKey, now: number): number
   if (stream === undefined) return 0;
   const { ends, hidden } = stream;
   const isSeen = hidden !== null && hidden.from <= now && hidden.until > now;
-  return ends.reduce((count, end) => (end > now ? count + 1 : count), isSeen ? 1 : 0);
+  return ends.reduce((count, { until }) => (until > now ? count + 1 : count), isSeen ? 1 : 0);
+}
+
+/** The same by kind; what is hidden until it is sent is a request. */
+export function pendingKinds(gateway: SimGateway, slot: SlotKey, now: number): ByKind<number> {
+  const ends = gateway.traffic.get(slot)?.ends ?? [];
+  const others = TRAFFIC_KINDS.map((kind): ByKind<number> => {
+    return { [kind]: ends.filter((one) => one.until > now && one.kind === kind).length };
+  }).reduce(addKinds, {});
+  const known = Object.values(others).reduce((sum, count) => sum + count, 0);
+  return addKinds(others, { requests: pending(gateway, slot, now) - known });
 }
 
 export const leftAt = (gateway: SimGateway, slot: SlotKey): number =>
   gateway.traffic.get(slot)?.leftAt ?? NEVER;
 
-export function inFlight(gateway: SimGateway, slot: SlotKey, { now, random }: TrafficContext): InFlight {
+export function inFlight(
+  gateway: SimGateway,
+  slot: SlotKey,
+  { now, random, kinds }: TrafficContext,
+): InFlight {
   const routing = gateway.table?.routing;
   if (routing !== undefined && inRotation(routing, slot)) {
     const requests = random.int(0, 5);
@@ -78,5 +99,6 @@ export function inFlight(gateway: SimGateway, slot: SlotKey, { now, random }: Tr
   }
   const requests = pending(gateway, slot, now);
   const idle = leftAt(gateway, slot) + KEEP_ALIVE > now && gateway.traffic.has(slot) ? 4 : 0;
-  return { requests, connections: requests + idle };
+  const told = kinds ? { kinds: pendingKinds(gateway, slot, now) } : {};
+  return { requests, connections: requests + idle, ...told };
 }

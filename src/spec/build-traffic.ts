@@ -1,4 +1,5 @@
 import type { Gateway, GatewaySettings, Host, Policy, Rule, Step, UserKey } from "../model/application.ts";
+import type { Drain } from "../model/drain.ts";
 import { unavailableOf } from "../model/capacity.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { finding } from "./diagnostic.ts";
@@ -155,7 +156,7 @@ export function policy(
   resolved: readonly ResolvedStep[],
   slots: number,
 ): Policy {
-  const { maxUnavailable, maxLoad, drain, ramp, progressDeadline, onHostLost, hostLostAfter } = rollout;
+  const { maxUnavailable, maxLoad, ramp, progressDeadline, onHostLost, hostLostAfter } = rollout;
   const steps = rollout.steps.map(({ bake, approve, share }, i): Step => {
     const { servers, ...step } = resolved[i] ?? { share: share ?? EVERYTHING };
     return { ...step, bake, approve, ...(servers === undefined ? {} : { slots: servers }) };
@@ -163,5 +164,13 @@ export function policy(
   const unavailable = unavailableOf(maxUnavailable, slots);
   const lost = { onHostLost, hostLostAfter };
   const gently = ramp === undefined ? {} : { ramp };
-  return { steps, maxUnavailable: unavailable, maxLoad, drain, ...gently, progressDeadline, ...lost };
+  const limits = { maxUnavailable: unavailable, maxLoad, ...drain(rollout.drain) };
+  return { steps, ...limits, ...gently, progressDeadline, ...lost };
+}
+
+function drain(given: FileValue["rollout"]["drain"]): Drain {
+  if (typeof given === "number") return { drain: given };
+  const { requests, ...others } = given;
+  const kinds = Object.entries(others).filter(([, time]) => time !== undefined);
+  return { drain: requests, drainKinds: Object.fromEntries(kinds) };
 }

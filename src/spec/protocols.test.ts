@@ -15,6 +15,39 @@ const LISTEN =
   "then ssl, http2";
 const PATH = "expected a path of letters, digits and . _ - + @ =";
 
+describe("the time of a drain", () => {
+  const policy = (line: string) => {
+    const parsed = read(line);
+    if (!parsed.ok) return parsed.error.map((one) => renderDiagnostic("", one).slice(1));
+    const { drain, drainKinds } = parsed.value.application.policy;
+    const warnings = parsed.value.warnings.map((one) => renderDiagnostic("", one).slice(1));
+    return [drain, drainKinds, warnings.filter((one) => one.includes("drain"))];
+  };
+  it.each<[string, readonly unknown[]]>([
+    ["rollout: {}", [30_000, undefined, []]],
+    ["rollout: { drain: 5s }", [5000, undefined, []]],
+    ["rollout: { drain: { websockets: 5s } }", [30_000, { websockets: 5000 }, []]],
+    [
+      "rollout: { drain: { requests: 10s, uploads: 2m, events: 0s } }",
+      [10_000, { uploads: 120_000, events: 0 }, []],
+    ],
+    [
+      "rollout: { drain: { websockets: 1h } }",
+      [
+        30_000,
+        { websockets: 3_600_000 },
+        [
+          "5:21 rollout.drain.websockets: is not shorter than progressDeadline: " +
+            "the rollout goes back before such a drain is over (raise rollout.progressDeadline)",
+        ],
+      ],
+    ],
+    ["rollout: { drain: { websockets: 1h }, progressDeadline: 2h }", [30_000, { websockets: 3_600_000 }, []]],
+  ])("%s", (line, expected) => {
+    expect(policy(line)).toEqual(expected);
+  });
+});
+
 describe("what gateways speak", () => {
   it("is TLS of each gateway, and words in listen", () => {
     const parsed = read(

@@ -179,6 +179,23 @@ const step = mapping(
   "a mapping with share or servers",
 );
 
+const DRAIN = "a duration such as 30s, or a mapping of kinds such as {requests: 30s, websockets: 5s}";
+const drainTime = () => duration(millis(0));
+
+const drainByKind = mapping(
+  {
+    requests: drainTime()
+      .prefault("30s")
+      .describe("All that is no other kind, and the kinds that are not here."),
+    uploads: drainTime()
+      .optional()
+      .describe("Requests with a body of a megabyte or more, or in chunks. Default: as requests."),
+    events: drainTime().optional().describe("Requests that accept text/event-stream. Default: as requests."),
+    websockets: drainTime().optional().describe("Default: as requests."),
+  },
+  DRAIN,
+);
+
 const UNAVAILABLE = "a number of slots, or a share of them such as 25%";
 
 export const rollout = mapping(
@@ -207,9 +224,13 @@ export const rollout = mapping(
     maxLoad: decimal("a factor", 1, 100)
       .prefault(2)
       .describe("Going back: at most this times the even load per slot at once."),
-    drain: duration(millis(0))
+    drain: z
+      .union([drainTime(), drainByKind], { error: wrong(DRAIN) })
       .prefault("30s")
-      .describe("How long requests in flight may take to end when a slot leaves rotation."),
+      .describe(
+        "How long what is in flight may take to end when a slot leaves rotation, all of it, or by kind. " +
+          "What then is left is cut, counted and told.",
+      ),
     ramp: duration(millis(1), minutes(60))
       .optional()
       .describe(

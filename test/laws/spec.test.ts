@@ -9,7 +9,12 @@ import { parseApplication } from "../../src/spec/parse.ts";
 type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 
 const GATEWAY = { config: "/etc/nginx/a.conf", main: "/etc/nginx/nginx.conf", nginx: "/usr/sbin/nginx" };
-const GATEWAY_DATA = { listen: ["127.0.0.1:8080"], state: "/var/lib/glidepath", log: "/var/log/a.log" };
+const GATEWAY_DATA = {
+  listen: ["127.0.0.1:8080 ssl"],
+  tls: { certificate: "/etc/ssl/a.pem", key: "/etc/ssl/a.key" },
+  state: "/var/lib/glidepath",
+  log: "/var/log/a.log",
+};
 
 /** Files that between them have every string key; all are good, or good but for what is not supported. */
 const BASE = {
@@ -35,6 +40,7 @@ const BASE = {
   },
   health: { http: "/healthz", host: "example.com", contains: "ok", every: "1s", timeout: "1s", within: "9s" },
   smoke: [{ http: "/login", contains: "in", timeout: "1s" }],
+  warm: [{ http: "/login", timeout: "1s" }, { run: "./warm.sh" }],
   gateway: {
     hosts: [{ name: "web1", ...GATEWAY, ...GATEWAY_DATA }],
     ...GATEWAY,
@@ -43,6 +49,8 @@ const BASE = {
     connectTimeout: "1s",
     readTimeout: "60s",
     mode: "server",
+    protocol: "http",
+    maxBody: "10MB",
     releaseHeader: "X-Release",
     realIp: { from: ["10.0.0.0/8"], header: "X-Forwarded-For" },
   },
@@ -54,7 +62,7 @@ const BASE = {
       { address: ["10.0.0.0/8"], to: "stable" },
     ],
     steps: [{ share: "5%", bake: "1m" }, { servers: "50%" }, { servers: ["zone=a"] }],
-    drain: "30s",
+    drain: { requests: "30s", uploads: "5m", events: "5s", websockets: "5s" },
     progressDeadline: "10m",
     onHostLost: "exclude",
     hostLostAfter: "20s",

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { millis } from "../../src/base/time.ts";
 import { CALM } from "../../src/sim/faults.ts";
-import { scenarioOf, SMOOTH } from "../../src/sim/scenario.ts";
+import { scenarioOf, SMOOTH, type Shape } from "../../src/sim/scenario.ts";
 import { simulate } from "./harness.ts";
 
 test("requests that outlast the drain are cut, and the rollout says how many", async () => {
@@ -12,4 +13,29 @@ test("requests that outlast the drain are cut, and the rollout says how many", a
     total += cut.really;
   }
   expect(total).toBeGreaterThan(5);
+});
+
+const KINDS: Shape = {
+  ...SMOOTH,
+  gateways: 2,
+  drainKinds: { websockets: millis(400), uploads: millis(4000), events: millis(2500) },
+};
+
+test("each kind has its own time, no stop comes before it is over, and all that is cut is told", async () => {
+  let total = 0;
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const { cut, broken } = await simulate(seed, { scenario: scenarioOf(KINDS), faults: CALM, quiet: true });
+    expect({ seed, broken }).toEqual({ seed, broken: [] });
+    // What ended by itself after the last look is counted as cut.
+    expect(cut.reported).toBeGreaterThanOrEqual(cut.really);
+    total += cut.really;
+  }
+  expect(total).toBeGreaterThan(5);
+});
+
+test("each kind has its own time among faults and kills too", async () => {
+  for (let seed = 100; seed < 140; seed += 1) {
+    const { broken } = await simulate(seed, { scenario: scenarioOf(KINDS), quiet: true });
+    expect({ seed, broken }).toEqual({ seed, broken: [] });
+  }
 });

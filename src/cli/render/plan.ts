@@ -2,6 +2,7 @@ import { structuredPatch } from "diff";
 import type { AppError } from "../../base/errors.ts";
 import type { AnalysisSettings } from "../../model/analysis.ts";
 import { HOOKS, slotHosts, type Application } from "../../model/application.ts";
+import { drainOf, TRAFFIC_KINDS } from "../../model/drain.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import type { PlannedStep, PlanStory } from "../../ports/control.ts";
 import type { ConfigPreview } from "../../ports/gateway.ts";
@@ -91,7 +92,9 @@ function holds({ bake, approve }: PlannedStep): readonly string[] {
 }
 
 function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boolean): string {
-  const drain = `drain for at most ${time(policy.drain)}`;
+  const kinds = TRAFFIC_KINDS.filter((kind) => policy.drainKinds?.[kind] !== undefined);
+  const apart = kinds.map((kind) => `${kind} ${time(drainOf(policy, kind))}`).join(", ");
+  const drain = `drain for at most ${time(policy.drain)}${apart === "" ? "" : ` (${apart})`}`;
   const starts = run.kind === "static" ? "switch" : "stop, switch, start, wait until healthy";
   const warmUp = warm.length === 0 ? [] : ["warm up"];
   const checks = smoke.length === 0 ? [] : [`pass ${counted(smoke.length, "smoke check")}`];

@@ -1,4 +1,5 @@
 import { between } from "../../base/time.ts";
+import { TRAFFIC_KINDS, type ByKind, type TrafficKind } from "../../model/drain.ts";
 import type { Receipt } from "../../model/receipt.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { quantile, type Traffic } from "../../model/traffic.ts";
@@ -52,6 +53,18 @@ function latencyLines({ before, during, after }: Receipt): readonly Line[] {
 const skewWords = ({ skew }: Receipt): string =>
   skew === null ? "" : `; the gateways were at most ${time(skew)} apart`;
 
+const KIND_NAMES: Readonly<Record<TrafficKind, string>> = {
+  requests: "request",
+  uploads: "upload",
+  events: "event stream",
+  websockets: "WebSocket",
+};
+
+const cutWords = (kinds: ByKind<number>): string =>
+  `at the end of their drain were cut: ${TRAFFIC_KINDS.filter((kind) => (kinds[kind] ?? 0) > 0)
+    .map((kind) => counted(kinds[kind] ?? 0, KIND_NAMES[kind]))
+    .join(", ")}`;
+
 const OWN_CUTS = "what a drain's deadline cut may be the probe's own: nginx counts whatever is in flight";
 
 function measuredLines({ commits, back }: Receipt): readonly Line[] {
@@ -77,6 +90,7 @@ export function receiptLines(receipt: Receipt, inFull = false): readonly Line[] 
     ...measuredLines(receipt),
     ...(phases === "" ? [] : [line(phases)]),
     ...(receipt.probe ? probeLines(receipt.probe, inFull) : []),
+    ...(receipt.cutKinds === undefined ? [] : [line(warn(cutWords(receipt.cutKinds)))]),
     ...(receipt.probe && receipt.cut > 0 ? [line(OWN_CUTS)] : []),
     ...receipt.missing.map((text) => line(warn(`not measured: ${clean(text)}`))),
   ].map((given) => indent(2, given));

@@ -1,5 +1,6 @@
 import type { Application, Gateway, Slot } from "../../model/application.ts";
 import { poolOf } from "../../model/application.ts";
+import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { EVERYBODY, groupsOf, MOST_TRIES, type Group, type Layout } from "./groups.ts";
 import {
   cidr,
@@ -143,9 +144,24 @@ function switchMaps({ name, gateway }: Application): readonly string[] {
 }
 
 /** Requests in flight by group, over all workers, old ones after a reload included. It only counts. */
-const counters = ({ name }: Application): readonly string[] => [
-  `limit_conn_zone $${prefix(name)}_upstream zone=${prefix(name)}:1m;`,
-];
+function counters({ name, policy }: Application): readonly string[] {
+  const v = prefix(name);
+  const zone = `limit_conn_zone $${v}_upstream zone=${v}:1m;`;
+  if (policy.drainKinds === undefined) return [zone];
+  return [
+    zone,
+    ...block(`map $http_transfer_encoding $${v}_chunked`, ["default uploads;", '"" requests;']),
+    ...block(`map $content_length $${v}_body`, [`default $${v}_chunked;`, '"~^[1-9][0-9]{6,}$" uploads;']),
+    ...block(`map $http_accept $${v}_accepts`, [`default $${v}_body;`, '"~*text/event-stream" events;']),
+    ...block(`map $http_upgrade $${v}_asked`, [`default $${v}_accepts;`, "websocket websockets;"]),
+    "# What the control server is asked about; of a request of anybody's this tells its kind at most.",
+    ...block(`map $uri $${v}_flow`, [
+      `default $${v}_asked;`,
+      `"~^/\\.glidepath/busy/[a-z0-9_]+/(${TRAFFIC_KINDS.join("|")})$" $1;`,
+    ]),
+    `limit_conn_zone "$${v}_upstream $${v}_flow" zone=${v}_kinds:1m;`,
+  ];
+}
 
 const LOGGED = [
   "g1",
@@ -206,6 +222,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
   return [
     `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_at;`,
     `limit_conn ${v} 65535;`,
+    ...(application.policy.drainKinds === undefined ? [] : [`limit_conn ${v}_kinds 65535;`]),
     "limit_conn_dry_run on;",
     "limit_conn_log_level info;",
     `access_log ${path(gateway.log)} ${v} buffer=64k flush=100ms if=$${v}_counted;`,
@@ -297,5 +314,14 @@ function control({ application, gateway, home }: Topology, { pool, mark }: Marks
       "limit_conn_log_level info;",
       "try_files /idle =204;",
     ]),
+    ...(application.policy.drainKinds === undefined
+      ? []
+      : block(`location ~ ^/\\.glidepath/busy/([a-z][a-z0-9_]*)/[a-z]+$`, [
+          `root ${path(home)}/pool-${pool}/groups/$1;`,
+          `limit_conn ${v}_kinds 1;`,
+          "limit_conn_status 409;",
+          "limit_conn_log_level info;",
+          "try_files /idle =204;",
+        ])),
   ]);
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { millis } from "../../base/time.ts";
+import type { TrafficKind } from "../../model/drain.ts";
 import type { AppName } from "../../model/ids.ts";
 import type { HostPort } from "../../ports/host.ts";
 import type { Busy } from "./inflight.ts";
@@ -41,12 +42,16 @@ export async function untilRunning(control: Control, mark: string): Promise<Runn
   return last;
 }
 
-/** Asks for each group, until one is busy. */
-export async function askBusy({ host, app, config }: Control, groups: readonly string[]): Promise<Busy> {
+/** Asks for each group, until one is busy; of a kind: whether requests of that kind are in flight. */
+export async function askBusy(
+  { host, app, config }: Control,
+  groups: readonly string[],
+  kind: TrafficKind | null = null,
+): Promise<Busy> {
   for (const group of groups) {
     const answer = await host.get({
       to: controlAddress(app, config),
-      path: `/busy/${group}`,
+      path: kind === null ? `/busy/${group}` : `/.glidepath/busy/${group}/${kind}`,
       timeout: PATIENCE,
     });
     if (answer.kind !== "answered" || (answer.status !== 204 && answer.status !== 409)) return "unknown";

@@ -2,6 +2,7 @@ import { appError, type AppError } from "../../base/errors.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import { instant, millis, seconds } from "../../base/time.ts";
 import { withoutHosts, type Application, type Gateway, type Slot } from "../../model/application.ts";
+import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
 import { generation } from "../../model/ids.ts";
 import type { GatewayState, InFlight, Observed } from "../../model/observation.ts";
 import { DONE, refused, type Outcome } from "../../model/outcome.ts";
@@ -12,7 +13,7 @@ import { layoutOf, poolDigest, writeConfig } from "./config.ts";
 import { askBusy, askConfig, type Running } from "./control.ts";
 import { editedBy } from "./edited.ts";
 import { groupsOf, isRepresentable, type Layout } from "./groups.ts";
-import { groupsWith, inFlightOf, isAlone } from "./inflight.ts";
+import { groupsWith, inFlightOf, isAlone, withKinds, type Measured } from "./inflight.ts";
 import { install, withdraw } from "./install.ts";
 import { readLook, type Look } from "./look.ts";
 import { sha256 } from "./names.ts";
@@ -129,9 +130,15 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
   const layout = layoutOf(withoutHosts(place.application, seen.table?.excluded ?? []));
   if (!layout.pool.includes(slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
   const groups = groupNames(layout, slot);
-  const alone = await askBusy(controlOf(place), groups.alone);
-  const shared = connections.length === 0 ? "idle" : await askBusy(controlOf(place), groups.shared);
-  return inFlightOf({ connections, alone, shared });
+  const measured = async (kind: TrafficKind | null): Promise<Measured> => {
+    const alone = await askBusy(controlOf(place), groups.alone, kind);
+    const shared = connections.length === 0 ? "idle" : await askBusy(controlOf(place), groups.shared, kind);
+    return { connections, alone, shared };
+  };
+  const all = inFlightOf(await measured(null));
+  if (all.requests === 0 || place.application.policy.drainKinds === undefined) return all;
+  const kinds = TRAFFIC_KINDS.map(async (kind) => [kind, await measured(kind)] as const);
+  return withKinds(all, await Promise.all(kinds));
 }
 
 /** No process is needed for it. Where another pool runs there, a look comes a little later at most. */

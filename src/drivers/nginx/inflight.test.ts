@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { inFlightOf, isAlone, readConnection, type Busy } from "./inflight.ts";
+import { TRAFFIC_KINDS } from "../../model/drain.ts";
+import { inFlightOf, isAlone, readConnection, withKinds, type Busy } from "./inflight.ts";
 import { readLook } from "./look.ts";
 
 const IDLE = { lastSent: 900, lastReceived: 890 };
@@ -21,6 +22,33 @@ test.each<[string, number, number, Busy, Busy, number]>([
     ...Array.from({ length: idle }, () => IDLE),
   ];
   expect(inFlightOf({ connections, alone, shared })).toEqual({ requests, connections: waiting + idle });
+});
+
+const idle = (count: number) => Array.from({ length: count }, () => IDLE);
+
+test.each<[string, number, readonly string[], unknown]>([
+  ["a request among kept connections", 5, ["requests"], { requests: 1, kinds: { requests: 1 } }],
+  [
+    "WebSockets alone are as many as connections",
+    5,
+    ["websockets"],
+    { requests: 5, kinds: { websockets: 5 } },
+  ],
+  [
+    "several kinds are one of each at least",
+    5,
+    ["uploads", "events"],
+    { requests: 2, kinds: { uploads: 1, events: 1 } },
+  ],
+  ["a kind that nobody counts is not told", 5, [], { requests: 1 }],
+])("by kind: %s", (_, count, busy, expected) => {
+  const connections = idle(count);
+  const all = inFlightOf({ connections, alone: "busy", shared: "idle" });
+  const measured = TRAFFIC_KINDS.map((kind) => {
+    const alone: Busy = busy.includes(kind) ? "busy" : "idle";
+    return [kind, { connections, alone, shared: "idle" as Busy }] as const;
+  });
+  expect(withKinds(all, measured)).toEqual({ ...(expected as object), connections: count });
 });
 
 test("ss leaves out what is zero", () => {

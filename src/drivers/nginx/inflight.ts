@@ -1,3 +1,4 @@
+import type { TrafficKind } from "../../model/drain.ts";
 import type { InFlight } from "../../model/observation.ts";
 import type { Group } from "./groups.ts";
 
@@ -45,4 +46,21 @@ export function inFlightOf({ connections, alone, shared }: Measured): InFlight {
   const count = connections.length;
   const possible = alone === "busy" || (count > 0 && (alone === "unknown" || shared !== "idle"));
   return { requests: possible ? Math.max(1, estimate) : 0, connections: count };
+}
+
+const LONG: ReadonlySet<TrafficKind> = new Set(["events", "websockets"]);
+
+/**
+ * By kind, at least one of each that is there. When only one kind is left, how many is known too: of streams
+ * and WebSockets as many as there are connections, as those that nginx keeps for later are gone in 4 s. When
+ * something is in flight and no kind says that it is its own, kinds are not told apart: it is older than
+ * the config that counts them.
+ */
+export function withKinds(all: InFlight, measured: readonly (readonly [TrafficKind, Measured])[]): InFlight {
+  const there = measured.filter(([, one]) => inFlightOf(one).requests > 0).map(([kind]) => kind);
+  const [only] = there;
+  if (only === undefined) return all;
+  const sole = LONG.has(only) ? Math.max(1, all.connections) : all.requests;
+  const kinds = Object.fromEntries(there.map((kind) => [kind, there.length === 1 ? sole : 1]));
+  return { ...all, kinds, requests: there.length === 1 ? sole : Math.max(all.requests, there.length) };
 }

@@ -3,6 +3,7 @@ import type { Finding, Path } from "../diagnostic.ts";
 import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
 import { parseDuration } from "../../base/time.ts";
+import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { parseShare } from "../../model/share.ts";
 import { stepsIn } from "../steps.ts";
 import { choiceFindings, kindsIn } from "./choice.ts";
@@ -78,6 +79,21 @@ function unavailableFindings(file: Tree): readonly Finding[] {
   return [finding("conflict", ["rollout", "maxUnavailable"], message)];
 }
 
+/** Nothing moves while a slot drains. */
+function drainWarnings(rollout: Tree): readonly Finding[] {
+  const drain = get(rollout, "drain");
+  const limit = parseDuration(textOf(get(rollout, "progressDeadline")) ?? "10m");
+  const times: readonly (readonly [Path, unknown])[] = isTree(drain)
+    ? TRAFFIC_KINDS.map((kind) => [["rollout", "drain", kind], get(drain, kind)])
+    : [[["rollout", "drain"], drain]];
+  return times.flatMap(([path, value]) => {
+    const time = parseDuration(textOf(value) ?? "");
+    if (time === null || limit === null || time < limit) return [];
+    const message = "is not shorter than progressDeadline: the rollout goes back before such a drain is over";
+    return [finding("warning", path, { message, hint: "raise rollout.progressDeadline" })];
+  });
+}
+
 /** What works, and is yet probably not meant. */
 export function trafficWarnings(file: Tree): readonly Finding[] {
   const rollout = section(file, "rollout");
@@ -88,6 +104,7 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
   if (get(rollout, "split") === "servers" && has(rollout, "rules")) {
     warnings.push(finding("warning", ["rollout", "rules"], "have no effect with split: servers"));
   }
+  warnings.push(...drainWarnings(rollout));
   const first = listOf(get(rollout, "steps"))[0];
   const nobody = isTree(first) && parseShare(textOf(get(first, "share")) ?? "") === 0;
   if (nobody && listOf(get(rollout, "rules")).length === 0) {

@@ -9,14 +9,16 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect as dial, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxExaminer } from "../../../src/drivers/nginx/examine.ts";
 import type { Gateway, GatewaySettings, Slot, Tls } from "../../../src/model/application.ts";
 import { slotKey, type SlotKey } from "../../../src/model/ids.ts";
 import type { Finding } from "../../../src/ports/examine.ts";
+import { controlAddress } from "../../../src/drivers/nginx/names.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import { hasNginx } from "../../support/nginx.ts";
 import { needs } from "../../support/skip.ts";
@@ -242,5 +244,87 @@ describe.skipIf(!hasNginx("contract: bodies"))("a body", () => {
     await made.port.commit(made.gateway, table);
     expect(await upload(made.listen, 2_000_000)).toBe(200);
     expect(await upload(made.listen, 2_000_001).catch(() => 413)).toBe(413);
+  });
+});
+
+describe.skipIf(!hasNginx("contract: kinds in flight"))("what is in flight", () => {
+  /** Through a gateway whose file tells kinds apart, to a slot that then leaves the rotation. */
+  async function leaving(begin: (w: World) => Promise<void>) {
+    const made = await opened();
+    const drainKinds = { websockets: seconds(5) };
+    const application = { ...made.application, policy: { ...made.application.policy, drainKinds } };
+    const port = nginxGateway({ application, hosts: () => localHost(HOST) });
+    const put = async (number: number, at: Parameters<World["table"]>[1]): Promise<void> => {
+      const table = made.table(number, at);
+      expect(await port.prepare(made.gateway, table)).toEqual({ kind: "done" });
+      expect(await port.commit(made.gateway, table)).toEqual({ kind: "done" });
+    };
+    await put(1, { canary: 1, stable: 2, share: 10_000 });
+    await begin(made);
+    await put(2, { stable: 1 });
+    const slot = made.slots[0] as Slot;
+    const kinds = async (): Promise<unknown> => {
+      const seen = await port.observe(made.gateway, [slot]);
+      return seen.known ? Object.keys(seen.value.inFlight[slot.key]?.kinds ?? {}) : seen.why;
+    };
+    return { made, kinds };
+  }
+  /** What the control server says of the group that serves the canary. */
+  async function isBusy({ application, gateway }: World): Promise<boolean> {
+    const { address, port } = controlAddress(application.name, gateway.config);
+    return (await fetch(`http://${address}:${port}/busy/p1`)).status === 409;
+  }
+  const HEAD = "Host: shop.example.com\r\n";
+  const send = async (w: World, text: string): Promise<Socket> => {
+    const socket = dial(w.listen, "127.0.0.1");
+    socket.on("error", () => undefined);
+    onTestFinished(() => void socket.destroy());
+    socket.write(text);
+    await new Promise<void>((resolve) => void socket.once("connect", resolve));
+    return socket;
+  };
+
+  it.each<[string, string]>([
+    ["requests", `GET /hold HTTP/1.1\r\n${HEAD}\r\n`],
+    ["events", `GET /stream HTTP/1.1\r\n${HEAD}Accept: text/event-stream\r\n\r\n`],
+    ["websockets", `GET /ws HTTP/1.1\r\n${HEAD}Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n`],
+    ["uploads", `POST /upload HTTP/1.1\r\n${HEAD}Content-Length: 1000000\r\n\r\nbegun`],
+    ["uploads", `POST /upload HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n`],
+    ["requests", `POST /hold HTTP/1.1\r\n${HEAD}Content-Length: 999999\r\n\r\nbegun`],
+    // Nobody gets another kind than there is by asking for our path, nor out of the count.
+    ["websockets", `POST /.glidepath/busy/x/websockets HTTP/1.1\r\n${HEAD}Content-Length: 9\r\n\r\nb`],
+    ["requests", `POST /.glidepath/busy/x/other HTTP/1.1\r\n${HEAD}Content-Length: 9\r\n\r\nb`],
+  ])("is known as %s: %j", async (kind, text) => {
+    let socket: Socket | null = null;
+    const { made, kinds } = await leaving(async (w) => {
+      socket = await send(w, text);
+      if (/hold|stream/.test(text) && text.startsWith("GET"))
+        await until(() => w.backends[0]?.held.length === 1);
+      else await until(() => isBusy(w));
+    });
+    await until(async () => JSON.stringify(await kinds()) === JSON.stringify([kind]));
+    made.backends[0]?.held[0]?.end();
+    (socket as Socket | null)?.destroy();
+    await until(async () => JSON.stringify(await kinds()) === "[]");
+  });
+
+  it("is counted by kind, and of WebSockets alone it is known how many", async () => {
+    const upgrade = `GET /ws HTTP/1.1\r\n${HEAD}Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n`;
+    const { made, kinds } = await leaving(async (w) => {
+      const sockets = [await send(w, upgrade), await send(w, upgrade), await send(w, upgrade)];
+      await Promise.all(sockets.map((one) => new Promise((resolve) => one.once("data", resolve))));
+      await send(w, `GET /hold HTTP/1.1\r\n${HEAD}\r\n`);
+      await until(() => w.backends[0]?.held.length === 1);
+    });
+    expect(await kinds()).toEqual(["requests", "websockets"]);
+    made.backends[0]?.held[0]?.end();
+    await until(async () => JSON.stringify(await kinds()) === '["websockets"]');
+    const application = { ...made.application, policy: { ...made.application.policy, drainKinds: {} } };
+    const port = nginxGateway({ application, hosts: () => localHost(HOST) });
+    await until(async () => {
+      const seen = await port.observe(made.gateway, made.slots.slice(0, 1));
+      const found = seen.known ? seen.value.inFlight[made.slots[0]?.key as SlotKey] : undefined;
+      return found?.kinds?.websockets === 3 && found.requests === 3;
+    });
   });
 });
