@@ -109,6 +109,7 @@ const FILES: readonly Json[] = [
     smoke: [{ run: "e" }],
     gateway: { hosts: ["web1"] },
     rollout: {
+      drain: "30s",
       rules: [
         { cookie: "beta", is: "1", to: "canary" },
         { arg: "beta", is: "1", to: "canary" },
@@ -128,10 +129,10 @@ const FILES: readonly Json[] = [
 
 /** The user's own shell text, and texts that are only compared, sent or set. */
 const COMMANDS =
-  /^(?:run\.(?:command|start|stop|stop\.command|status|reload)|health\.exec|smoke\[\d+\]\.run|hooks\.\w+)$/;
+  /^(?:run\.(?:command|start|stop|stop\.command|status|reload)|health\.exec|(?:smoke|warm)\[\d+\]\.run|hooks\.\w+)$/;
 const PHRASES = /\.(?:contains|query|body)$|^run\.env\.MODE$/;
 /** Read into numbers: a space around a share does no harm. */
-const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes|size$/;
+const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes|maxBody|size$/;
 
 /** Compared with what a request says, so that dots mean nothing. */
 const VALUES = /\.is(?:\[\d+\])?$/;
