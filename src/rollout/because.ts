@@ -8,7 +8,7 @@ import { unstaged } from "./actions.ts";
 import { slotsWaitedFor } from "./change.ts";
 import { wantedAtEnd } from "./wanted.ts";
 import { heldBack, sickCanary } from "./begin.ts";
-import { drainUntil, inFlightOf } from "./courses.ts";
+import { drainUntil, inFlightOf } from "./drains.ts";
 import { courseOf } from "./evolve.ts";
 import { isLooking, lookWords } from "./look.ts";
 import { musterOf } from "./muster.ts";

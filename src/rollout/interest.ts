@@ -1,7 +1,7 @@
 import { after, instant, millis, type Duration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotStage } from "../model/rollout.ts";
-import { APART } from "./courses.ts";
+import { APART } from "./drains.ts";
 import { courseOf } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
 

@@ -63,6 +63,7 @@ const BASE = {
     ],
     steps: [{ share: "5%", bake: "1m" }, { servers: "50%" }, { servers: ["zone=a"] }],
     drain: { requests: "30s", uploads: "5m", events: "5s", websockets: "5s" },
+    ramp: "30s",
     progressDeadline: "10m",
     onHostLost: "exclude",
     hostLostAfter: "20s",
@@ -128,8 +129,8 @@ const FILES: readonly Json[] = [
 ];
 
 /** The user's own shell text, and texts that are only compared, sent or set. */
-const COMMANDS =
-  /^(?:run\.(?:command|start|stop|stop\.command|status|reload)|health\.exec|(?:smoke|warm)\[\d+\]\.run|hooks\.\w+)$/;
+const RUN = String.raw`run\.(?:command|start|stop|stop\.command|status|reload)`;
+const COMMANDS = new RegExp(String.raw`^(?:${RUN}|health\.exec|(?:smoke|warm)\[\d+\]\.run|hooks\.\w+)$`);
 const PHRASES = /\.(?:contains|query|body)$|^run\.env\.MODE$/;
 /** Read into numbers: a space around a share does no harm. */
 const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes|maxBody|size$/;
