@@ -22,6 +22,8 @@ export interface Behaviour {
   readonly crashAfterMs?: number;
   /** Microseconds of computing for each request. */
   readonly costUs?: number;
+  /** Milliseconds from the first request on in which it computes longer: 20 times, then less and less. */
+  readonly coldMs?: number;
   readonly ignoresSigterm?: boolean;
   /** On SIGTERM exits at once, whatever is in flight. */
   readonly exitsAtOnce?: boolean;
@@ -50,8 +52,19 @@ const say = (text: string): void => void process.stdout.write(`${new Date().toIS
 let answered = 0;
 let stopping = false;
 
-function compute(): void {
-  const until = performance.now() + (behaviour.costUs ?? 0) / 1000;
+const COLD = 20;
+let firstAskedAt: number | null = null;
+
+/** How many times longer a request takes than later on. */
+function coldness(): number {
+  firstAskedAt ??= performance.now();
+  const left = 1 - (performance.now() - firstAskedAt) / Math.max(1, behaviour.coldMs ?? 0);
+  return 1 + (COLD - 1) * Math.max(0, left);
+}
+
+function compute(path: string): void {
+  const cold = path === "/healthz" || behaviour.coldMs === undefined ? 1 : coldness();
+  const until = performance.now() + (cold * (behaviour.costUs ?? 0)) / 1000;
   while (performance.now() < until);
 }
 
@@ -187,8 +200,8 @@ function webSocket(req: IncomingMessage, socket: Duplex): void {
 }
 
 const server = createServer((req, res) => {
-  compute();
   const url = new URL(req.url ?? "/", "http://any");
+  compute(url.pathname);
   const asked = Math.min(Math.max(Number(url.searchParams.get("ms") ?? "0") || 0, 0), LONGEST_MS);
   const wait = asked + (url.pathname === "/healthz" ? 0 : (behaviour.delayMs ?? 0));
   if (url.pathname === "/upload") upload(req, res);

@@ -4,6 +4,7 @@ import type { Outcome } from "../model/outcome.ts";
 import { basisPoints, formatShare } from "../model/share.ts";
 import { ENDED, type HookRun, type Order, type Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
+import type { Action } from "../rollout/actions.ts";
 
 export function entryOf(rollout: Rollout, at: Instant, kind: Entry["kind"] = "decided"): Entry {
   return { at, kind, because: rollout.because, data: courseDataOf(rollout) };
@@ -26,6 +27,16 @@ export function hookEntry(hook: HookRun, outcome: Outcome, at: Instant): Entry {
   const because = `hook ${hook.name}${about === null ? "" : ` (${about})`}: ${end}`;
   const output = (outcome.kind === "done" ? outcome.note : outcome.error.details) ?? "";
   return { at, kind: "outcome", because, data: { hook, outcome: outcome.kind, output } };
+}
+
+type WarmUp = Extract<Action, { kind: "warm" }>;
+
+/** What a part of a slot's warm-up came to: one that failed may not have stopped anything. */
+export function warmUpEntry({ slot, index }: WarmUp, outcome: Outcome, at: Instant): Entry {
+  const end = outcome.kind === "done" ? (outcome.note ?? "done") : outcome.error.message;
+  const because = `warm-up ${index + 1} of ${slot}: ${end}`;
+  const output = outcome.kind === "done" ? "" : (outcome.error.details ?? "");
+  return { at, kind: "outcome", because, data: { slot, index, outcome: outcome.kind, output } };
 }
 
 /** An order in the words of whoever gave it. */

@@ -12,7 +12,7 @@ import { command } from "../rollout/command.ts";
 import { decide } from "../rollout/decide.ts";
 import type { Settled } from "../rollout/seen.ts";
 import { createDispatcher, slotOf, type Dispatch } from "./dispatcher.ts";
-import { entryOf, hookEntry, orderWords } from "./entries.ts";
+import { entryOf, hookEntry, orderWords, warmUpEntry } from "./entries.ts";
 import { admit, EMPTY, ledgerWake, settle, type Ledger } from "./ledger.ts";
 import { createNews, type News } from "./news.ts";
 import { createObserver, type Observer } from "./observer.ts";
@@ -119,7 +119,7 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   const ordered = await takeOrders(parts);
   const outcomes = state.outcomes;
   state.outcomes = [];
-  await noteHooks(parts, outcomes);
+  await noteSaid(parts, outcomes);
   const now = clock.now();
   const before = state.rollout;
   const verdict = context.watch.verdict(now);
@@ -166,12 +166,13 @@ async function takeOrders({ context, state }: Parts): Promise<Rollout> {
   return rollout;
 }
 
-/** What a hook said is kept, whatever became of it. */
-async function noteHooks({ context, state }: Parts, outcomes: readonly Settled[]): Promise<void> {
+/** What hooks and warm-ups said is kept, whatever became of them. */
+async function noteSaid({ context, state }: Parts, outcomes: readonly Settled[]): Promise<void> {
   const { journal, clock } = context.ports;
   for (const { action, outcome } of outcomes) {
-    if (action.kind !== "hook") continue;
-    await journal.note(state.rollout.id, hookEntry(action.hook, outcome, clock.now()));
+    const at = clock.now();
+    if (action.kind === "hook") await journal.note(state.rollout.id, hookEntry(action.hook, outcome, at));
+    if (action.kind === "warm") await journal.note(state.rollout.id, warmUpEntry(action, outcome, at));
   }
 }
 

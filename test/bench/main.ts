@@ -13,6 +13,7 @@ import { benchJudge, printJudge } from "./judge.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
 import { benchScale, scaleLines } from "./scale.ts";
+import { benchRamp, printRamp } from "./ramp.ts";
 import { benchSsh, printSsh } from "./ssh.ts";
 import { table } from "../../src/demo/table.ts";
 import { type Throughput, benchThroughput } from "./throughput.ts";
@@ -24,7 +25,7 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput"];
-const NAMES = [...MEASURED, "abort", "scale", "analysis", "judge", "ssh"];
+const NAMES = [...MEASURED, "abort", "scale", "analysis", "judge", "ssh", "ramp"];
 /** What takes long, or is computed, is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
@@ -162,6 +163,11 @@ async function main(asked: readonly string[]): Promise<number> {
   if (judge !== null) {
     printJudge(judge);
     save("judge", judge);
+  }
+  const ramp = names.includes("ramp") ? await benchRamp() : null;
+  if (ramp !== null) {
+    printRamp(ramp);
+    save("ramp", ramp);
   }
   const overSsh = names.includes("ssh") ? await benchSsh() : null;
   if (overSsh !== null) {

@@ -36,6 +36,9 @@ const stories = fc.record({
   /** Steps that name more slots than their share needs. */
   more: fc.array(fc.nat(), { minLength: 4, maxLength: 4 }),
   split: fc.constantFrom("users", "servers"),
+  /** Seconds. */
+  ramp: fc.constantFrom(0, 0, 3),
+  warmUps: fc.constantFrom(0, 0, 2),
   hooks: fc.constantFrom([], [], HOOKS),
   smokeChecks: fc.integer({ min: 0, max: 2 }),
   from: fc.constantFrom("v1", "v1", "v1", "v1", null),
@@ -59,11 +62,13 @@ function named({ pool: { n, u }, steps, more }: Story): readonly Step[] {
 }
 
 function walkOf(story: Story): readonly Turn[] {
-  const { pool, gateways, seed, throws, split, hooks, ...shape } = story;
+  const { pool, gateways, seed, throws, split, ramp, warmUps, hooks, ...shape } = story;
   const rollout = rolloutOf({ ...pool, ...shape, steps: named(story) });
   const plan = {
     ...rollout.plan,
     split,
+    ...(split === "users" && ramp > 0 ? { ramp: seconds(ramp) } : {}),
+    ...(warmUps > 0 ? { warmUps } : {}),
     hooks,
     gateways: ["g1", "g2", "g3"].slice(0, gateways) as HostName[],
     drain: seconds(2),
