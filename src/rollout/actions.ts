@@ -1,6 +1,6 @@
 import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { HookRun, Rollout, SlotCourse } from "../model/rollout.ts";
-import type { RoutingTable } from "../model/routing.ts";
+import { rotationOf, type Routing, type RoutingTable } from "../model/routing.ts";
 import { hookKey } from "./hooks.ts";
 import { musterOf } from "./muster.ts";
 
@@ -69,9 +69,11 @@ function withdrawals({ withdrawal }: Rollout): readonly Action[] {
 }
 
 /** Each gateway has a change written before it switches; forward none switches before all have. */
-function changeActions({ id, change, plan, excluded }: Rollout): readonly Action[] {
+function changeActions(rollout: Rollout): readonly Action[] {
+  const { id, change, plan } = rollout;
   if (change === null) return [];
   const { generation, routing, releases } = change;
+  const excluded = leftOut(rollout, routing);
   const without = excluded.length === 0 ? {} : { excluded };
   const table: RoutingTable = { generation, writer: id, routing, ...(releases && { releases }), ...without };
   const prepared = new Set(change.prepared);
@@ -81,6 +83,20 @@ function changeActions({ id, change, plan, excluded }: Rollout): readonly Action
     if (kind === "commit" && change.stage === "preparing") return [];
     return [{ kind, key: `${kind}/${gateway}/${change.generation}`, gateway, table }];
   });
+}
+
+/**
+ * The canary is a prefix of the pool and the stable release a suffix. What a host that was lost has in their
+ * midst is no part of the pool before it is brought to what the others run.
+ */
+function leftOut({ plan, excluded }: Rollout, routing: Routing): readonly HostName[] {
+  const { canary, stable } = routing;
+  const { slots, hosts, hostOf } = plan;
+  const isPrefix = canary.length === 0 || canary.at(-1) === slots[canary.length - 1];
+  const isSuffix = stable.length === 0 || stable[0] === slots[slots.length - stable.length];
+  if (isPrefix && isSuffix) return excluded;
+  const used = new Set([...rotationOf(routing)].map((slot) => hostOf[slot]));
+  return [...excluded, ...hosts.filter((host) => !used.has(host))];
 }
 
 /** What a slot is to run is unpacked before it is touched. */

@@ -85,13 +85,25 @@ function moving(rollout: Rollout, seen: Seen, now: Instant): string {
   const change = changing(rollout, seen);
   const slots = together(underway.map((slot) => [slot, doing(rollout, slot, { seen, now })]));
   if (slots.length > 0 || change !== null) {
-    return [...slots, ...(change === null ? [] : [change])].join("; ");
+    const told = [...slots, ...(change === null ? [] : [change])];
+    return [...told, ...wordless(rollout, seen, underway)].join("; ");
   }
   const count = rollout.phase.name === "updating" ? slotsForStep(rollout) : rollout.plan.slots.length;
   const sick = rollout.aborted === null ? sickCanary(rollout, seen) : [];
   if (sick.length === 0 && isLooking(rollout, seen, now)) return lookWords(rollout, seen, now);
   const held = sick.length > 0 ? sick : heldBack(rollout, count, seen);
   return held.length === 0 ? rollout.phase.name : waitingFor(held, seen);
+}
+
+/** Hosts that are waited for, and of which more than one look had no answer. */
+function wordless({ change, plan }: Rollout, seen: Seen, underway: readonly SlotKey[]): readonly string[] {
+  const isSilent = (host: HostName | undefined): host is HostName => {
+    const silence = host === undefined ? undefined : seen.silent?.[host];
+    return silence !== undefined && silence.lastAt > silence.since;
+  };
+  const concerned = [...underway.map((slot) => plan.hostOf[slot]), ...(change === null ? [] : plan.gateways)];
+  const silent = [...new Set(concerned)].filter(isSilent);
+  return silent.length === 0 ? [] : [`no word from ${listed(silent)}`];
 }
 
 /** Doings told at most; a pool may have thousands. */
@@ -136,8 +148,6 @@ function changing(rollout: Rollout, seen: Seen): string | null {
     const unfit = slotsWaitedFor(rollout, seen);
     if (unfit.length > 0) return waitingFor(unfit, seen);
   }
-  const silent = plan.gateways.filter((gateway) => seen.gateways[gateway]?.known === false);
-  if (silent.length > 0) return `switching; no word from ${listed(silent)}`;
   const dead = plan.gateways.filter((gateway) => gatewaySeen(seen, gateway)?.value.serving === false);
   if (dead.length > 0) return notServing(dead);
   if (sameRouting(change.routing, wantedAtEnd(rollout)))

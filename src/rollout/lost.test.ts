@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { runPerfectly } from "../../test/support/perfect-world.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { instant, seconds, type Instant } from "../base/time.ts";
 import type { HostLostPolicy } from "../model/application.ts";
@@ -6,6 +7,9 @@ import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { Health, Observed } from "../model/observation.ts";
 import type { Phase, Rollout, SlotCourse } from "../model/rollout.ts";
 import { basisPoints } from "../model/share.ts";
+import { because } from "./because.ts";
+import { actionsOf } from "./actions.ts";
+import { withNewcomers } from "./create.ts";
 import { decide } from "./decide.ts";
 import type { Seen } from "./seen.ts";
 
@@ -85,6 +89,30 @@ describe("a host that is silent", () => {
     expect(decide(rollout, seenAt(at(s), [C], at(until)), at(s)).rollout).toBe(rollout);
   });
 
+  it.each<{ id: string; silent: readonly HostName[]; until: number; told: string }>([
+    { id: "after the second look", silent: [C], until: 2, told: "c:1 stops; no word from c" },
+    { id: "not after one look", silent: [C], until: 0, told: "c:1 stops" },
+    { id: "not when nobody waits for it", silent: [A], until: 2, told: "c:1 stops" },
+  ])("that is waited for is named: $id", ({ silent, until, told }) => {
+    const still = halfWay({ policy: "wait", phase: { name: "updating" } });
+    const course = {
+      at: "stopping",
+      target: V2,
+      since: at(1),
+      attempt: 1,
+      generation: still.generation,
+    } as const;
+    const rollout = { ...still, slots: { ...still.slots, ["c:1" as SlotKey]: course } };
+    expect(because(rollout, seenAt(at(2), silent, at(until)), at(2))).toBe(told);
+  });
+
+  it("that has a gateway is named while a change of routing waits for it", () => {
+    const next = after(halfWay({ policy: "exclude" }), [C]);
+    expect(because(next, seenAt(at(31), [B]), at(31))).toContain(
+      "writing the routing on a, b; no word from b",
+    );
+  });
+
   it("exclude: leaves every routing in a switch of its own, and the step is carried anew", () => {
     const next = after(halfWay({ policy: "exclude" }), [C]);
     expect(next).toMatchObject({
@@ -148,5 +176,30 @@ describe("hosts with several slots", () => {
     expect(order.filter((slot) => next.slots[slot]?.at === "leaving")).toEqual(["a:1"]);
     const free = decide({ ...start, plan: { ...plan, groups: [] } }, seenAt(at(1), []), at(1)).rollout;
     expect(order.filter((slot) => free.slots[slot]?.at === "leaving")).toEqual(["a:1", "a:2", "b:1"]);
+  });
+});
+
+describe("a host that was left out and is back, with something else in its slots", () => {
+  const strays = ["c:1", "c:2"] as SlotKey[];
+  const back = withNewcomers(halfWay({ policy: "wait", canary: 0, phase: { name: "updating" } }), [], strays);
+
+  it("is no part of the pool before its slots run what the others run", () => {
+    const { actions, rollout } = decide({ ...back, unsettled: true }, seenAt(at(1), []), at(1));
+    expect(rollout.change?.routing).toMatchObject({ canary: [], stable: ["a:1", "b:1", "a:2", "b:2"] });
+    const tables = actions.map((action) => ("table" in action ? action.table : null));
+    expect(tables).toMatchObject([{ excluded: [C] }, { excluded: [C] }]);
+  });
+
+  it("is a part of it again in the switch in which they join", () => {
+    const tables = new Map<string, readonly HostName[]>();
+    const world = runPerfectly(back, {
+      before: ({ rollout }) => {
+        for (const action of actionsOf(rollout)) {
+          if (action.kind === "commit") tables.set(action.key, action.table.excluded ?? []);
+        }
+      },
+    });
+    expect(world.rollout.phase.name).toBe("completed");
+    expect([...tables.values()].flat()).toEqual([]);
   });
 });
