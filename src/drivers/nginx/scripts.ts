@@ -21,10 +21,19 @@ export const EXIT = {
   fenced: 78,
   busy: 79,
   notPrepared: 80,
+  full: 81,
 } as const;
 
 export const RIGHTS = `
-rights() { printf '%s\\n' "$1" "$(id -un)" "$2"; exit ${EXIT.rights}; }
+# Something could not be written: there is no room for it, or no right to.
+rights() {
+  why=$({ echo x | LC_ALL=C cat >"$home/.room"; } 2>&1; rm -f "$home/.room" 2>&1)
+  case $why in
+    *'No space left on device'* | *'Disk quota exceeded'*) echo "$1"; exit ${EXIT.full} ;;
+  esac
+  printf '%s\\n' "$1" "$(id -un)" "$2"
+  exit ${EXIT.rights}
+}
 lock_home() {
   [ -d "$home" ] || mkdir -p -- "$home" 2>/dev/null
   [ -w "$home" ] || rights "write in $home"

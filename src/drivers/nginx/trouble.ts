@@ -11,7 +11,9 @@ export function troubleOf(gateway: Gateway, doing: string, reply: HostReply): Ou
     return unknown(appError("host.unreachable", message));
   }
   if (reply.code === 0) return null;
-  return refused(errorOf(gateway, doing, reply));
+  const error = errorOf(gateway, doing, reply);
+  // A disk is full for a while: what could not be written is written again, and nothing goes back for it.
+  return reply.code === EXIT.full ? unknown(error) : refused(error);
 }
 
 type Exited = Extract<HostReply, { kind: "exited" }>;
@@ -35,6 +37,10 @@ const REASONS: Readonly<Record<keyof typeof EXIT, (gateway: Gateway, words: stri
       hint: `give ${user} that right on ${name}, or let Glidepath come there as root`,
     });
   },
+  full: ({ name }, words) =>
+    appError("host.disk", `${name}: no room on the disk to ${words}`, {
+      hint: `free some on ${name}: it is tried again and again`,
+    }),
   edited: ({ name, config, state }, words) =>
     appError("gateway.edited", `${name}: ${config} is not as Glidepath last wrote it`, {
       details: words,
