@@ -75,7 +75,7 @@ const KILLS_HOST: ReadonlySet<Fault> = new Set(["network", "power", "reboot"]);
 export type Sabotage = (world: World) => Promise<void>;
 
 export async function runCell(world: World, cell: Cell, sabotage?: Sabotage): Promise<Row> {
-  world.configure(cell.policy);
+  world.configure(cell);
   const release = await world.pack();
   const host = world.lab.host(cell.host);
   const logs = await Promise.all(GATEWAYS.map((name) => sizeOfLog(world.lab.host(name))));
@@ -152,7 +152,7 @@ async function strikeIn(world: World, cell: Cell, running: Running): Promise<Str
     await running.says(SECOND_BAKE);
     await world.glidepath("abort");
   }
-  await running.says(signOf(cell));
+  await running.says(signOf(cell.phase));
   const phase = phaseShown(running);
   const at = Date.now();
   return { at, phase, cure: await STRIKE[cell.fault](world.lab.host(cell.host)) };

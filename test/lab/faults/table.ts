@@ -45,8 +45,11 @@ const HEAD = [
   row(...Array.from({ length: 9 }, () => "---")),
 ];
 
+/** Whose machine it was is nobody's business. */
+const told = ({ reason }: Row): string => reason.replace(/^\S+@\S+ asked/, "an operator asked");
+
 const lineOf = (one: Row, first: string): string =>
-  row(first, one.cell.host, ...outcomeOf(one), ...failedOf(one), endOf(one), one.reason);
+  row(first, one.cell.host, ...outcomeOf(one), ...failedOf(one), endOf(one), told(one));
 
 const section = (title: string, rows: readonly Row[], first: (cell: Cell) => string): readonly string[] =>
   rows.length === 0

@@ -16,8 +16,7 @@ export interface World {
   readonly lab: Lab;
   readonly glidepath: (...args: readonly string[]) => Promise<Ran>;
   readonly start: (...args: readonly string[]) => Running;
-  /** Writes the file: what holds for a host that stays away. */
-  readonly configure: (policy: Policy | null) => void;
+  readonly configure: (setting?: Setting) => void;
   /** Packs another release and names it. */
   readonly pack: () => Promise<string>;
   readonly status: () => Promise<StatusJson>;
@@ -26,6 +25,13 @@ export interface World {
   /** Of what the hosts run. */
   readonly versions: () => Promise<string>;
   readonly close: () => Promise<void>;
+}
+
+/** What the file says besides. */
+interface Setting {
+  /** For a host that stays away. */
+  readonly policy?: Policy | null;
+  readonly listen?: readonly number[];
 }
 
 interface Place {
@@ -75,7 +81,8 @@ function worldIn(lab: Lab, directory: string): Omit<World, "close"> {
     lab,
     glidepath,
     start: (...args) => startCommand(args, options),
-    configure: (policy) => writeFileSync(join(directory, "glidepath.yaml"), stringify(fileOf(lab, policy))),
+    configure: (setting = {}) =>
+      writeFileSync(join(directory, "glidepath.yaml"), stringify(fileOf(lab, setting))),
     pack: async () => {
       made.releases += 1;
       const release = `r${made.releases}`;
@@ -96,7 +103,7 @@ function worldIn(lab: Lab, directory: string): Omit<World, "close"> {
 
 async function furnish(world: Omit<World, "close">): Promise<void> {
   await Promise.all(world.lab.hosts.map(({ must }) => must("rm /etc/nginx/sites-enabled/default")));
-  world.configure(null);
+  world.configure();
   mustExit(await world.glidepath("release", await world.pack()), 0);
 }
 
@@ -117,7 +124,7 @@ export async function unrest(world: World): Promise<string | null> {
   }
 }
 
-function fileOf(lab: Lab, policy: Policy | null): Readonly<Record<string, unknown>> {
+function fileOf(lab: Lab, { policy = null, listen = [80] }: Setting): Readonly<Record<string, unknown>> {
   const rollout = {
     steps: [{ share: "25%", bake: "2s" }, { share: "50%", bake: "2s" }, { share: "100%" }],
     maxUnavailable: 2,
@@ -141,7 +148,7 @@ function fileOf(lab: Lab, policy: Policy | null): Readonly<Record<string, unknow
     gateway: {
       hosts: GATEWAYS,
       config: "/etc/nginx/conf.d/shop.conf",
-      listen: [80],
+      listen,
       readTimeout: "5s",
       state: "/srv/gateway",
       log: LOG,
