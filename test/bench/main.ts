@@ -12,6 +12,7 @@ import { benchGlidepath } from "./glidepath.ts";
 import { benchJudge, printJudge } from "./judge.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
+import { RIVALS, rivalVersion } from "./rivals.ts";
 import { benchScale, scaleLines } from "./scale.ts";
 import { benchRamp, printRamp } from "./ramp.ts";
 import { benchSsh, printSsh } from "./ssh.ts";
@@ -22,6 +23,7 @@ const RESULTS = fileURLToPath(new URL("../../bench-results", import.meta.url));
 
 const procedures = new Map<string, () => Promise<Measured>>([
   ...PEERS.map((peer) => [peer.name, () => benchPeer(peer)] as const),
+  ...RIVALS.map((rival) => [rival.name, rival.run] as const),
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput"];
@@ -125,6 +127,17 @@ function printAborts(results: readonly Aborted[]): void {
   console.log(`\n${table(header, rows)}`);
 }
 
+/** What is not on the machine is skipped, loudly. */
+async function isThere(name: string): Promise<boolean> {
+  const rival = RIVALS.find((one) => one.name === name);
+  if (rival === undefined) return true;
+  const version = await rivalVersion(rival);
+  console.error(
+    version === null ? `!! ${name} SKIPPED: not installed; script/bench installs it` : `bench: ${version}`,
+  );
+  return version !== null;
+}
+
 async function main(asked: readonly string[]): Promise<number> {
   if (asked[0] === "analysis") return analyse(asked.slice(1));
   const names = (asked.length === 0 ? ["all"] : asked).flatMap((name) => GROUPS[name] ?? [name]);
@@ -143,7 +156,7 @@ async function main(asked: readonly string[]): Promise<number> {
   const results: Measured[] = [];
   for (const name of names) {
     const run = procedures.get(name);
-    if (run !== undefined) results.push(await run());
+    if (run !== undefined && (await isThere(name))) results.push(await run());
   }
   if (results.length > 0) {
     printProcedures(results);
