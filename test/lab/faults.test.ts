@@ -1,7 +1,7 @@
 // The most telling cells of docs/faults.md. The whole table takes half an hour: see the README.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canLab } from "../support/lab/lab.ts";
-import { CELLS, type Cell, GATEWAYS } from "./faults/cells.ts";
+import { CELLS, type Cell } from "./faults/cells.ts";
 import { runCell } from "./faults/run-cell.ts";
 import { openWorld, unrest, type World } from "./faults/world.ts";
 
@@ -11,11 +11,10 @@ const cell = (name: string): Cell => {
   return found;
 };
 
-const ITS_CONFIG = "cat /etc/nginx/conf.d/shop.conf; readlink /srv/gateway/shop/*/cur";
-const TAKE_PORT = `systemd-run --quiet --unit=taker node -e 'require("net").createServer().listen(8090)'
-until ss -Hltn | grep -q :8090; do sleep 0.1; done`;
+/** Each is a whole release, and more. */
+const LONG = { timeout: 240_000 };
 
-describe.runIf(canLab("faults during a release"))("on six hosts, two of them gateways", () => {
+describe.runIf(canLab("faults during a release"))("on six hosts, two of them gateways", LONG, () => {
   let world: World;
   beforeAll(async () => {
     world = await openWorld();
@@ -23,35 +22,14 @@ describe.runIf(canLab("faults during a release"))("on six hosts, two of them gat
   afterAll(() => world?.close());
 
   test.each([
-    [
-      "a gateway's nginx is killed while the share is shifted",
-      "nginx-shifting",
-      ["completed", "rolled-back"],
-    ],
-    ["a host that is being updated loses its power", "power-updating", ["completed", "rolled-back"]],
-    ["a host stays dead and is left out", "dead-gate2-exclude", ["completed"]],
-  ])("%s: nobody else notices, and all slots end the same", async (_, name, outcomes) => {
-    const { outcome, coherent, others, reason } = await runCell(world, cell(name));
-    expect({ others, coherent, reason }).toEqual({ others: [], coherent: true, reason });
-    expect(outcomes).toContain(outcome);
+    ["a gateway's nginx is killed while the share is shifted", "nginx-shifting"],
+    ["a host that is being updated loses its power", "power-updating"],
+    ["a gateway's host stays dead, is left out, and is taken in again", "dead-gate2-exclude"],
+  ])("%s: nobody else notices, and all slots end the same", async (_, name) => {
+    const { outcome, coherent, others, afterwards } = await runCell(world, cell(name));
+    expect({ outcome, others, coherent }).toEqual({ outcome: "completed", others: [], coherent: true });
+    expect(afterwards).not.toMatch(/exit [1-9]/);
     expect(await unrest(world)).toBeNull();
-  });
-
-  test("one gateway refuses the new config: the other is as before, byte for byte", async () => {
-    const asIs = (): Promise<readonly string[]> =>
-      Promise.all([
-        ...GATEWAYS.map((name) => world.lab.host(name).must(ITS_CONFIG)),
-        world.inSlots().then(String),
-      ]);
-    const before = await asIs();
-    await world.lab.host("gate2").must(TAKE_PORT);
-    world.configure({ listen: [80, 8090] });
-    const { code, stderr } = await world.glidepath("release", await world.pack());
-    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/gate2[^]*8090/) });
-    expect(await asIs()).toEqual(before);
-    world.configure();
-    await world.lab.host("gate2").must("systemctl stop taker");
-    expect((await world.glidepath("release", await world.pack())).code).toBe(0);
   });
 
   test("control: a fault that nobody owns up to is seen", async () => {
