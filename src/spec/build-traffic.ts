@@ -15,32 +15,36 @@ type Entry = Exclude<NonNullable<FileValue["gateway"]["hosts"]>[number], string>
 /** One gateway an entry, or one a host; what an entry does not say, it has from all. */
 export function gateways(file: FileValue, hosts: readonly Host[], directory: string): readonly Gateway[] {
   const entries = file.gateway.hosts ?? hosts.map((host) => host.name);
-  return entries.map((entry) => {
-    const own: Entry = typeof entry === "string" ? { name: entry } : entry;
-    const host = hosts.find(({ name }) => name === own.name) ?? hosts[0];
-    const path = (key: "config" | "main" | "state" | "log", otherwise: string): string =>
-      resolvePath(directory, own[key] ?? file.gateway[key] ?? otherwise);
-    const tls = own.tls ?? file.gateway.tls;
-    const nginx = own.nginx ?? file.gateway.nginx ?? "nginx";
-    return {
-      name: own.name as Gateway["name"],
-      address: host?.address ?? "local",
-      config: path("config", `/etc/nginx/conf.d/${file.app}.conf`),
-      main: path("main", "/etc/nginx/nginx.conf"),
-      nginx: nginx.includes("/") ? resolvePath(directory, nginx) : nginx,
-      listen: (own.listen ?? file.gateway.listen ?? [80]).map(String),
-      ...(tls === undefined
-        ? {}
-        : {
-            tls: {
-              certificate: resolvePath(directory, tls.certificate),
-              key: resolvePath(directory, tls.key),
-            },
-          }),
-      state: path("state", "/var/lib/glidepath"),
-      log: path("log", `/var/log/nginx/glidepath-${file.app}.log`),
-    };
-  });
+  return entries.map((entry) =>
+    gatewayOf(typeof entry === "string" ? { name: entry } : entry, { file, hosts, directory }),
+  );
+}
+
+interface Context {
+  readonly file: FileValue;
+  readonly hosts: readonly Host[];
+  readonly directory: string;
+}
+
+function gatewayOf(own: Entry, { file, hosts, directory }: Context): Gateway {
+  const host = hosts.find(({ name }) => name === own.name) ?? hosts[0];
+  const path = (key: "config" | "main" | "state" | "log", otherwise: string): string =>
+    resolvePath(directory, own[key] ?? file.gateway[key] ?? otherwise);
+  const nginx = own.nginx ?? file.gateway.nginx ?? "nginx";
+  const tls = own.tls ?? file.gateway.tls;
+  const gateway: Gateway = {
+    name: own.name as Gateway["name"],
+    address: host?.address ?? "local",
+    config: path("config", `/etc/nginx/conf.d/${file.app}.conf`),
+    main: path("main", "/etc/nginx/nginx.conf"),
+    nginx: nginx.includes("/") ? resolvePath(directory, nginx) : nginx,
+    listen: (own.listen ?? file.gateway.listen ?? [80]).map(String),
+    state: path("state", "/var/lib/glidepath"),
+    log: path("log", `/var/log/nginx/glidepath-${file.app}.log`),
+  };
+  if (tls === undefined) return gateway;
+  const [certificate, key] = [resolvePath(directory, tls.certificate), resolvePath(directory, tls.key)];
+  return { ...gateway, tls: { certificate, key } };
 }
 
 const OWN = ["config", "log"] as const;

@@ -46,7 +46,7 @@ test.each<[string, number, readonly string[], unknown]>([
   const all = inFlightOf({ connections, alone: "busy", shared: "idle" });
   const measured = TRAFFIC_KINDS.map((kind) => {
     const alone: Busy = busy.includes(kind) ? "busy" : "idle";
-    return [kind, { connections, alone, shared: "idle" as Busy }] as const;
+    return [kind, { connections, alone, shared: "idle" }] as const;
   });
   expect(withKinds(all, measured)).toEqual({ ...(expected as object), connections: count });
 });

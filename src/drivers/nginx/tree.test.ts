@@ -17,7 +17,7 @@ const table = (share: number): RoutingTable => ({
 function groupsIn(entries: readonly Entry[]): (bucket: number) => string {
   const links = new Map(entries.flatMap((one) => (one.kind === "link" ? [[one.path, one.to] as const] : [])));
   return (bucket) => {
-    const digits = [...String(bucket).padStart(4, "0")];
+    const digits = String(bucket).padStart(4, "0").split("");
     const paths = digits.map((_, i) => digits.slice(0, i + 1).join("/"));
     return paths.map((path) => links.get(path)).find((to) => to !== undefined) ?? "nowhere";
   };

@@ -61,7 +61,8 @@ function bucketLinks(spans: readonly Span[], { under, up, size, from }: Level): 
     const first = from + digit * size;
     if (spans.some(({ to }) => to > first && to < first + size)) {
       const next = { under: `${path}/`, up: `${up}../`, size: size / 10, from: first };
-      return [{ kind: "directory", path }, ...bucketLinks(spans, next)];
+      const inside: readonly Entry[] = [{ kind: "directory", path }];
+      return inside.concat(bucketLinks(spans, next));
     }
     const span = spans.find(({ to }) => first < to);
     assert(span !== undefined, "spans reach to the last bucket");

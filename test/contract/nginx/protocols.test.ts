@@ -207,7 +207,7 @@ describe.skipIf(!hasNginx("contract: gRPC"))("gRPC", () => {
     let trailers: IncomingHttpHeaders = {};
     stream.setEncoding("utf8");
     stream.on("data", (text: string) => (got += text));
-    stream.on("trailers", (all) => (trailers = all));
+    stream.on("trailers", (all: IncomingHttpHeaders) => (trailers = all));
     stream.write("one");
     await until(() => got === "one");
     await put(2, 0);
@@ -306,6 +306,7 @@ describe.skipIf(!hasNginx("contract: kinds in flight"))("what is in flight", () 
     made.backends[0]?.held[0]?.end();
     (socket as Socket | null)?.destroy();
     await until(async () => JSON.stringify(await kinds()) === "[]");
+    expect(await kinds()).toEqual([]);
   });
 
   it("is counted by kind, and of WebSockets alone it is known how many", async () => {
