@@ -60,7 +60,7 @@ export interface Rollout {
   readonly because: string;
   /** Requests still in flight when a drain deadline passed. */
   readonly cut: number;
-  /** The same by kind, as far as kinds are told apart; see `withKinds` of the gateway's driver for how exact. */
+  /** The same by kind; how exact it is, the gateway's driver says at `withKinds`. */
   readonly cutKinds?: ByKind<number>;
   /** The longest that the first gateway's switch was ahead of the last one's. */
   readonly skew?: Duration;
