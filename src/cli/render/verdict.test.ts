@@ -140,6 +140,15 @@ describe("a verdict", () => {
     expect(lines.join("\n")).not.toMatch(/NaN|undefined|Infinity/);
   });
 
+  test("draws nothing where it says 0 %", () => {
+    const tests = BAD.tests.map((one) => ({ ...one, wealth: 1e-6, proof: null }));
+    const lines = shown({ tests }).filter((text) => text.includes("% against"));
+    expect(lines.map((text) => text.trim().replaceAll(/ +/g, " "))).toEqual([
+      "errors ░░░░░░░░░░░░ 0 % against",
+      "latency ░░░░░░░░░░░░ 0 % against at p99",
+    ]);
+  });
+
   test("tells slots that warm up", () => {
     expect(shown({ canary: role(120, 0, { cold: 31 }) }).find((text) => text.includes("v2"))).toMatch(
       / 31 warming up$/,

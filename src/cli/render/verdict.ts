@@ -24,9 +24,9 @@ const APART = 1000;
 
 const countedOf = ({ requests, failed }: RoleSummary): Counted => ({ requests, failed });
 
-/** The part of the way to its limit that a test has come. */
+/** The part of the way to its limit that a test has come, as exact as it is told. */
 const reachedOf = ({ wealth, limit }: TestReport): number =>
-  limit <= 0 ? 0 : Math.min(1, Math.max(0, wealth / limit));
+  limit <= 0 ? 0 : Math.min(1, Math.max(0, Math.round((1000 * wealth) / limit) / 1000));
 
 /** The trail with one more moment, at most one a second. */
 export function trailWith(
