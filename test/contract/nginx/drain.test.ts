@@ -70,13 +70,18 @@ test.each(["/hold", "/stream"])("a request to %s is in flight until its answer i
 
 test("a slot that has left is busy until the requests of its former group are answered", async () => {
   const w = await open();
-  const answers = Promise.all([1, 2].map(() => ask({ port: w.listen, path: "/hold" })));
-  await until(() => w.backends.every(({ held }) => held.length === 1));
+  const answers: ReturnType<typeof ask>[] = [];
+  const held = (): number => w.backends.reduce((sum, one) => sum + one.held.length, 0);
+  // Each worker of nginx takes turns of its own: two requests need not reach two slots.
+  while (w.backends.some((one) => one.held.length === 0)) {
+    answers.push(ask({ port: w.listen, path: "/hold" }));
+    await until(() => held() === answers.length);
+  }
   await put(w, 2, { stable: 1 });
   const left = w.slots.slice(0, 1);
   expect(await w.port.areBusy(w.gateway, left)).toBe(true);
-  for (const { held } of w.backends) held[0]?.end("last\n");
-  expect((await answers).map(({ status }) => status)).toEqual([200, 200]);
+  for (const one of w.backends.flatMap((backend) => backend.held)) one.end("last\n");
+  expect((await Promise.all(answers)).filter(({ status }) => status !== 200)).toEqual([]);
   await until(async () => !(await w.port.areBusy(w.gateway, left)));
 });
 
