@@ -14,6 +14,7 @@ export interface Application {
   readonly sshConfig: string | null;
   /** Paths relative to root/shared, linked into every release. */
   readonly shared: readonly string[];
+  readonly assets?: Assets;
   readonly run: RunSpec;
   readonly health: HealthCheck;
   /** What a started slot is asked before its smoke checks and before anybody sees it. */
@@ -30,6 +31,14 @@ export interface Application {
   readonly state: string;
   /** The directory of the file: relative paths and commands on the controller start here; absolute. */
   readonly directory: string;
+}
+
+/** Files of which pages of another release may ask for. */
+export interface Assets {
+  /** Directories, relative to a release. */
+  readonly dirs: readonly string[];
+  /** So long after a release was last in a slot, or staged, its files are put into others. */
+  readonly for: Duration;
 }
 
 export interface ArtifactSource {

@@ -1,5 +1,5 @@
-import { seconds } from "../base/time.ts";
-import type { Application, ArtifactSource, Host, HealthCheck, Hooks } from "../model/application.ts";
+import { minutes, seconds } from "../base/time.ts";
+import type { Application, ArtifactSource, Assets, Host, HealthCheck, Hooks } from "../model/application.ts";
 import type { Probe, RunSpec, SmokeCheck, StopPolicy, WarmUp } from "../model/application.ts";
 import type { AppName, HostName } from "../model/ids.ts";
 import { slotKey } from "../model/ids.ts";
@@ -26,6 +26,7 @@ export function buildApplication(
     hosts,
     sshConfig: file.ssh.config === undefined ? null : resolvePath(directory, file.ssh.config),
     shared: file.shared.map((path) => normalPath(path).slice(1)),
+    ...(file.assets === undefined ? {} : { assets: assets(file.assets) }),
     run: run(file.run),
     health: health(file.health),
     ...(file.warm.length === 0 ? {} : { warm: file.warm.map(warmUp) }),
@@ -39,6 +40,11 @@ export function buildApplication(
     state: isPostgres(file.state) ? file.state : resolvePath(directory, file.state),
     directory: normalPath(directory),
   };
+}
+
+function assets(value: NonNullable<FileValue["assets"]>): Assets {
+  const { paths, for: time } = Array.isArray(value) ? { paths: value, for: minutes(24 * 60) } : value;
+  return { dirs: [...new Set(paths.map((path) => normalPath(path).slice(1)))], for: time };
 }
 
 const isPostgres = (state: string): boolean => /^postgres(?:ql)?:\/\//.test(state);

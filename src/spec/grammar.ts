@@ -59,10 +59,17 @@ export const PATH: Grammar = {
   pattern: whole(`(?![-+@=])/?${PART}(?:/${PART})*/?`),
   refuse: noDotDot,
 };
+const noDotPart = (text: string): string | null =>
+  noDotDot(text) ?? (text.split("/").includes(".") ? "a path here has no . part" : null);
 export const SHARED_PATH: Grammar = {
   expected: "a path relative to root/shared, of letters, digits and . _ - + @ =",
   pattern: whole(`(?!-)${PART}(?:/${PART})*`),
-  refuse: (text) => noDotDot(text) ?? (text.split("/").includes(".") ? "a path here has no . part" : null),
+  refuse: noDotPart,
+};
+export const ASSET_PATH: Grammar = {
+  expected: "a directory of the release, such as /static/, of letters, digits and . _ - + @ =",
+  pattern: whole(`/?(?!-)${PART}(?:/${PART})*/?`),
+  refuse: noDotPart,
 };
 /** A program: found on PATH by its name, or by its path. */
 export const BINARY: Grammar = {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { minutes } from "../base/time.ts";
 import { analysis } from "./schema-analysis.ts";
 import { probe } from "./schema-probe.ts";
 import { gateway, rollout } from "./schema-traffic.ts";
@@ -151,6 +152,18 @@ const health = mapping(
   "a mapping with one of http, tcp, exec",
 );
 
+const ASSETS = "paths such as [/static/], or a mapping of paths and for";
+const assetDirs = list(text(grammar.ASSET_PATH), "paths", { least: 1 });
+const assets = mapping(
+  {
+    paths: assetDirs.describe("Directories of the release, such as /static/."),
+    for: duration(minutes(1))
+      .prefault("24h")
+      .describe("How long after a release was last in a slot its files still come into new ones."),
+  },
+  ASSETS,
+);
+
 const warm = mapping(
   {
     http: text(grammar.HTTP_PATH)
@@ -215,6 +228,13 @@ export const fileSchema = mapping(
     shared: list(text(grammar.SHARED_PATH), "paths")
       .prefault([])
       .describe("Files and directories of root/shared that are linked into every release."),
+    assets: z
+      .union([assetDirs, assets], { error: wrong(ASSETS) })
+      .optional()
+      .describe(
+        "Directories of the release whose files pages ask for later: every slot has those of the releases " +
+          "before and after it too, so that an old page's chunk is there.",
+      ),
     run: run.describe("How a release is started and stopped: one of command, systemd, start, static."),
     health: health.prefault({}).describe("When a slot is healthy: one of http, tcp, exec."),
     warm: list(warm, "requests and commands")

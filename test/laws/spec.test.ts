@@ -32,6 +32,7 @@ const BASE = {
   ],
   ssh: { config: "ssh_config" },
   shared: ["uploads"],
+  assets: { paths: ["static"], for: "24h" },
   run: {
     command: "node x {port}",
     env: { MODE: "on" },
@@ -105,6 +106,7 @@ const FILES: readonly Json[] = [
   {
     ...BASE,
     hosts: [{ name: "web1", address: "local", root: "/srv", slots: [1, 2] }],
+    assets: ["/static/"],
     run: { start: "a", stop: { command: "b" }, status: "c" },
     health: { exec: "d" },
     smoke: [{ run: "e" }],

@@ -15,7 +15,7 @@ import type { Artifact } from "../../ports/artifact.ts";
 import type { Hosts } from "../../ports/host.ts";
 import { sumOf } from "./cache.ts";
 import { explain, lostError, outcomeOf } from "./replies.ts";
-import { EXITS, INSTALLED, PREPARE, PRUNE, UNPACK } from "./scripts.ts";
+import { EXCHANGE, EXITS, INSTALLED, PREPARE, PRUNE, UNPACK } from "./scripts.ts";
 
 export interface HostSide {
   readonly application: Application;
@@ -66,6 +66,7 @@ export async function stageOn(side: HostSide, name: HostName, artifact: Artifact
     args: [root, release, digest, String(kibNeeded(artifact)), ...shared],
     timeout: ASKING,
   });
+  if (before.kind === "exited" && before.code === EXITS.done) return exchangeOn(side, context);
   if (before.kind === "lost" || before.code !== EXITS.absent) return outcomeOf(before, context);
   const reply = await port.run({
     script: UNPACK,
@@ -73,7 +74,27 @@ export async function stageOn(side: HostSide, name: HostName, artifact: Artifact
     input: { file: tar },
     timeout: transferTime(artifact.bytes),
   });
-  return outcomeOf(reply, context);
+  const outcome = outcomeOf(reply, context);
+  return outcome.kind === "done" ? exchangeOn(side, context) : outcome;
+}
+
+const EXCHANGING = minutes(5);
+
+interface Staged {
+  readonly host: HostName;
+  readonly release: ReleaseId;
+}
+
+/** Files that pages of one release ask for come into the others. */
+async function exchangeOn(side: HostSide, { host, release }: Staged): Promise<Outcome> {
+  const { assets } = side.application;
+  if (assets === undefined) return { kind: "done" };
+  const { root, slots } = hostOf(side, host);
+  const time = String(Math.max(1, Math.round(assets.for / minutes(1))));
+  const places = [String(slots.length), ...slots.map((slot) => slot.dir)];
+  const args = [root, release, time, randomUUID(), ...places, ...assets.dirs];
+  const reply = await side.hosts(host).run({ script: EXCHANGE, args, timeout: EXCHANGING });
+  return outcomeOf(reply, { host, release });
 }
 
 const linesOf = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");

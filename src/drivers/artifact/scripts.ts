@@ -127,6 +127,87 @@ words=$({ printf '%s\n' "$digest" >"$staging/meta"; } 2>&1 && sync "$staging/met
 sync "$meta" "$releases" || :
 `;
 
+/**
+ * ROOT ID MINUTES NONCE SLOTS(a number) SLOT-DIRS... ASSET-DIRS...: what pages of one release ask for comes
+ * into the others too, as hard links; what is there is never replaced.
+ *
+ * root/releases/.assets/ID/static%js  a release's own files of static/js; ID's time: last staged or in a slot
+ */
+export const EXCHANGE = `${COMMON}
+id=$2 minutes=$3 nonce=$4 slots=$5
+shift 5
+assets=$releases/.assets
+mkdir -p "$assets" || fail ${EXITS.rights} "cannot make $assets"
+served=
+while [ "$slots" -gt 0 ]; do
+  at=$(readlink -f -- "$1")
+  case $at in
+    */releases/*) [ ! -f "$meta/\${at##*/}" ] || served="$served \${at##*/}" ;;
+  esac
+  shift
+  slots=$((slots - 1))
+done
+name_of() { printf '%s' "$1" | tr / %; }
+# BASE DIR: every part of DIR is a directory, and none is a link, which could lead into shared/.
+is_plain() {
+  at=$1 rest=$2/
+  while [ -n "$rest" ]; do
+    at=$at/\${rest%%/*} rest=\${rest#*/}
+    [ -d "$at" ] && [ ! -L "$at" ] || return 1
+  done
+}
+# BASE DIR: the same, and what is missing is made.
+make_plain() {
+  at=$1 rest=$2/
+  while [ -n "$rest" ]; do
+    at=$at/\${rest%%/*} rest=\${rest#*/}
+    [ -e "$at" ] || [ -L "$at" ] || mkdir "$at" || fail ${EXITS.rights} "cannot make $at"
+    [ -d "$at" ] && [ ! -L "$at" ] || return 1
+  done
+}
+# FROM TO: links what is not there.
+link_all() {
+  words=$(cp -aln -- "$1/." "$2/" 2>&1 | grep -v -e 'not replacing' -e 'cannot overwrite non-directory')
+  [ -z "$words" ] || fail ${EXITS.unpack} "$words"
+}
+# ID ASSET-DIRS...: its own files, before any other's are beside them.
+keep_own() {
+  one=$1
+  shift
+  mkdir -p "$assets/$one"
+  for dir do
+    own=$assets/$one/$(name_of "$dir")
+    if [ -d "$own" ] || ! is_plain "$releases/$one" "$dir"; then continue; fi
+    rm -rf -- "$assets/.new-$nonce"
+    mkdir "$assets/.new-$nonce" || fail ${EXITS.rights} "cannot write in $assets"
+    link_all "$releases/$one/$dir" "$assets/.new-$nonce"
+    mv -T "$assets/.new-$nonce" "$own" || fail ${EXITS.rights} "cannot write in $assets"
+  done
+  touch "$assets/$one"
+}
+# FROM TO ASSET-DIRS...
+give() {
+  from=$1 to=$2
+  shift 2
+  [ "$from" != "$to" ] || return 0
+  for dir do
+    own=$assets/$from/$(name_of "$dir")
+    if [ -d "$own" ] && make_plain "$releases/$to" "$dir"; then link_all "$own" "$releases/$to/$dir"; fi
+  done
+}
+lock
+# These names have no character that could end a word.
+for one in $id $served; do keep_own "$one" "$@"; done
+for one in $(find "$assets" -mindepth 1 -maxdepth 1 -name '[!.]*' -mmin "-$minutes" | sed 's,.*/,,'); do
+  give "$one" "$id" "$@"
+done
+for one in $served; do give "$id" "$one" "$@"; done
+for one in $(find "$assets" -mindepth 1 -maxdepth 1 -mmin "+$minutes" | sed 's,.*/,,'); do
+  [ -d "$releases/$one" ] || rm -rf -- "\${assets:?}/$one"
+done
+exit ${EXITS.done}
+`;
+
 /** ROOT: the complete releases, one a line. */
 export const INSTALLED = `${COMMON}
 [ -d "$meta" ] || exit 0

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { artifacts } from "../../../src/drivers/artifact/artifact.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
-import type { Application, ArtifactSource, Slot } from "../../../src/model/application.ts";
+import type { Application, ArtifactSource, Assets, Slot } from "../../../src/model/application.ts";
 import type { HostName, ReleaseId } from "../../../src/model/ids.ts";
 import type { Artifact, ArtifactPort, FetchOptions } from "../../../src/ports/artifact.ts";
 import type { Hosts } from "../../../src/ports/host.ts";
@@ -28,6 +28,7 @@ export interface World {
 export interface PortOptions {
   readonly artifact?: Partial<ArtifactSource>;
   readonly shared?: readonly string[];
+  readonly assets?: Assets;
   readonly slots?: readonly Slot[];
   readonly root?: string;
   readonly hosts?: Hosts;
@@ -48,9 +49,9 @@ export function makeWorld(): World {
   const root = join(directory, "it's a root");
   const cache = join(directory, "cache");
   mkdirSync(join(root, "shared"), { recursive: true });
-  const port = ({ artifact, shared = [], slots = [], ...more }: PortOptions = {}): ArtifactPort => {
+  const port = ({ artifact, shared = [], slots = [], assets, ...more }: PortOptions = {}): ArtifactPort => {
     const host = { name: WEB1, address: "local", root: more.root ?? root, slots };
-    const application = { artifact: { ...SOURCE, ...artifact }, hosts: [host], shared, directory };
+    const application = { artifact: { ...SOURCE, ...artifact }, hosts: [host], shared, assets, directory };
     const hosts = more.hosts ?? localHost;
     return artifacts({
       application: application as unknown as Application,
