@@ -27,6 +27,10 @@ export interface Behaviour {
   readonly ignoresSigterm?: boolean;
   /** On SIGTERM exits at once, whatever is in flight. */
   readonly exitsAtOnce?: boolean;
+  /** On SIGTERM answers 503 for so many milliseconds, then ends. */
+  readonly refusesMs?: number;
+  /** Never closes a connection, so that it does not end by itself either. */
+  readonly leaks?: boolean;
   /** How long an idle connection stays open; Node's default is 5 s. */
   readonly keepAliveMs?: number;
   /** Milliseconds that an answer takes beyond what it is asked to take. */
@@ -203,6 +207,7 @@ const server = createServer((req, res) => {
   const url = new URL(req.url ?? "/", "http://any");
   compute(url.pathname);
   const asked = Math.min(Math.max(Number(url.searchParams.get("ms") ?? "0") || 0, 0), LONGEST_MS);
+  if (stopping && behaviour.refusesMs !== undefined) return send(res, text(503, "closing\n"));
   const wait = asked + (url.pathname === "/healthz" ? 0 : (behaviour.delayMs ?? 0));
   if (url.pathname === "/upload") upload(req, res);
   else if (req.method === "POST") echo(req, res, wait);
@@ -214,16 +219,17 @@ server.on("upgrade", (req, socket) => {
   if (new URL(req.url ?? "/", "http://any").pathname === "/ws") webSocket(req, socket);
   else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
 });
-server.keepAliveTimeout = behaviour.keepAliveMs ?? 5000;
+server.keepAliveTimeout = behaviour.leaks === true ? 0 : (behaviour.keepAliveMs ?? 5000);
 
 function stop(): void {
   if (behaviour.ignoresSigterm === true) return say("SIGTERM ignored");
   say("SIGTERM: closing");
   stopping = true;
   if (behaviour.exitsAtOnce === true) process.exit(0);
+  if (behaviour.refusesMs !== undefined) return void setTimeout(() => process.exit(0), behaviour.refusesMs);
   if (behaviour.cutsStreams === true) for (const socket of lasting) socket.destroy();
   server.close(() => process.exit(0));
-  server.closeIdleConnections();
+  if (behaviour.leaks !== true) server.closeIdleConnections();
 }
 
 function listen(): void {

@@ -65,7 +65,8 @@ function summary(rows: readonly Row[], versions: string): readonly string[] {
   const others = total(rows, (one) => one.others.length);
   const coherent = rows.filter((one) => one.coherent).length;
   return [
-    `Made by \`${COMMAND}\` on ${days} (${versions}). Each row is the last run of its cell, by the real command.`,
+    `Made by \`${COMMAND}\` on ${days} (${versions}). ` +
+      "Each row is the last run of its cell, by the real command.",
     "",
     `**${rows.length} runs, ${total(rows, ({ requests }) => requests)} requests: ` +
       `${total(rows, (one) => one.onTheHost)} failed on the host that died, ` +
