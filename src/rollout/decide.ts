@@ -16,7 +16,7 @@ import { shifting } from "./phases/shifting.ts";
 import { staging } from "./phases/staging.ts";
 import { updating } from "./phases/updating.ts";
 import { watchHosts } from "./lost.ts";
-import { lookEnds, meetUsers } from "./look.ts";
+import { lookWakes, meetUsers } from "./look.ts";
 import { drainOf, TRAFFIC_KINDS } from "../model/drain.ts";
 import { musterOf } from "./muster.ts";
 import { growsAt } from "./ramp.ts";
@@ -176,7 +176,7 @@ function deadlinesOf(rollout: Rollout): readonly Instant[] {
   return [
     ...(paused !== null || hook !== null || phase.name === "approval" ? [] : [overdue]),
     ...(paused === null && phase.name === "baking" ? [phase.until] : []),
-    ...[lookEnds(rollout) ?? []].flat(),
+    ...lookWakes(rollout),
     ...waits,
   ];
 }

@@ -1,4 +1,4 @@
-import { after, between, formatDuration, type Instant } from "../base/time.ts";
+import { after, between, formatDuration, seconds, type Instant } from "../base/time.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Seen } from "./seen.ts";
@@ -16,10 +16,19 @@ export function meetUsers(rollout: Rollout, now: Instant): Rollout {
   return isMet ? { ...rollout, usersSince: now } : rollout;
 }
 
+/** So long after the first users at most, the judge has been told of somebody, if anybody came. */
+const TOLD = seconds(1);
+
 /** When the first slots have been alone for as long as they may; null: nobody waits for that. */
 export function lookEnds({ plan: { analysis }, usersSince }: Rollout): Instant | null {
   if (analysis?.look === undefined || usersSince === undefined) return null;
   return after(usersSince, analysis.look.atMost);
+}
+
+/** When what is waited for may change by time alone. */
+export function lookWakes(rollout: Rollout): readonly Instant[] {
+  const end = lookEnds(rollout);
+  return end === null ? [] : [after(rollout.usersSince ?? end, TOLD), end];
 }
 
 /** The first look is not over: no further slot is given to the release. */
@@ -28,10 +37,10 @@ export function isLooking(rollout: Rollout, { verdict }: Seen, now: Instant): bo
   if (end === null || now >= end || !acts(rollout)) return false;
   if (verdict === undefined) return true;
   const wanted = rollout.plan.analysis?.look?.requests ?? 0;
-  return verdict.canary.requests < wanted && hasUsers(verdict);
+  if (verdict.canary.requests >= wanted) return false;
+  return hasUsers(verdict) || between(rollout.usersSince ?? now, now) < TOLD;
 }
 
-/** The judge knows the traffic of some minutes before. */
 const hasUsers = ({ canary, stable }: Verdict): boolean => canary.requests + stable.requests > 0;
 
 export function lookWords(rollout: Rollout, { verdict }: Seen, now: Instant): string {

@@ -170,7 +170,8 @@ describe("the first look", () => {
     { id: "without a verdict the last slot waits", about: undefined, held: true },
     { id: "with too few requests it waits", about: judged(19, 300), held: true },
     { id: "with enough it leaves", about: judged(20, 300), held: false },
-    { id: "where nobody comes it leaves", about: judged(0, 0), held: false },
+    { id: "where nobody comes it leaves after a second", about: judged(0, 0), later: 1000, held: false },
+    { id: "not before: nobody may have been told of", about: judged(0, 0), later: 999, held: true },
     { id: "after its time it leaves, whatever was seen", about: judged(1, 9), later: 3000, held: false },
     { id: "not before", about: judged(1, 9), later: 2999, held: true },
   ])("$id", ({ about, later = 0, held }) => expect(isHeld(LOOK, about, later)).toBe(held));
@@ -189,7 +190,7 @@ describe("the first look", () => {
     const about = { ...seen(rollout, null), verdict: judged(7, 40) };
     const one = decide(rollout, about, NOW);
     expect(one.because).toBe("its first users are watched: 7 of 20 requests judged, 3s left at most");
-    expect(one.wakeAt).toBe(after(NOW, seconds(3)));
+    expect(one.wakeAt).toBe(after(NOW, seconds(1)));
     const later = decide(one.rollout, about, instant(NOW + 1000));
     expect(later.rollout.usersSince).toBe(NOW);
     expect(later.because).toMatch(/ 2s left at most$/);

@@ -115,7 +115,7 @@ describe("the least file", () => {
         bad: [{ from: 500, to: 599 }],
         unit: "user",
         warmup: 10_000,
-        look: 1000,
+        look: 2000,
         minRequests: 200,
         early: true,
         maxFailedRequests: 200,

@@ -67,7 +67,7 @@ const settings = mapping(
       .prefault(200)
       .describe("Below this the verdict is: inconclusive, hold."),
     look: duration(millis(0))
-      .prefault("1s")
+      .prefault("2s")
       .describe("Before more slots follow the first ones: until minRequests are judged, or so long at most."),
     early: truth()
       .prefault(true)
