@@ -130,8 +130,10 @@ function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boole
   const joining = moving.filter((slot) => GROWS.has(rollout.slots[slot]?.at));
   // Of a lost host nothing is known, and nothing is led there.
   const kept = canary.filter((slot) => rollout.slots[slot] !== undefined);
-  const asked = share > routing.share ? [...kept, ...joining] : joining;
+  const widens = share > routing.share;
+  const asked = widens ? [...kept, ...joining] : joining;
   return (
+    (widens && kept.length === 0) ||
     asked.some((slot) => !isHealthy(seen, slot)) ||
     desertsUsers(rollout, change.routing, seen) ||
     strandsUsers(rollout, change.routing, seen)
