@@ -50,8 +50,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
 }
 
 /** What writes have made of the fleet, but for lost hosts; what runs may crash by itself. */
-function intended(world: World): string {
-  const lost = world.rollout()?.excluded ?? [];
+function intended(world: World, lost: readonly string[]): string {
   const lines = world
     .describe()
     .replaceAll(/ (running|stopped)/g, "")
@@ -68,6 +67,7 @@ class Story {
   readonly #world: World;
   readonly #broken: Harm[] = [];
   readonly #hasTwo: boolean;
+  #before: Rollout | null = null;
   #isOver = false;
   #attempts = 0;
 
@@ -88,9 +88,11 @@ class Story {
     const limit = after(world.faultsUntil, PATIENCE);
     const halt = await world.run(() => this.#isOver, limit);
     if (halt !== "until") return this.#breakLaw(10, `no end: ${halt}, ${this.#because()}`);
-    const end = intended(world);
+    const lost = this.#leftOut();
+    const end = intended(world, lost);
     await world.run(() => false, after(world.timeline.now(), AFTERMATH));
-    if (intended(world) !== end) this.#breakLaw(9, `after the end:\n${end}\n→\n${intended(world)}`);
+    const later = intended(world, lost);
+    if (later !== end) this.#breakLaw(9, `after the end:\n${end}\n→\n${later}`);
   }
 
   report(): Report {
@@ -108,6 +110,16 @@ class Story {
       events: world.timeline.happened,
       took: (world.timeline.now() - (world.store.entries[0]?.at ?? world.timeline.now())) / 1000,
     };
+  }
+
+  /**
+   * Hosts that a rollout left out: a write to them may still arrive. One that touched nothing has fenced nothing
+   * off either, so that it goes for those of the rollout before it, too.
+   */
+  #leftOut(): readonly string[] {
+    const rollout = this.#world.rollout();
+    const before = rollout?.touched === false ? this.#before : null;
+    return [rollout, before].flatMap((one) => one?.excluded ?? []);
   }
 
   /** A controller process: it starts the rollout or takes it over, and carries it for as long as it lives. */
@@ -143,6 +155,7 @@ class Story {
       this.#isOver = true;
       return false;
     }
+    this.#before = rollout;
     const isDone = rollout.phase.name === "completed";
     const { canary } = this.#world.scenario;
     const isNext = rollout.phase.name === "superseded" || (isDone && rollout.release === canary);
