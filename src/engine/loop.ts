@@ -46,6 +46,8 @@ const RENEW = seconds(3);
  */
 export async function carry(held: Held, context: LoopContext): Promise<Result<Rollout, AppError>> {
   const loop = createLoop(held, context);
+  // What was decided last may not have been told any more.
+  context.watch.follow(held.rollout);
   for (;;) {
     const stop = await loop.turn();
     if (stop !== null) return stop;

@@ -101,6 +101,14 @@ describe("a verdict", () => {
     expect(decide(rollout, seen(rollout, kind), NOW).rollout.phase.name).toBe(phase);
   });
 
+  it("on a time in which the share was being changed holds a bake that is over", () => {
+    const rollout = baking(0);
+    const told = { ...seen(rollout, "continue"), verdict: { ...verdict("continue"), share: null } };
+    const { because, rollout: next } = decide(rollout, told, NOW);
+    expect(next.phase.name).toBe("baking");
+    expect(because).toContain("it is continue");
+  });
+
   it("of fail is heeded while it is paused, and says what was counted, by which test, at which level", () => {
     const rollout = { ...baking(30_000), paused: { by: "alice", at: NOW } };
     const { aborted, paused } = decide(rollout, seen(rollout, "fail"), NOW).rollout;

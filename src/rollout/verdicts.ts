@@ -33,6 +33,8 @@ function detailsOf({ by, tests, alpha, p, budget }: Verdict): string {
 export function heldBy(rollout: Rollout, { verdict }: Seen): string | null {
   if (!acts(rollout)) return null;
   if (verdict === undefined) return "there is no verdict yet";
+  // Of no share: it is not about those who are served now.
+  if (verdict.share === null) return verdict.sentence;
   return verdict.kind === "continue" || verdict.kind === "proven" ? null : verdict.sentence;
 }
 
