@@ -113,8 +113,8 @@ class Story {
   }
 
   /**
-   * Hosts that a rollout left out: a write to them may still arrive. One that touched nothing has fenced nothing
-   * off either, so that it goes for those of the rollout before it, too.
+   * Hosts that a rollout left out: a write to them may still arrive. A rollout that touched nothing has
+   * fenced nothing off either: then it goes for those of the one before it, too.
    */
   #leftOut(): readonly string[] {
     const rollout = this.#world.rollout();
