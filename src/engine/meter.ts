@@ -1,5 +1,6 @@
 import { instant, seconds, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
+import { sumOfKinds } from "../model/drain.ts";
 import { startOf } from "../model/evidence.ts";
 import type { Receipt, Stretch } from "../model/receipt.ts";
 import type { HostName } from "../model/ids.ts";
@@ -66,6 +67,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       const after = sum(young.filter(({ slice }) => startOf(slice) > end));
       return {
         ...timesOf(ended, entries),
+        ...cutsOf(addTraffic(during, after), missing.size === 0 ? 0 : ended.cut),
         before,
         during,
         after,
@@ -74,6 +76,13 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       };
     },
   };
+}
+
+/** What was seen in flight is the least where a log, or a part of it, could not be read. */
+function cutsOf({ cutKinds = {} }: Traffic, least: number): Pick<Receipt, "cut" | "cutKinds"> {
+  const cut = sumOfKinds(cutKinds);
+  if (cut < least || cut === 0) return { cut: least };
+  return { cut, cutKinds };
 }
 
 const lostIn = ({ excluded }: Rollout): readonly string[] =>
@@ -106,7 +115,6 @@ function timesOf(
   const switches = switchTimes(entries);
   return {
     cut: rollout.cut,
-    ...(rollout.cutKinds === undefined ? {} : { cutKinds: rollout.cutKinds }),
     phases: phaseTimes(entries, end),
     took: seconds((end - rollout.startedAt) / 1000),
     switches: switches.length,

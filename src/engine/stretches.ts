@@ -1,4 +1,5 @@
 import { instant, type Instant } from "../base/time.ts";
+import { sumOfKinds } from "../model/drain.ts";
 import { startOf } from "../model/evidence.ts";
 import type { Stretch } from "../model/receipt.ts";
 import { addTraffic, NO_TRAFFIC, quantile, type Traffic } from "../model/traffic.ts";
@@ -37,7 +38,7 @@ const stretchOf = ([from, traffic]: readonly [number, Traffic]): Stretch => ({
   to: instant(from + SECOND),
   requests: traffic.requests,
   failed: traffic.failed,
-  cut: traffic.cut,
+  cut: traffic.cut + sumOfKinds(traffic.cutKinds ?? {}),
   p99: quantile(traffic.latency, 0.99),
 });
 

@@ -107,9 +107,10 @@ const metricsOf = (
   });
 
 function watchOf(parts: Parts): Watch {
-  const { application, meter, judging, ports, witness } = parts;
+  const { application, gauge, meter, judging, ports, witness } = parts;
   return {
     follow: (rollout) => {
+      gauge.follow(rollout);
       witness.follow(rollout);
       judging?.follow(rollout, ports.clock.now());
     },

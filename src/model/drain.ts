@@ -1,4 +1,5 @@
-import type { Duration } from "../base/time.ts";
+import type { Duration, Instant } from "../base/time.ts";
+import type { SlotKey } from "./ids.ts";
 
 /**
  * Told apart by what a request says of itself, so that it can be done while it is in flight: `uploads` have
@@ -16,6 +17,12 @@ export interface Drain {
   readonly drainKinds?: ByKind<Duration>;
 }
 
+/** The time of what was in flight to a slot was over. */
+export interface CutOff {
+  readonly slot: SlotKey;
+  readonly at: Instant;
+}
+
 export const drainOf = ({ drain, drainKinds }: Drain, kind: TrafficKind): Duration =>
   drainKinds?.[kind] ?? drain;
 
@@ -26,3 +33,6 @@ export function addKinds(a: ByKind<number>, b: ByKind<number>): ByKind<number> {
   const kinds = TRAFFIC_KINDS.map((kind) => [kind, (a[kind] ?? 0) + (b[kind] ?? 0)] as const);
   return Object.fromEntries(kinds.filter(([, count]) => count > 0));
 }
+
+export const sumOfKinds = (kinds: ByKind<number>): number =>
+  Object.values(kinds).reduce((sum, count) => sum + count, 0);

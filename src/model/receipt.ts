@@ -8,9 +8,9 @@ export interface Receipt {
   readonly before: Traffic;
   readonly during: Traffic;
   readonly after: Traffic;
-  /** Requests still in flight when a drain deadline passed. */
+  /** Requests that ended because their slot was stopped when a drain deadline had passed. */
   readonly cut: number;
-  /** The same by kind; absent: none was, or kinds were not told apart. */
+  /** The same by kind; absent: none was, or a log could not be read. */
   readonly cutKinds?: ByKind<number>;
   /** In the order they happened. */
   readonly phases: readonly { readonly name: string; readonly took: Duration }[];

@@ -1,5 +1,5 @@
 import type { AppError } from "../base/errors.ts";
-import type { ByKind, Drain } from "./drain.ts";
+import type { CutOff, Drain } from "./drain.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing, RoutingTable } from "./routing.ts";
@@ -58,10 +58,10 @@ export interface Rollout {
   readonly progressAt: Instant;
   /** One sentence: what it does or waits for, and why. */
   readonly because: string;
-  /** Requests still in flight when a drain deadline passed. */
+  /** Requests seen in flight when a drain deadline passed; the gateways' logs tell what became of them. */
   readonly cut: number;
-  /** The same by kind; how exact it is, the gateway's driver says at `withKinds`. */
-  readonly cutKinds?: ByKind<number>;
+  /** Slots that were to be stopped with requests in flight, and when; absent: none. */
+  readonly cutOffs?: readonly CutOff[];
   /** The longest that the first gateway's switch was ahead of the last one's. */
   readonly skew?: Duration;
   /** The last order that was taken: none is taken twice. */

@@ -1,3 +1,5 @@
+import { addKinds, type ByKind } from "./drain.ts";
+
 /** Counts of requests, as the gateways' own logs tell. */
 export interface Traffic {
   readonly requests: number;
@@ -9,6 +11,8 @@ export interface Traffic {
   readonly retried: number;
   /** Of these, requests of a role of which no slot answered: one of the other role did. */
   readonly fellBack: number;
+  /** Whose slot was stopped, as their time was over; they are in `requests` and in no other count. */
+  readonly cutKinds?: ByKind<number>;
   readonly latency: Histogram;
 }
 
@@ -33,7 +37,9 @@ export function addHistogram(a: Histogram, b: Histogram): Histogram {
 }
 
 export function addTraffic(a: Traffic, b: Traffic): Traffic {
+  const cutKinds = a.cutKinds || b.cutKinds ? addKinds(a.cutKinds ?? {}, b.cutKinds ?? {}) : undefined;
   return {
+    ...(cutKinds && { cutKinds }),
     requests: a.requests + b.requests,
     failed: a.failed + b.failed,
     cut: a.cut + b.cut,

@@ -2,6 +2,7 @@ import type { AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { Gateway } from "../model/application.ts";
+import type { CutOff } from "../model/drain.ts";
 import type { EvidenceSlice } from "../model/evidence.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Traffic } from "../model/traffic.ts";
@@ -15,6 +16,8 @@ export interface Roles {
   readonly joined: Readonly<Record<SlotKey, Instant>>;
   /** For so long after that, what a slot is asked is no evidence. */
   readonly warmup: Duration;
+  /** Slots that were stopped with requests in flight; when, by the gateway's clock. Absent: none. */
+  readonly cutOffs?: readonly CutOff[];
 }
 
 /** The requests that ended in one slice: what they say of the two releases, and all of them as traffic. */

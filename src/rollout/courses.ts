@@ -98,7 +98,7 @@ function draining(
   const traffic = inFlightOf(rollout, slot, seen);
   if (rollout.plan.passive) return stop(rollout, slot, { target, attempt, now });
   if (now >= drainUntil(rollout, course, traffic)) {
-    return stop(cutOff(rollout, traffic), slot, { target, attempt, now });
+    return stop(cutOff(rollout, traffic, { slot, at: now }), slot, { target, attempt, now });
   }
   if (traffic === null || traffic.at <= course.sampledAt) return rollout;
   if (traffic.requests > 0) {

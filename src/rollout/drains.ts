@@ -1,5 +1,5 @@
 import { after, instant, millis, type Instant } from "../base/time.ts";
-import { addKinds, drainOf, longestDrain, TRAFFIC_KINDS, type ByKind } from "../model/drain.ts";
+import { addKinds, drainOf, longestDrain, TRAFFIC_KINDS, type ByKind, type CutOff } from "../model/drain.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { GatewayState } from "../model/observation.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
@@ -60,8 +60,7 @@ export function drainUntil(
 }
 
 /** What is in flight has had its time. */
-export function cutOff(rollout: Rollout, traffic: Flying | null): Rollout {
+export function cutOff(rollout: Rollout, traffic: Flying | null, { slot, at }: CutOff): Rollout {
   const cut = rollout.cut + (traffic?.requests ?? 0);
-  const kinds = addKinds(rollout.cutKinds ?? {}, traffic?.kinds ?? {});
-  return Object.keys(kinds).length === 0 ? { ...rollout, cut } : { ...rollout, cut, cutKinds: kinds };
+  return { ...rollout, cut, cutOffs: [...(rollout.cutOffs ?? []), { slot, at }] };
 }

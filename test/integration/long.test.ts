@@ -1,18 +1,22 @@
 // Long connections through a release: each kind is waited for as the file says, and only what is over is cut.
+import { readFileSync } from "node:fs";
 import { get, request, type ClientRequest } from "node:http";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { present } from "../../src/base/assert.ts";
+import type { Behaviour } from "../support/app.ts";
 import { mustExit } from "../support/exit.ts";
+import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
 import { until } from "../support/until.ts";
 import { openWorkspace, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 150_000;
 
-async function opened(drain: object | string): Promise<Workspace> {
+async function opened(drain: object, v1: Behaviour = { cutsStreams: true }): Promise<Workspace> {
   const workspace = await openWorkspace({
-    releases: { v1: { cutsStreams: true }, v2: {} },
+    releases: { v1, v2: {} },
     edit: (sections) => ({ ...sections, rollout: { ...(sections["rollout"] as object), drain } }),
   });
   onTestFinished(workspace.close);
@@ -127,21 +131,42 @@ describe.skipIf(!hasNginx("integration: long connections"))("long connections", 
   );
 
   it(
-    "that have had their time are cut, are in the receipt, and nothing else is",
+    "that have had their time are cut, are in the receipt by kind, and nothing else is",
     async () => {
-      const workspace = await opened({ requests: "60s", websockets: "14s" });
-      const sockets = await Promise.all([1, 2, 3, 4].map(() => webSocket(workspace.url.replace(/\/$/, ""))));
-      // Over long before the WebSockets' time is: what nginx keeps idle after them would be counted too.
-      const rest = others(workspace.url.replace(/\/$/, ""));
+      const workspace = await opened(
+        { requests: "8s", uploads: "5s", events: "6s", websockets: "7s" },
+        { exitsAtOnce: true },
+      );
+      const url = workspace.url.replace(/\/$/, "");
+      const load = await workspace.load({ rate: 20 });
+      const sockets = await Promise.all([1, 2, 3, 4].map(() => webSocket(url)));
+      const streams = [1, 2, 3].map(() => ask(`${url}/stream?ms=60000`, "end"));
+      // Their bodies are there; their answers are not in time.
+      const uploads = [1, 2].map(() =>
+        ask(`${url}/?ms=60000`, "never", (to) => to.end("x".repeat(1_020_000))),
+      );
+      const posts = [ask(`${url}/?ms=60000`, "never", (to) => to.end("x"))];
+      const brief = [ask(`${url}/stream?ms=2000`, "end"), ask(`${url}/?ms=3000`, "Shop")];
       const ran = await workspace.glidepath("release", "v2", "--json");
       mustExit(ran, 0);
-      await until(() => rest, allEnded, PATIENCE);
-      expect(sockets.map(({ isCut }) => isCut)).toEqual(sockets.map(() => true));
-      expect(rest.map(({ isCut }) => isCut)).toEqual(rest.map(() => false));
+      const all = { requests: posts, uploads, events: streams, websockets: sockets };
+      await until(() => [...Object.values(all).flat(), ...brief], allEnded, PATIENCE);
+      expect(failuresOf(await load.stop())).toEqual([]);
+      expect(brief.map(({ isCut }) => isCut)).toEqual([false, false]);
+      const observed = Object.entries(all).map(([kind, held]) => [
+        kind,
+        held.filter((one) => one.isCut).length,
+      ]);
+      const cutKinds = { requests: 1, uploads: 2, events: 3, websockets: 4 };
+      expect(Object.fromEntries(observed)).toEqual(cutKinds);
       const receipt = present(ran.events.at(-1), "the result")["receipt"] as ReceiptJson;
-      expect(receipt).toMatchObject({ cut: 4, cutKinds: { websockets: 4 }, during: { failed: 0 } });
-      const told = await workspace.glidepath("history", String(ran.events.at(-1)?.["id"]));
-      expect(told.stdout).toContain("at the end of their drain were cut: 4 WebSockets");
+      expect(receipt).toMatchObject({ cut: 10, cutKinds, during: { failed: 0, cut: 0 } });
+      const words = "at the end of their drain were cut: 1 request, 2 uploads, 3 event streams, 4 WebSockets";
+      const id = String(ran.events.at(-1)?.["id"]);
+      const page = join(workspace.directory, "receipt.html");
+      expect((await workspace.glidepath("history", id)).stdout).toContain(words);
+      mustExit(await workspace.glidepath("history", id, "--html", page), 0);
+      expect(readFileSync(page, "utf8").toLowerCase()).toContain(words.toLowerCase());
     },
     PATIENCE,
   );

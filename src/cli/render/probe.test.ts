@@ -95,7 +95,6 @@ describe("what the probe saw", () => {
   it("is a part of the receipt, where there was one", () => {
     const words = (given: ReturnType<typeof receipt>) => receiptLines(given).map(textOf).join("\n");
     expect(words(receipt({ probe: report() }))).toContain("GET  100");
-    expect(words(receipt({ probe: report(), cut: 2 }))).toContain("may be the probe's own");
     expect(words(receipt({ probe: null }))).not.toContain("probe");
   });
 });

@@ -36,6 +36,18 @@ describe("the receipt", () => {
     expect(told.at(-1)).toBe("  not measured: web2: its log is not readable");
   });
 
+  test.each([
+    { cutKinds: { websockets: 1 }, expected: "1 WebSocket" },
+    { cutKinds: { events: 2, requests: 1 }, expected: "1 request, 2 event streams" },
+    {
+      cutKinds: { requests: 3, uploads: 1, events: 1, websockets: 1200 },
+      expected: "3 requests, 1 upload, 1 event stream, 1,200 WebSockets",
+    },
+  ])("says how many of which kind were cut: $expected", ({ cutKinds, expected }) => {
+    const told = receiptLines(receipt({ cut: 1, cutKinds })).map(textOf);
+    expect(told.at(-1)).toBe(`  at the end of their drain were cut: ${expected}`);
+  });
+
   test("without traffic shows no latency", () => {
     const quiet = receipt({
       before: NO_TRAFFIC,

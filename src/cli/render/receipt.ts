@@ -60,12 +60,10 @@ const KIND_NAMES: Readonly<Record<TrafficKind, string>> = {
   websockets: "WebSocket",
 };
 
-const cutWords = (kinds: ByKind<number>): string =>
+export const cutWords = (kinds: ByKind<number>): string =>
   `at the end of their drain were cut: ${TRAFFIC_KINDS.filter((kind) => (kinds[kind] ?? 0) > 0)
     .map((kind) => counted(kinds[kind] ?? 0, KIND_NAMES[kind]))
     .join(", ")}`;
-
-const OWN_CUTS = "what a drain's deadline cut may be the probe's own: nginx counts whatever is in flight";
 
 function measuredLines({ commits, back }: Receipt): readonly Line[] {
   const words = [commits && commitWords(commits), back && backWords(back)];
@@ -91,7 +89,6 @@ export function receiptLines(receipt: Receipt, inFull = false): readonly Line[] 
     ...(phases === "" ? [] : [line(phases)]),
     ...(receipt.probe ? probeLines(receipt.probe, inFull) : []),
     ...(receipt.cutKinds === undefined ? [] : [line(warn(cutWords(receipt.cutKinds)))]),
-    ...(receipt.probe && receipt.cut > 0 ? [line(OWN_CUTS)] : []),
     ...receipt.missing.map((text) => line(warn(`not measured: ${clean(text)}`))),
   ].map((given) => indent(2, given));
 }

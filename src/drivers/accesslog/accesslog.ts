@@ -34,7 +34,11 @@ export function accessLog({ application, hosts }: AccessLogOptions): TelemetryPo
     const joined = Object.entries(roles.joined)
       .map(([slot, since]) => `${addresses.get(slot as SlotKey) ?? slot}=${since / 1000}`)
       .join(" ");
-    const how = [joined, String(roles.warmup / 1000), users ? "1" : "0", [...addresses.values()].join(" ")];
+    const stopped = (roles.cutOffs ?? []).map(
+      ({ slot, at }) => `${addresses.get(slot) ?? slot}=${at / 1000}`,
+    );
+    const pool = [...addresses.values()].join(" ");
+    const how = [joined, String(roles.warmup / 1000), users ? "1" : "0", pool, stopped.join(" ")];
     return { host: hosts(name), log, how };
   };
   const NOBODY: Roles = { joined: {}, warmup: millis(0) };

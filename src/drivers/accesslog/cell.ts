@@ -1,5 +1,7 @@
 import { USERS_KEPT, type EvidenceSlice, type RoleEvidence, type UserRequest } from "../../model/evidence.ts";
 import { NO_EVIDENCE, SLICE, startOf } from "../../model/evidence.ts";
+import { present } from "../../base/assert.ts";
+import { TRAFFIC_KINDS, type ByKind } from "../../model/drain.ts";
 import { instant } from "../../base/time.ts";
 import { addTraffic, NO_TRAFFIC, type Histogram, type Traffic } from "../../model/traffic.ts";
 import type { LogSlice } from "../../ports/telemetry.ts";
@@ -25,6 +27,8 @@ export interface Cell {
   readonly left: Counts;
   /** Slices between arrival and end → requests that the share decided; at most OLDEST. */
   readonly ages: Counts;
+  /** Place in TRAFFIC_KINDS → requests whose slot was stopped, as their time was over. */
+  readonly drained: Counts;
   readonly users: readonly User[];
   readonly failedUsers: readonly User[];
 }
@@ -43,7 +47,7 @@ export const OLDEST = 3000;
 export const userOf = (bucket: number): number => (bucket * 5857) % 10_009;
 
 const LIST = String.raw`([-\d:,]*)`;
-const LINE = new RegExp(String.raw`^(\d+) ([csx-]) (\d+) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(7)}$`);
+const LINE = new RegExp(String.raw`^(\d+) ([csx-]) (\d+) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(8)}$`);
 
 const entries = (text: string | undefined): readonly string[] =>
   (text ?? "").split(",").filter((each) => each !== "");
@@ -86,17 +90,25 @@ export function parseCell(line: string): Cell | null {
     ages: countsIn(lists[4]),
     users: usersIn(lists[5]),
     failedUsers: usersIn(lists[6]),
+    drained: countsIn(lists[7]),
   };
 }
 
 const sum = (counts: Counts): number => [...counts.values()].reduce((a, b) => a + b, 0);
 const recordOf = (counts: Counts): Histogram => Object.fromEntries(counts);
 
-const trafficOf = ({ requests, failed, cut, retried, fellBack, latency, others }: Cell): Traffic =>
+const trafficOf = ({ requests, failed, cut, retried, fellBack, latency, others, drained }: Cell): Traffic =>
   addTraffic(
     { requests, failed, cut, retried, fellBack, latency: recordOf(latency) },
-    { ...NO_TRAFFIC, latency: recordOf(others) },
+    {
+      ...NO_TRAFFIC,
+      latency: recordOf(others),
+      ...(drained.size === 0 ? {} : { cutKinds: kindsIn(drained) }),
+    },
   );
+
+const kindsIn = (drained: Counts): ByKind<number> =>
+  Object.fromEntries([...drained].map(([place, count]) => [present(TRAFFIC_KINDS[place], "kind"), count]));
 
 const byUser = (a: UserRequest, b: UserRequest): number => a.user - b.user;
 
@@ -105,7 +117,7 @@ function evidenceOf(cell: Cell): RoleEvidence {
     return { user, arrived: instant(startOf(cell.slice) + SLICE - age), bucket, failure };
   };
   return {
-    requests: cell.requests - sum(cell.left),
+    requests: cell.requests - sum(cell.left) - sum(cell.drained),
     failures: recordOf(cell.failures),
     latency: recordOf(cell.latency),
     left: recordOf(cell.left),

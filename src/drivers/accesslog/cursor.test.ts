@@ -15,7 +15,7 @@ test.each(["", "null", "1790000000", "{}", '{"inode":"a; b","offset":1}', '{"ino
 
 test("a piece says where it is from, and what was counted in it", () => {
   const counts =
-    "7160000000 s 9 1 2 3 1;404:2,502:1;247:1,-230:2;;1:4;0:8,3:1;77:249:201:,78:9::502;78:9::502";
+    "7160000000 s 9 1 2 3 1;404:2,502:1;247:1,-230:2;;1:4;0:8,3:1;77:249:201:,78:9::502;78:9::502;0:1,3:2";
   expect(parsePiece(`old 12 100 40 60 7 1790000009\n${counts}\nend 55 2 0\n`)).toEqual({
     state: "old",
     inode: "12",
@@ -49,6 +49,10 @@ test("a piece says where it is from, and what was counted in it", () => {
           { user: 78, age: 9, bucket: null, failure: 502 },
         ],
         failedUsers: [{ user: 78, age: 9, bucket: null, failure: 502 }],
+        drained: new Map([
+          [0, 1],
+          [3, 2],
+        ]),
       },
     ],
     read: 55,

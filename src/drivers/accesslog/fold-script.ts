@@ -4,8 +4,8 @@
  *
  * Variables: most (bytes to read), room (characters to print at most, about), since (seconds: in the first
  * `early` bytes, who ended before is passed over), joined (`ADDRESS=SECONDS …`: from when on a slot is the
- * canary's), warm (seconds), users (1: users are told apart), pool (the slots' addresses in their
- * order). Prints a line for each slice and way
+ * canary's), warm (seconds), users (1: users are told apart), stopped (as joined: when a slot was stopped
+ * with requests in flight), pool (the slots' addresses in their order). Prints a line for each slice and way
  * (cell.ts), then `end BYTES GARBAGE FULL`: the bytes of whole lines that were read; FULL is 1 when room was
  * short.
  *
@@ -21,6 +21,8 @@ BEGIN {
   for (i = 1; i <= slots; i++) place[list[i]] = i - 1
   joins = split(joined, list, " ")
   for (i = 1; i <= joins; i++) { split(list[i], pair, "="); from[pair[1]] = pair[2] + 0 }
+  stops = split(stopped, list, " ")
+  for (i = 1; i <= stops; i++) { split(list[i], pair, "="); ends[pair[1]] = ends[pair[1]] " " pair[2] }
 }
 function cell(slice, way,   key) {
   key = slice " " way
@@ -35,10 +37,10 @@ function bucketof(d,   ms, x, b) {
   return b
 }
 # Adds one to a count of a map of the cell c. The map is a number: l(atency) 0, o(thers) 1, e(arly leavers)
-# 2, f(ailures) 3, a(rrived) 4; so is what is counted: from -500 to 3500.
+# 2, f(ailures) 3, a(rrived) 4, d(rained) 5; so is what is counted: from -500 to 3500.
 function add(map, value,   key) {
-  key = (c * 5 + map) * 4099 + value + 500
-  if (count[key]++ == 0) { names[c * 5 + map] = names[c * 5 + map] " " value; used += 10 }
+  key = (c * 6 + map) * 4099 + value + 500
+  if (count[key]++ == 0) { names[c * 6 + map] = names[c * 6 + map] " " value; used += 10 }
 }
 function first(text) { sub(/ ?[,:] .*/, "", text); return text }
 function wayof_line(   address) {
@@ -54,6 +56,25 @@ function isbackup(   address, edge) {
   if (!(address in place) || $6 !~ /^[ps][0-9]+b[0-9]+$/) return 0
   edge = $6; sub(/.*b/, "", edge)
   return $6 ~ /^p/ ? place[address] >= edge + 0 : place[address] < edge + 0
+}
+# The place of its kind if it was there when its slot was stopped, and did not come to its end; else -1.
+function drained(   address, times, n, i, whole) {
+  address = $9; sub(/.*[,:] /, "", address)
+  if (!(address in ends) || $4 == "499") return -1
+  n = split(ends[address], times, " ")
+  for (i = 1; i <= n; i++) if ($2 >= times[i] - 0.0005 && arrival < times[i] - 0.0005) break
+  if (i > n) return -1
+  if ($4 == "101") return 3
+  if ($4 + 0 >= 100 && $4 + 0 < 500) {
+    whole = $8 ~ /^H/ || $4 == "304" || ($17 == "" ? $4 == "204" : !isshort())
+    if ($14 == "" || whole) return -1
+  }
+  return $15 == "uploads" ? 1 : $15 == "events" || $15 == "asked" ? 2 : 0
+}
+function isshort(   came, said) {
+  came = $16; said = $17; sub(/.* /, "", came); sub(/.* /, "", said)
+  if ($14 == "" || $8 ~ /^H/ || $4 == "304" || came !~ /^[0-9]+$/ || said !~ /^[0-9]+$/) return 0
+  return came + 0 < said + 0
 }
 # Of each user the first request to arrive; ties are broken by its numbers. list: 0 all, 1 failed ones.
 function user(list,   key, mine, mineb, minef) {
@@ -88,17 +109,17 @@ function user(list,   key, mine, mineb, minef) {
   }
   many[c]++
   b = ""; failure = ""
+  kind = stops ? drained() : -1
   # The short way: one attempt that was answered well, and whole.
-  if ($4 in plain && $16 == $17 && $15 == "" && $9 !~ / /) { b = bucketof($3); add(0, b) }
+  if (kind >= 0) add(5, kind)
+  else if ($4 in plain && $16 == $17 && $15 == "" && $9 !~ / /) { b = bucketof($3); add(0, b) }
   else {
     status = $4 + 0
     answered = status >= 100 && status < 500 && status != 499
     if (status < 100 || status >= 500) failed[c]++
     attempts = split($9, parts, /[,:] /)
-    measured = answered && status != 101 && $15 == ""
-    came = $16; said = $17; sub(/.* /, "", came); sub(/.* /, "", said)
-    cuts = measured && $14 != "" && $8 !~ /^H/ && status != 304 && came ~ /^[0-9]+$/ && said ~ /^[0-9]+$/
-    cuts = cuts && came + 0 < said + 0
+    measured = answered && status != 101 && $15 != "events"
+    cuts = measured && isshort()
     if (cuts) cut[c]++
     if (answered && attempts > 1) { retried[c]++; if (isbackup()) fell[c]++ }
     if (status < 100 || cuts) failure = 0
@@ -112,14 +133,14 @@ function user(list,   key, mine, mineb, minef) {
   if ($7 !~ /^[0-9][0-9]\/[0-9][0-9]$/) next
   age = slice - int((arrival - base) * 4 + 0.0001)
   add(4, age < 3000 ? age : 3000)
-  if (!users || $5 == "all" || $4 == "499") next
+  if (!users || $5 == "all" || $4 == "499" || kind >= 0) next
   if ($7 in hash) h = hash[$7]
   else h = hash[$7] = (substr($7, 1, 2) substr($7, 4, 2)) * 5857 % 10009
   user(0)
   if (failure != "") user(1)
 }
 function map(number, c,   n, i, text) {
-  number += c * 5; n = split(names[number], parts, " "); text = ""
+  number += c * 6; n = split(names[number], parts, " "); text = ""
   for (i = 1; i <= n; i++) text = text (i > 1 ? "," : "") parts[i] ":" count[number * 4099 + parts[i] + 500]
   return text
 }
@@ -143,7 +164,7 @@ END {
     printf "%.0f %s %d %d %d", base * 4 + sliceof[c], wayof[c], many[c], failed[c], cut[c]
     printf " %d %d", retried[c], fell[c]
     print ";" map(3, c) ";" map(0, c) ";" map(1, c) ";" map(2, c) ";" map(4, c) ";" \
-      crowdof(0, c) ";" crowdof(1, c)
+      crowdof(0, c) ";" crowdof(1, c) ";" map(5, c)
   }
   print "end", bytes + 0, garbage + 0, full + 0
 }

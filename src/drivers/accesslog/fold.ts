@@ -1,5 +1,6 @@
 import { SLICE, sliceOf } from "../../model/evidence.ts";
 import { instant, type Duration, type Instant } from "../../base/time.ts";
+import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
 import { bucketOf } from "../../model/traffic.ts";
 import { keepUsers, OLDEST, userOf, type Cell, type Counts, type User, type Way } from "./cell.ts";
 import { LineReader } from "./line.ts";
@@ -24,6 +25,8 @@ export interface Ways {
   readonly users: boolean;
   /** The slots' addresses, in the pool's order. */
   readonly pool: readonly string[];
+  /** Address → when it was stopped with requests in flight; absent: none was. */
+  readonly stopped?: ReadonlyMap<string, readonly Instant[]>;
 }
 
 interface Tally extends Omit<Cell, "users" | "failedUsers"> {
@@ -48,6 +51,7 @@ export type Request = Pick<
   | "firstStatus"
   | "lasting"
   | "cut"
+  | "unfinished"
 >;
 
 function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
@@ -67,6 +71,7 @@ function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
     others: new Map(),
     left: new Map(),
     ages: new Map(),
+    drained: new Map(),
     users: new Map(),
     failedUsers: new Map(),
   };
@@ -113,6 +118,13 @@ function isBackup({ group, lastAddress }: Request, pool: readonly string[]): boo
   return role === "p" ? place >= Number(edge) : place < Number(edge);
 }
 
+/** It was there when its slot was stopped, and did not come to its end. Null: otherwise. */
+function drainedAs({ unfinished, lastAddress, end, duration }: Request, ways: Ways): TrafficKind | null {
+  const times = unfinished === null ? undefined : ways.stopped?.get(lastAddress);
+  const wasThere = times?.some((at) => end - duration < at && end >= at) ?? false;
+  return wasThere ? unfinished : null;
+}
+
 /** Adds one request; the tally that it went to. */
 function count(tally: Tally, request: Request, ways: Ways): void {
   const users = ways.users && request.role !== "all";
@@ -124,6 +136,12 @@ function count(tally: Tally, request: Request, ways: Ways): void {
   const bucket = bucketOf(duration);
   const isMeasure = measured && (failure === null || (failure > 0 && failure < 500));
   tally.requests += 1;
+  const drained = drainedAs(request, ways);
+  if (drained !== null) {
+    add(tally.drained, TRAFFIC_KINDS.indexOf(drained));
+    if (request.bucket !== -1) countUser(tally, request, null);
+    return;
+  }
   if (status < 100 || status >= 500) tally.failed += 1;
   if (measured && cut) tally.cut += 1;
   if (answered && attempts > 1) tally.retried += 1;

@@ -80,6 +80,7 @@ function requestOf(fields: Fields, canary: CanaryMark): Request | null {
     attempts: addresses.length,
     firstStatus: Number.parseInt(statuses[0] ?? "", 10) || 0,
     lasting: status === 101,
+    unfinished: null,
     cut: false,
   };
 }

@@ -1,3 +1,5 @@
+import type { TrafficKind } from "../../model/drain.ts";
+
 /**
  * One line of the access log, format `g1` (drivers/nginx). Pure, and made for millions of lines: fields are
  * found by their tabs, numbers are read in place, and no text is cut out of the log.
@@ -124,6 +126,7 @@ export class LineReader {
   /** The user's bucket, 0 to 9999; -1: a rule decided. */
   bucket = -1;
   #text = "";
+  #kind = "";
   /** Where the fields begin; one more for the line's end. */
   readonly #starts = new Int32Array(FIELD_COUNT + 1);
 
@@ -137,9 +140,10 @@ export class LineReader {
     this.status = readStatus(text, this.#start(FIELDS.status), this.#end(FIELDS.status));
     if (this.end < 0 || this.duration < 0 || this.status < 0 || !this.#readRole(text)) return false;
     this.attempts = countEntries(text, this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
-    this.lasting = this.status === 101 || !this.#isEmpty(FIELDS.kind);
-    this.cut = this.#isShort(text);
     this.#text = text;
+    this.#kind = text.slice(this.#start(FIELDS.kind), this.#end(FIELDS.kind));
+    this.lasting = this.status === 101 || this.#kind === "events";
+    this.cut = this.#isShort(text);
     return true;
   }
 
@@ -152,6 +156,26 @@ export class LineReader {
   get lastAddress(): string {
     const all = this.#text.slice(this.#start(FIELDS.addresses), this.#end(FIELDS.addresses));
     return all.replace(/.*[,:] /, "");
+  }
+
+  /**
+   * What it is, unless it came to its end or its client left: nothing, where its length was told and came. An
+   * answer without a length that is whole cannot be told from one that was broken off.
+   */
+  get unfinished(): TrafficKind | null {
+    const { status } = this;
+    if (status === 101) return "websockets";
+    const isAnswered = status >= 100 && status < 500;
+    const isShut = isAnswered && this.#isEmpty(FIELDS.completion);
+    if (status === 499 || isShut || (isAnswered && !this.cut && !this.#isOpen())) return null;
+    if (this.#kind === "uploads") return "uploads";
+    return this.#kind === "events" || this.#kind === "asked" ? "events" : "requests";
+  }
+
+  /** The answer's length was not told, and it has a body. */
+  #isOpen(): boolean {
+    const isHead = this.#text.charCodeAt(this.#start(FIELDS.method)) === LETTER_H;
+    return this.#isEmpty(FIELDS.announced) && !isHead && this.status !== 304 && this.status !== 204;
   }
 
   get group(): string {

@@ -159,6 +159,7 @@ function counters({ name, policy }: Application): readonly string[] {
       `default $${v}_asked;`,
       `"~^/\\.glidepath/busy/[a-z0-9_]+/(${TRAFFIC_KINDS.join("|")})$" $1;`,
     ]),
+    ...block(`map $${v}_asked $${v}_own`, ['default "";', "uploads uploads;", "events asked;"]),
     `limit_conn_zone "$${v}_upstream $${v}_flow" zone=${v}_kinds:1m;`,
   ];
 }
@@ -185,11 +186,14 @@ const LOGGED = [
 
 /** See the README: another driver reads it. */
 function logFormat(application: Application): readonly string[] {
-  const { name } = application;
+  const { name, policy } = application;
   const v = prefix(name);
   const fields = LOGGED.map((field) => field.replace("#", v)).join("\\t");
   return [
-    ...block(`map $sent_http_content_type $${v}_kind`, ['default "";', '"~*^text/event-stream" events;']),
+    ...block(`map $sent_http_content_type $${v}_kind`, [
+      policy.drainKinds === undefined ? 'default "";' : `default $${v}_own;`,
+      '"~*^text/event-stream" events;',
+    ]),
     "# Whoever probes through the gateway says so by this header, and is not counted.",
     ...block(`map $http_x_glidepath_probe $${v}_counted`, ["default 0;", '"" 1;']),
     ...(tellsSlot(application)

@@ -13,10 +13,21 @@ const SLOT = "127.0.0.1:8001";
 const POOL = [SLOT, "127.0.0.1:8002"];
 
 /** As a reader of the log gets them. */
-function inAwk(text: string, { joined, warmup, users, pool }: Ways): { cells: readonly Cell[]; end: string } {
+function inAwk(
+  text: string,
+  { joined, warmup, users, pool, stopped }: Ways,
+): { cells: readonly Cell[]; end: string } {
   const list = [...joined].map(([address, since]) => `${address}=${since / 1000}`).join(" ");
+  const stops = [...(stopped ?? [])].flatMap(([address, times]) =>
+    times.map((at) => `${address}=${at / 1000}`),
+  );
   const values = { most: 1e9, room: 1e9, since: 0, early: 0, joined: list, warm: warmup / 1000 };
-  const given = Object.entries({ ...values, users: users ? 1 : 0, pool: pool.join(" ") });
+  const given = Object.entries({
+    ...values,
+    users: users ? 1 : 0,
+    pool: pool.join(" "),
+    stopped: stops.join(" "),
+  });
   const args = given.flatMap(([name, value]) => ["-v", `${name}=${value}`]);
   const command = ["-c", 'LC_ALL=C exec awk "$@"', "awk", ...args, FOLD];
   const ran = spawnSync("sh", command, { input: text });
@@ -70,7 +81,7 @@ const line = fc
     fc.constantFrom("", "-", "0.001", "0.001, 2.000", "- : 0.3"),
     fc.constant("120"),
     fc.constantFrom("OK", "OK", ""),
-    fc.constantFrom("", "", "", "events"),
+    fc.constantFrom("", "", "", "events", "uploads", "asked"),
     fc.constantFrom("", "10", "10", "-, 20", "5"),
     fc.constantFrom("", "10", "10", "20"),
   )
@@ -82,6 +93,19 @@ test.each([
   {
     id: "slots that joined",
     ways: { joined: new Map([[SLOT, instant(FIRST + 500)]]), warmup: seconds(1), users: true, pool: POOL },
+  },
+  {
+    id: "slots that were stopped with requests in flight",
+    ways: {
+      joined: new Map(),
+      warmup: seconds(0),
+      users: true,
+      pool: POOL,
+      stopped: new Map([
+        [SLOT, [instant(FIRST + 500), instant(FIRST + 1500)]],
+        ["127.0.0.1:8002", [instant(FIRST + 1000)]],
+      ]),
+    },
   },
 ])("awk counts as TypeScript does: $id", ({ ways }) => {
   fc.assert(

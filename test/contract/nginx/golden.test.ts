@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { seconds } from "../../../src/base/time.ts";
 import { writeConfig, type Topology } from "../../../src/drivers/nginx/config.ts";
-import type { Gateway, GatewaySettings, Slot } from "../../../src/model/application.ts";
+import type { Gateway, GatewaySettings, Policy, Slot } from "../../../src/model/application.ts";
 import { slotKey, type AppName } from "../../../src/model/ids.ts";
 import { nginxBinary } from "../../../src/demo/nginx.ts";
 import { applicationOf, HOST } from "./world.ts";
@@ -49,6 +49,7 @@ interface Case {
   readonly slots: readonly Slot[];
   readonly settings?: Partial<GatewaySettings>;
   readonly app?: string;
+  readonly policy?: Partial<Policy>;
   readonly listen?: readonly string[];
 }
 
@@ -67,6 +68,10 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
   servers: { slots: [slot(8001), slot(8002), slot(8003)], settings: { split: "servers" } },
+  kinds: {
+    slots: [slot(8001), slot(8002)],
+    policy: { drain: seconds(30), drainKinds: { websockets: seconds(60) } },
+  },
   upstream: {
     slots: [slot(8001), slot(8002)],
     settings: { mode: "upstream", key: { by: "address" } },
@@ -74,11 +79,15 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-function topologyOf({ slots, settings: own = {}, app = "shop", listen = gateway.listen }: Case): Topology {
-  const own_gateway = { ...gateway, listen };
+function topologyOf({ slots, settings: own = {}, app = "shop", ...more }: Case): Topology {
+  const own_gateway = { ...gateway, listen: more.listen ?? gateway.listen };
   const application = applicationOf(slots, own_gateway, { ...settings, ...own });
   return {
-    application: { ...application, name: app as AppName },
+    application: {
+      ...application,
+      name: app as AppName,
+      policy: { ...application.policy, ...more.policy },
+    },
     gateway: own_gateway,
     home: `/var/lib/glidepath/${app}`,
   };

@@ -63,6 +63,8 @@ const ended = rollout({
 });
 const told = receipt({
   probe,
+  cut: 3,
+  cutKinds: { uploads: 1, websockets: 2 },
   missing: [HOSTILE],
   course: [
     { from: instant(NOW - 61_000), to: instant(NOW - 60_000), requests: 100, failed: 2, cut: 1, p99: 12 },
@@ -77,6 +79,10 @@ const entries = [
 
 describe("the receipt as a page", () => {
   const page = receiptPage({ rollout: ended, receipt: told }, entries);
+
+  it("says what was cut, by kind", () => {
+    expect(page).toContain("At the end of their drain were cut: 1 upload, 2 WebSockets.");
+  });
 
   it("has nobody's markup but its own", () => {
     expect(page).not.toContain("<script");

@@ -6,6 +6,7 @@ import { ENDED, type Rollout } from "../../../model/rollout.ts";
 import { quantile } from "../../../model/traffic.ts";
 import type { HistoryRecord, JournalEntry } from "../../../ports/journal.ts";
 import { backWords, commitWords, gapWords, KIND_WORDS, lossWords, oldWords } from "../probe.ts";
+import { cutWords } from "../receipt.ts";
 import { clean } from "../text.ts";
 import { clock, count, ms, time } from "../words.ts";
 import { html, NOTHING, type Piece, type Safe } from "./safe.ts";
@@ -74,7 +75,7 @@ function facts(rollout: Rollout, receipt: Receipt, entries: readonly JournalEntr
         })}
       </div>
     </section>
-    ${probe ? probed(probe) : NOTHING} ${times(receipt)} ${missing(receipt)}`;
+    ${cutOffs(receipt)} ${probe ? probed(probe) : NOTHING} ${times(receipt)} ${missing(receipt)}`;
 }
 
 const tile = (value: Piece, label: string, tone = ""): Safe =>
@@ -103,6 +104,9 @@ function tiles({ during, cut, commits, skew, back, probe }: Receipt): Safe {
     ${back && back.users > 0 ? tile(time(back.users), BACK[back.how]) : NOTHING}
   </div>`;
 }
+
+const cutOffs = ({ cutKinds }: Receipt): Safe =>
+  cutKinds === undefined ? NOTHING : html`<p class="bad">${sentence(cutWords(cutKinds))}.</p>`;
 
 const HEADS = ["gateway", "kind", "sent", "failed", "cut", "longest gap", "p50", "p99", ""];
 
