@@ -10,7 +10,7 @@ interface Suite {
 const suites: readonly Suite[] = [
   {
     name: "unit",
-    include: ["src/**/*.test.ts", "test/structure/**/*.test.ts", "test/laws/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "test/{structure,laws,bench}/**/*.test.ts"],
   },
   { name: "contract", real: true },
   { name: "integration", real: true },

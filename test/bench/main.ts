@@ -5,7 +5,9 @@ import { cpus, release } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { hasOpenssl } from "../support/certificate.ts";
 import { hasNginx } from "../support/nginx.ts";
+import { needs } from "../support/skip.ts";
 import { FULL, benchAnalysis } from "./analysis/main.ts";
 import { type Aborted, benchAbort } from "./abort.ts";
 import { benchGlidepath } from "./glidepath.ts";
@@ -15,6 +17,7 @@ import { PEERS, benchPeer } from "./peers.ts";
 import { RIVALS, rivalVersion } from "./rivals.ts";
 import { benchScale, scaleLines } from "./scale.ts";
 import { benchRamp, printRamp } from "./ramp.ts";
+import { benchSoak, printSoak } from "./soak/soak.ts";
 import { benchSsh, printSsh } from "./ssh.ts";
 import { table } from "../../src/demo/table.ts";
 import { type Throughput, benchThroughput } from "./throughput.ts";
@@ -27,7 +30,7 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput"];
-const NAMES = [...MEASURED, "abort", "scale", "analysis", "judge", "ssh", "ramp"];
+const NAMES = [...MEASURED, "abort", "scale", "analysis", "judge", "ssh", "ramp", "soak"];
 /** What takes long, or is computed, is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
@@ -108,6 +111,23 @@ function analyse(args: readonly string[]): number {
   return 0;
 }
 
+async function soak(args: readonly string[]): Promise<number> {
+  const releases = numberAfter("--releases", args, 100);
+  const requests = numberAfter("--requests", args, 1_000_000);
+  if (!(Number.isInteger(releases) && releases > 0 && Number.isInteger(requests) && requests >= 0)) {
+    console.error("bench: soak [--releases N] [--requests N] [--drain 60s], whole numbers");
+    return 2;
+  }
+  if (!hasNginx("bench: soak") || !needs(hasOpenssl(), "bench: soak", "there is no openssl here")) return 3;
+  const at = args.indexOf("--drain");
+  const drain = at === -1 ? "60s" : (args[at + 1] ?? "");
+  const soaked = await benchSoak({ releases, requests, drain });
+  printSoak(soaked);
+  save("soak", soaked);
+  const isClean = soaked.surprises.length === 0 && soaked.tallies.every(({ failed }) => failed === 0);
+  return isClean ? 0 : 1;
+}
+
 function printAborts(results: readonly Aborted[]): void {
   const rows = results.map(({ gateways, during, ...numbers }) => [
     String(gateways),
@@ -140,6 +160,7 @@ async function isThere(name: string): Promise<boolean> {
 
 async function main(asked: readonly string[]): Promise<number> {
   if (asked[0] === "analysis") return analyse(asked.slice(1));
+  if (asked[0] === "soak") return soak(asked.slice(1));
   const names = (asked.length === 0 ? ["all"] : asked).flatMap((name) => GROUPS[name] ?? [name]);
   const unknown = names.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) {

@@ -84,6 +84,10 @@ export class AnswerReader {
   #text = "";
   #head: Head | null = null;
 
+  get hasBegun(): boolean {
+    return this.#head !== null || this.#text !== "";
+  }
+
   /** The answer when it is whole. Throws when what comes is no HTTP. */
   push(piece: string): Answer | null {
     this.#text += piece;

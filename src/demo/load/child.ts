@@ -3,9 +3,15 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { LoadLine, LoadReport, Second } from "./report.ts";
+import type { LoadFailure, LoadLine, LoadReport, Second } from "./report.ts";
 
-export interface LoadOptions {
+/** Told as it happens. */
+export interface LoadListener {
+  readonly onSecond?: (second: Second) => void;
+  readonly onFailure?: (failure: LoadFailure) => void;
+}
+
+export interface LoadOptions extends LoadListener {
   readonly url: string;
   readonly host?: string;
   readonly rate?: number;
@@ -19,7 +25,8 @@ export interface LoadOptions {
   readonly timeoutMs?: number;
   /** Keeps every request for windowOf. */
   readonly samples?: boolean;
-  readonly onSecond?: (second: Second) => void;
+  /** Each request over a connection of its own. */
+  readonly fresh?: boolean;
 }
 
 export interface Load {
@@ -55,16 +62,20 @@ function argsOf(options: LoadOptions): string[] {
     `--url=${options.url}`,
     ...(options.host === undefined ? [] : [`--host=${options.host}`]),
     ...(options.samples === true ? ["--samples"] : []),
+    ...(options.fresh === true ? ["--fresh"] : []),
     ...Object.entries(numbers).flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}=${value}`],
     ),
   ];
 }
 
-export function startLoad(options: LoadOptions): Load {
-  const args = ["--disable-warning=ExperimentalWarning", script(), ...argsOf(options)];
+export const startLoad = (options: LoadOptions): Load => startClients(script(), argsOf(options), options);
+
+/** Any process that tells what it did in these lines, and ends when its standard input does. */
+export function startClients(file: string, args: readonly string[], listener: LoadListener): Load {
+  const all = ["--disable-warning=ExperimentalWarning", file, ...args];
   // A group of its own: Ctrl-C in the terminal is for whoever started it, who then ends it.
-  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const child = spawn(process.execPath, all, { stdio: ["pipe", "pipe", "pipe"], detached: true });
   const warm = Promise.withResolvers<void>();
   const report = Promise.withResolvers<LoadReport>();
   let errors = "";
@@ -73,7 +84,8 @@ export function startLoad(options: LoadOptions): Load {
   createInterface({ input: child.stdout }).on("line", (text) => {
     const line = JSON.parse(text) as LoadLine;
     if (line.kind === "report") return report.resolve(line.report);
-    options.onSecond?.(line.second);
+    if (line.kind === "failure") return listener.onFailure?.(line.failure);
+    listener.onSecond?.(line.second);
     warm.resolve();
   });
   child.on("close", (code) => {

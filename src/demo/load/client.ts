@@ -25,6 +25,8 @@ export interface Target {
   readonly port: number;
   readonly hostHeader: string;
   readonly timeout: number;
+  /** Each request over a connection of its own. */
+  readonly fresh: boolean;
 }
 
 export const newUser = (number: number): User => ({
@@ -42,7 +44,8 @@ function requestText({ cookies, number }: User, { method, path, body }: Asked, t
   const first = `${method} ${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n`;
   // A user whom the gateway has not seen yet is told from others by address and browser.
   const browser = `User-Agent: demo/${number}\r\n`;
-  return `${first}${browser}Cookie: ${cookie}\r\n${length}\r\n${body ?? ""}`;
+  const hop = target.fresh ? "Connection: close\r\n" : "";
+  return `${first}${browser}${hop}Cookie: ${cookie}\r\n${length}\r\n${body ?? ""}`;
 }
 
 function keepCookies({ cookies }: User, answer: Answer): void {
@@ -79,7 +82,8 @@ export async function send(user: User, asked: Asked, target: Target): Promise<En
   const took = now() - sentAt;
   const answer = exchange.ok ? exchange.answer : null;
   if (answer !== null) keepCookies(user, answer);
-  if (connection.isUsable()) user.idle.push(connection);
+  if (target.fresh) connection.close();
+  else if (connection.isUsable()) user.idle.push(connection);
   return {
     user: user.number,
     method: asked.method,

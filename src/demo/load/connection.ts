@@ -38,7 +38,12 @@ export function openConnection(host: string, port: number): Connection {
     }
     tell?.(exchange);
   };
-  const fail = (kind: FailureKind, message: string): void => settle({ ok: false, kind, message });
+  const fail = (kind: FailureKind, message: string): void =>
+    settle({
+      ok: false,
+      kind: kind === "reset" && waiting?.reader.hasBegun === true ? "cut" : kind,
+      message,
+    });
 
   socket.setEncoding("latin1");
   socket.on("data", (piece: string) => {

@@ -1,6 +1,6 @@
 // The load generator, a process of its own: an open loop, so requests start at their time whatever the
-// answers do. Prints one JSON line a second, the report as the last. Ends by time, by count, on a signal,
-// or when its standard input closes, which is when whoever started it is gone.
+// answers do. Prints one JSON line a second and one for each failure, the report as the last. Ends by time,
+// by count, on a signal, or when its standard input closes, which is when whoever started it is gone.
 import { networkInterfaces } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     "slow-ms": { type: "string", default: "1500" },
     timeout: { type: "string", default: "15000" },
     samples: { type: "boolean", default: false },
+    fresh: { type: "boolean", default: false },
     json: { type: "boolean", default: true },
   },
 });
@@ -49,6 +50,7 @@ function targetOf(): Target {
     port: Number(url.port || "80"),
     hostHeader: values.host ?? url.host,
     timeout: Number(values.timeout),
+    fresh: values.fresh,
   };
 }
 
@@ -82,15 +84,19 @@ async function run(target: Target): Promise<void> {
   let sent = 0;
   let nextSecond = startedAt + 1000;
 
+  const record = (ended: Parameters<Recorder["add"]>[0]): void => {
+    const failure = recorder.add(ended);
+    if (failure !== null) print({ kind: "failure", failure });
+  };
   const start = (): void => {
     const user = users[sent % users.length];
     const asked = requestOf(sent);
     sent += 1;
     if (user === undefined) return;
-    if (inFlight.size >= MOST_IN_FLIGHT) return recorder.add(overload(user, asked));
+    if (inFlight.size >= MOST_IN_FLIGHT) return record(overload(user, asked));
     const one = send(user, asked, target);
     inFlight.add(one);
-    void one.then((ended) => recorder.add(ended)).finally(() => inFlight.delete(one));
+    void one.then(record).finally(() => inFlight.delete(one));
   };
   const timer = setInterval(() => {
     const at = now();

@@ -57,30 +57,34 @@ export class Recorder {
     this.#keepSamples = keepSamples;
   }
 
-  add(one: Ended): void {
+  /** What it was recorded as, if it failed and there is still room. */
+  add(one: Ended): LoadFailure | null {
     this.#requests += 1;
     this.#requestsNow += 1;
     if (one.method === "POST") this.#posts += 1;
     if (one.asked > 0) this.#slow += 1;
     const delay = one.took - one.asked;
     if (one.failure === null) this.#delaysNow.push(delay);
-    else this.#addFailure(one, one.failure);
+    const failure = one.failure === null ? null : this.#addFailure(one, one.failure);
     const by = one.failure === null ? this.#addAnswer(one) : -1;
-    if (!this.#keepSamples) return;
+    if (!this.#keepSamples) return failure;
     this.#sentAt.push(tenth(one.sentAt));
     this.#delay.push(tenth(delay));
     this.#asked.push(one.asked);
     this.#by.push(by);
+    return failure;
   }
 
-  #addFailure(one: Ended, { kind, message }: NonNullable<Ended["failure"]>): void {
+  #addFailure(one: Ended, { kind, message }: NonNullable<Ended["failure"]>): LoadFailure | null {
     this.#failed += 1;
     this.#failedNow += 1;
     this.#byKind[kind] = (this.#byKind[kind] ?? 0) + 1;
-    if (this.#failures.length >= MOST_FAILURES) return;
+    if (this.#failures.length >= MOST_FAILURES) return null;
     const { user, method, path, sentAt, took, status, release, slot } = one;
     const answeredBy = release === null ? null : `${release}@${slot ?? "?"}`;
-    this.#failures.push({ kind, sentAt, took, method, path, user, status, answeredBy, message });
+    const failure = { kind, sentAt, took, method, path, user, status, answeredBy, message };
+    this.#failures.push(failure);
+    return failure;
   }
 
   #addAnswer({ user, release, slot, sentAt }: Ended): number {

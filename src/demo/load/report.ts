@@ -1,6 +1,7 @@
 // What the load generator tells. Times are milliseconds since the Unix epoch, with fractions.
 
-export type FailureKind = "refused" | "reset" | "timeout" | "status" | "body" | "overload" | "other";
+/** `cut`: broken off after the answer had begun; `reset`: before. */
+export type FailureKind = "refused" | "reset" | "cut" | "timeout" | "status" | "body" | "overload" | "other";
 
 export interface LoadFailure {
   readonly kind: FailureKind;
@@ -70,6 +71,7 @@ export interface LoadReport {
 /** One line of the generator's output. */
 export type LoadLine =
   | { readonly kind: "second"; readonly second: Second }
+  | { readonly kind: "failure"; readonly failure: LoadFailure }
   | { readonly kind: "report"; readonly report: LoadReport };
 
 export function percentile(values: readonly number[], p: number): number {

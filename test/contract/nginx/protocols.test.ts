@@ -1,5 +1,4 @@
 // What clients speak to the gateway: TLS and HTTP/2 of its own, gRPC to the slots, bodies and streams.
-import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import {
   connect,
@@ -20,6 +19,7 @@ import { slotKey, type SlotKey } from "../../../src/model/ids.ts";
 import type { Finding } from "../../../src/ports/examine.ts";
 import { controlAddress } from "../../../src/drivers/nginx/names.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
+import { certify, hasOpenssl } from "../../support/certificate.ts";
 import { hasNginx } from "../../support/nginx.ts";
 import { needs } from "../../support/skip.ts";
 import { applicationOf, ask, freePort, HOST, until, world, type World } from "./world.ts";
@@ -28,22 +28,6 @@ async function opened(settings: Partial<GatewaySettings> = {}): Promise<World> {
   const made = await world({ settings });
   onTestFinished(() => made.close());
   return made;
-}
-
-interface Names {
-  readonly name?: string;
-  readonly days?: number;
-}
-
-/** Signed by nobody but itself. */
-function pairIn(directory: string, { name = "shop.example.com", days = 90 }: Names = {}): Tls {
-  const id = `${name}-${days}-${Math.random().toString(36).slice(2)}`;
-  const tls = { certificate: join(directory, `${id}.pem`), key: join(directory, `${id}.key`) };
-  const files = ["-keyout", tls.key, "-out", tls.certificate, "-days", String(days)];
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
-  execFileSync("openssl", ["req", "-x509", ...key, ...files, ...subject], { stdio: "ignore" });
-  return tls;
 }
 
 interface Spoken {
@@ -72,16 +56,12 @@ function session(to: string): ClientHttp2Session {
   return made;
 }
 
-const hasOpenssl = needs(
-  spawnSync("openssl", ["version"]).status === 0,
-  "contract: TLS",
-  "there is no openssl here",
-);
+const canCertify = needs(hasOpenssl(), "contract: TLS", "there is no openssl here");
 
-describe.skipIf(!hasNginx("contract: protocols") || !hasOpenssl)("TLS in mode server", () => {
+describe.skipIf(!hasNginx("contract: protocols") || !canCertify)("TLS in mode server", () => {
   it("serves HTTP/2 beside plain HTTP, and a switch holds for the next stream of a connection", async () => {
     const made = await opened();
-    const tls = pairIn(made.nginx.directory);
+    const tls = certify(made.nginx.directory);
     const secure = await freePort();
     const listen = [...made.gateway.listen, `127.0.0.1:${secure} ssl http2`];
     const { port, gateway } = made.changed({}, { listen, tls });
@@ -103,8 +83,8 @@ describe.skipIf(!hasNginx("contract: protocols") || !hasOpenssl)("TLS in mode se
     await made.port.prepare(made.gateway, first);
     await made.port.commit(made.gateway, first);
     const before = readFileSync(made.gateway.config, "utf8");
-    const { certificate } = pairIn(made.nginx.directory);
-    const { key } = pairIn(made.nginx.directory);
+    const { certificate } = certify(made.nginx.directory);
+    const { key } = certify(made.nginx.directory);
     const listen = [...made.gateway.listen, `127.0.0.1:${await freePort()} ssl`];
     const { port, gateway } = made.changed({}, { listen, tls: { certificate, key } });
     expect(await port.prepare(gateway, made.table(2, { stable: 0 }))).toMatchObject({ kind: "refused" });
@@ -113,7 +93,7 @@ describe.skipIf(!hasNginx("contract: protocols") || !hasOpenssl)("TLS in mode se
   });
 });
 
-describe.skipIf(!hasNginx("contract: certificates") || !hasOpenssl)("check of a certificate", () => {
+describe.skipIf(!hasNginx("contract: certificates") || !canCertify)("check of a certificate", () => {
   const said = async (make: (directory: string) => Tls): Promise<readonly Finding[]> => {
     const made = await opened();
     const tls = make(made.nginx.directory);
@@ -124,20 +104,20 @@ describe.skipIf(!hasNginx("contract: certificates") || !hasOpenssl)("check of a 
   };
 
   it("is content with a pair that is valid for months", async () => {
-    const all = await said((directory) => pairIn(directory));
+    const all = await said((directory) => certify(directory));
     expect(all.map(({ severity }) => severity)).toEqual(["fine"]);
   });
 
   it.each<[string, (directory: string) => Tls, RegExp]>([
-    ["expires soon", (at) => pairIn(at, { days: 3 }), /^warning: .* expires in [23] days/],
-    ["names another", (at) => pairIn(at, { name: "other.example.com" }), /^warning: .*does not name shop/],
+    ["expires soon", (at) => certify(at, { days: 3 }), /^warning: .* expires in [23] days/],
+    ["names another", (at) => certify(at, { name: "other.example.com" }), /^warning: .*does not name shop/],
     [
       "is not there",
-      (at) => ({ ...pairIn(at), certificate: join(at, "none.pem") }),
+      (at) => ({ ...certify(at), certificate: join(at, "none.pem") }),
       /^fault: .*no certificate/,
     ],
-    ["has no key", (at) => ({ ...pairIn(at), key: join(at, "none.key") }), /^fault: .*is not there/],
-    ["has another's key", (at) => ({ ...pairIn(at), key: pairIn(at).key }), /^fault: .*not the key of/],
+    ["has no key", (at) => ({ ...certify(at), key: join(at, "none.key") }), /^fault: .*is not there/],
+    ["has another's key", (at) => ({ ...certify(at), key: certify(at).key }), /^fault: .*not the key of/],
     ["has a key that is none", (at) => noKey(at), /^fault: .*is no private key/],
   ])("says that it %s", async (_, make, expected) => {
     const lines = (await said(make)).map(({ severity, found }) => `${severity}: ${found}`);
@@ -146,7 +126,7 @@ describe.skipIf(!hasNginx("contract: certificates") || !hasOpenssl)("check of a 
 });
 
 function noKey(directory: string): Tls {
-  const tls = pairIn(directory);
+  const tls = certify(directory);
   writeFileSync(tls.key, "nothing\n");
   return tls;
 }

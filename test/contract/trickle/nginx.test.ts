@@ -1,5 +1,4 @@
 // All kinds through a real nginx in front of a real application: plain, TLS, and HTTP/2 over both.
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import type { Application } from "../../../src/model/application.ts";
 import { PLAIN_PROBE, type ProbeKind, type Shot } from "../../../src/model/probing.ts";
 import { millis } from "../../../src/base/time.ts";
 import { startApp } from "../../support/app.ts";
+import { certify, hasOpenssl } from "../../support/certificate.ts";
 import { needs } from "../../support/skip.ts";
 import { hasNginx, temporaryNginx } from "../../support/nginx.ts";
 
@@ -25,14 +25,6 @@ const SETTINGS = {
   events: "/stream?ms=3000",
 };
 const KINDS: readonly ProbeKind[] = ["get", "post", "slow", "upload", "websocket", "events"];
-
-/** A certificate that nobody has signed but itself. */
-function certificate(directory: string): void {
-  const files = ["-keyout", join(directory, "key.pem"), "-out", join(directory, "cert.pem")];
-  const subject = ["-subj", "/CN=shop.example.com", "-days", "2"];
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  execFileSync("openssl", ["req", "-x509", ...key, ...files, ...subject], { stdio: "ignore" });
-}
 
 interface Front {
   readonly listens: readonly string[];
@@ -50,11 +42,11 @@ async function front(): Promise<Front> {
     await app.stop();
     rmSync(directory, { recursive: true, force: true });
   });
-  certificate(directory);
+  const { certificate, key } = certify(directory);
   const server = (listen: string): string => `server {
     listen ${listen};
-    ssl_certificate ${directory}/cert.pem;
-    ssl_certificate_key ${directory}/key.pem;
+    ssl_certificate ${certificate};
+    ssl_certificate_key ${key};
     location / {
       add_header X-Glidepath-Slot $upstream_addr always;
       proxy_http_version 1.1;
@@ -101,15 +93,6 @@ async function shotsThrough({ listens, slot }: Front, kinds: readonly ProbeKind[
     },
   });
   return shots;
-}
-
-function hasOpenssl(): boolean {
-  try {
-    execFileSync("openssl", ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const WHAT = "contract: the probe through nginx";
