@@ -18,6 +18,7 @@ import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 import { beginning, newestGeneration } from "./preflight.ts";
 import { readStatus } from "./status.ts";
+import { createNews } from "./news.ts";
 import { createWatch, type Watch } from "./watch.ts";
 
 interface Carrier {
@@ -205,10 +206,12 @@ async function run(
   const { application, ports, held } = carrier;
   if (held === null) return err(noRollout(application));
   const { rollout, fence } = held;
-  const watch = await createWatch({ application, ports, rollout, fence, onEvent });
+  const news = createNews(ports.clock);
+  const onJudged = (): void => news.tell();
+  const watch = await createWatch({ application, ports, rollout, fence, onEvent, onJudged });
   const reading = new AbortController();
   const watched = watch.run(reading.signal);
-  const result = await carry(held, { application, ports, onEvent, signal, watch });
+  const result = await carry(held, { application, ports, onEvent, signal, watch, news });
   reading.abort();
   await watched;
   carrier.held = null;

@@ -8,6 +8,7 @@ import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { NOTHING, type BasisPoints } from "../model/share.ts";
 import type { Verdict } from "../model/verdict.ts";
+import { lookMayEnd } from "../rollout/look.ts";
 import type { Roles } from "../ports/telemetry.ts";
 import type { Read } from "./gauge.ts";
 
@@ -30,6 +31,8 @@ export interface Judging {
   verdict(now: Instant): Verdict;
   /** The release may serve somebody: what is logged can be its end. */
   isComparing(): boolean;
+  /** When the first look will have seen enough, as requests come; null: nothing waits for it. */
+  lookMayEnd(now: Instant): Instant | null;
   /** Who serves whom, for whoever reads the logs. */
   roles(now: Instant): Roles;
   memory(): JudgeMemory;
@@ -57,12 +60,14 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
     isOver: false,
   };
   let serves = true;
+  let followed = rollout;
   const isRecent = (since: Instant, now: Instant): boolean => now - since < settings.warmup + LATE;
   return {
     follow: (next, now) => {
       // Who was left out is not waited for.
       if (next.excluded !== excluded) judge = judgeOf(settings, next, shares);
       ({ excluded } = next);
+      followed = next;
       isOver ||= next.aborted !== null || isTakenOver(next);
       serves = [next.routing, ...next.landing].some(({ canary }) => canary.length > 0);
       if (isOnItsWay(next)) joined = { ...joinedAt(next.change?.routing.canary ?? [], now), ...joined };
@@ -78,6 +83,7 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
     },
     verdict: (now) => judge.verdict(state, now),
     isComparing: () => serves && !isOver,
+    lookMayEnd: (now) => lookMayEnd(followed, judge.verdict(state, now).canary.requests, now),
     roles: (now) => {
       const told = Object.entries(joined) as [SlotKey, Instant][];
       const isTold = ([, since]: [SlotKey, Instant]): boolean =>

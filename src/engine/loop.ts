@@ -14,7 +14,7 @@ import type { Settled } from "../rollout/seen.ts";
 import { createDispatcher, slotOf, type Dispatch } from "./dispatcher.ts";
 import { entryOf, hookEntry, orderWords, warmUpEntry } from "./entries.ts";
 import { admit, EMPTY, ledgerWake, settle, type Ledger } from "./ledger.ts";
-import { createNews, type News } from "./news.ts";
+import type { News } from "./news.ts";
 import { createObserver, type Observer } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 import type { Watch } from "./watch.ts";
@@ -34,6 +34,8 @@ export interface LoopContext {
   readonly onEvent: (event: RolloutEvent) => void;
   readonly signal: AbortSignal;
   readonly watch: Pick<Watch, "follow" | "verdict" | "began" | "ended">;
+  /** What wakes the loop. */
+  readonly news: News;
 }
 
 /** How soon an order of another process is obeyed, at the latest. */
@@ -75,9 +77,8 @@ interface Loop {
 }
 
 function createLoop(held: Held, context: LoopContext): Loop {
-  const { application, ports, onEvent, signal } = context;
+  const { application, ports, news, onEvent, signal } = context;
   const { clock } = ports;
-  const news = createNews(clock);
   const observer = createObserver(application, ports, () => news.tell());
   const dispatch = createDispatcher({
     application,
@@ -96,7 +97,7 @@ function createLoop(held: Held, context: LoopContext): Loop {
     ordersAt: instant(0),
     renewAt: instant(0),
   };
-  const parts: Parts = { held, context, news, observer, dispatch, state };
+  const parts: Parts = { held, context, observer, dispatch, state };
   return {
     rollout: () => state.rollout,
     turn: () => turn(parts),
@@ -107,7 +108,6 @@ function createLoop(held: Held, context: LoopContext): Loop {
 interface Parts {
   readonly held: Held;
   readonly context: LoopContext;
-  readonly news: News;
   readonly observer: Observer;
   readonly dispatch: Dispatch;
   readonly state: State;
@@ -235,14 +235,14 @@ function start(parts: Parts, actions: readonly Action[], now: Instant): void {
 }
 
 function settleOne(parts: Parts, settled: Settled, since: Instant): void {
-  const { state, news, context, observer } = parts;
+  const { state, context, observer } = parts;
   const { action, outcome } = settled;
   observer.written(settled, since);
   context.watch.ended(action, outcome);
   state.ledger = settle(state.ledger, action.key, { outcome, now: context.ports.clock.now() });
   state.outcomes.push(settled);
   report(parts, settled);
-  news.tell();
+  context.news.tell();
 }
 
 /** Refusals and lost answers are news for the person who watches, whatever they lead to. */

@@ -48,6 +48,8 @@ export interface Watch {
 
 /** How often the logs are read while there is something to judge. */
 const EVERY = millis(300);
+/** How soon after the last they are read at the soonest. */
+const LEAST = millis(60);
 /** How often for the count alone, and for what is learned of the stable release. */
 const CALM = seconds(1);
 /** How often what is known is kept. */
@@ -59,6 +61,8 @@ export interface WatchOptions {
   readonly rollout: Rollout;
   readonly fence: Fence;
   readonly onEvent: (event: RolloutEvent) => void;
+  /** Called whenever the judge has been told of more requests: its verdict may be another. */
+  readonly onJudged: () => void;
 }
 
 interface Parts extends WatchOptions {
@@ -132,10 +136,11 @@ const UNJUDGED: Roles = { joined: {}, warmup: millis(0) };
 const begin = (parts: Parts): readonly Promise<void>[] =>
   parts.gauge.begin(parts.judging?.roles(parts.ports.clock.now()) ?? UNJUDGED, (read) => take(parts, read));
 
-function take({ meter, judging, teller }: Parts, read: Read): void {
+function take({ meter, judging, teller, onJudged }: Parts, read: Read): void {
   meter.add(read);
   judging?.take(read);
   teller.heard(read);
+  if (judging?.isComparing() === true) onJudged();
 }
 
 async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
@@ -158,10 +163,17 @@ async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
       await keep(parts, now);
       keepAt = after(now, KEEP);
     }
-    await ports.clock.sleep(after(now, EVERY), signal);
+    await ports.clock.sleep(nextReading(parts, now), signal);
   }
   await Promise.all(reading);
   await keep(parts, ports.clock.now());
+}
+
+/** What waits for a number of requests need not wait for a beat as well. */
+function nextReading({ judging }: Parts, now: Instant): Instant {
+  const beat = after(now, EVERY);
+  const enough = judging?.isComparing() === true ? judging.lookMayEnd(now) : null;
+  return enough === null ? beat : instant(Math.max(now + LEAST, Math.min(enough, beat)));
 }
 
 /** All of one moment: what was read is in the sums, and what is in the sums is not read again. */

@@ -1,4 +1,4 @@
-import { after, between, formatDuration, seconds, type Instant } from "../base/time.ts";
+import { after, between, formatDuration, millis, seconds, type Instant } from "../base/time.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Seen } from "./seen.ts";
@@ -29,6 +29,15 @@ export function lookEnds({ plan: { analysis }, usersSince }: Rollout): Instant |
 export function lookWakes(rollout: Rollout): readonly Instant[] {
   const end = lookEnds(rollout);
   return end === null ? [] : [after(rollout.usersSince ?? end, TOLD), end];
+}
+
+/** When the first look will have seen enough, as requests come; null: it has, or that cannot be said. */
+export function lookMayEnd(rollout: Rollout, judged: number, now: Instant): Instant | null {
+  const { plan, usersSince } = rollout;
+  const end = lookEnds(rollout);
+  const missing = (plan.analysis?.look?.requests ?? 0) - judged;
+  if (end === null || usersSince === undefined || now >= end || judged === 0 || missing <= 0) return null;
+  return after(now, millis((missing / judged) * between(usersSince, now)));
 }
 
 /** The first look is not over: no further slot is given to the release. */
