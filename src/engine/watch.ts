@@ -49,7 +49,7 @@ export interface Watch {
 /** How often the logs are read while there is something to judge. */
 const EVERY = millis(300);
 /** How soon after the last they are read at the soonest. */
-const LEAST = millis(60);
+const LEAST = millis(100);
 /** How often for the count alone, and for what is learned of the stable release. */
 const CALM = seconds(1);
 /** How often what is known is kept. */

@@ -31,13 +31,15 @@ export function lookWakes(rollout: Rollout): readonly Instant[] {
   return end === null ? [] : [after(rollout.usersSince ?? end, TOLD), end];
 }
 
-/** When the first look will have seen enough, as requests come; null: it has, or that cannot be said. */
+/** When the first look may have seen enough, as requests come; null: it has, or that cannot be said. */
 export function lookMayEnd(rollout: Rollout, judged: number, now: Instant): Instant | null {
   const { plan, usersSince } = rollout;
   const end = lookEnds(rollout);
   const missing = (plan.analysis?.look?.requests ?? 0) - judged;
-  if (end === null || usersSince === undefined || now >= end || judged === 0 || missing <= 0) return null;
-  return after(now, millis((missing / judged) * between(usersSince, now)));
+  if (end === null || usersSince === undefined || now >= end || missing <= 0) return null;
+  const looked = between(usersSince, now);
+  if (judged === 0) return looked < TOLD ? now : null;
+  return after(now, millis((missing / judged) * looked));
 }
 
 /** The first look is not over: no further slot is given to the release. */

@@ -5,6 +5,7 @@ import type { Verdict, VerdictKind } from "../model/verdict.ts";
 import { basisPoints } from "../model/share.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { decide } from "./decide.ts";
+import { lookMayEnd } from "./look.ts";
 import type { Seen } from "./seen.ts";
 
 const NOW = instant(2_000_000);
@@ -208,5 +209,16 @@ describe("the first look", () => {
     const rollout = widening(LOOK);
     const next = decide(rollout, seen(rollout, "fail"), NOW).rollout;
     expect(next.aborted).toMatchObject({ by: "analysis" });
+  });
+
+  it.each([
+    { id: "at once while nobody is judged yet", judged: 0, later: 400, end: NOW + 400 },
+    { id: "nor is anybody awaited so often after a second", judged: 0, later: 1000, end: null },
+    { id: "as requests come", judged: 5, later: 200, end: NOW + 800 },
+    { id: "not once enough are judged", judged: 20, later: 200, end: null },
+    { id: "not once its time is over", judged: 5, later: 3000, end: null },
+  ])("may have seen enough: $id", ({ judged: requests, later, end }) => {
+    const { rollout } = decide(widening(LOOK), seen(widening(LOOK), null), NOW);
+    expect(lookMayEnd(rollout, requests, instant(NOW + later))).toBe(end);
   });
 });

@@ -49,9 +49,9 @@ function save(name: string, content: unknown): void {
 }
 
 function procedureRow(one: Measured): readonly string[] {
-  const { name, requests, failed, failedBefore, p99Before, p99During, p99Ratio } = one;
+  const { name, requests, failed, failedBefore, p99Before, p99Floor, p99During, p99Ratio } = one;
   const times = [one.took, one.released, one.floor, one.overhead];
-  const numbers = [requests, failed, failedBefore, p99Before, p99During, p99Ratio, ...times];
+  const numbers = [requests, failed, failedBefore, p99Before, p99Floor, p99During, p99Ratio, ...times];
   return [name, ...numbers.map((one) => (one === null ? "-" : String(one)))];
 }
 
@@ -62,6 +62,7 @@ function printProcedures(results: readonly Measured[]): void {
     "failed",
     "of them before",
     "p99 before ms",
+    "p99 booting ms",
     "p99 during ms",
     "ratio",
   ];

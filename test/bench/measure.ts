@@ -8,6 +8,8 @@ import { startApp } from "../support/app.ts";
 import { type LoadReport, type Span, percentile } from "../support/load.ts";
 import type { Workspace } from "../support/workspace.ts";
 
+/** Between two boots of the application, so that they are as far apart as in a release. */
+const APART_MS = 1500;
 const BEFORE_MS = 5000;
 const AFTER_MS = 4000;
 
@@ -34,6 +36,8 @@ export interface Measured {
   readonly failedBefore: number;
   readonly p99Before: number;
   readonly p99During: number;
+  /** While nothing but the application boots and stops beside them, as often as in a release. */
+  readonly p99Floor: number;
   /** Null where nothing was answered before. */
   readonly p99Ratio: number | null;
   /** Until the new release served everybody from every slot. */
@@ -56,6 +60,7 @@ export async function measureFloor(workspace: Workspace, release: string): Promi
     const directory = join(workspace.directory, `floor${run}`);
     const app = await startApp({ directory, port: await freePort(), release });
     boots.push(performance.now() - began);
+    await wait(APART_MS);
     stops.push(await app.stop());
   }
   return { boot: percentile(boots, 0.5), stop: percentile(stops, 0.5) };
@@ -133,7 +138,9 @@ export async function measure(run: Run): Promise<Measured> {
   const { name, workspace } = run;
   process.stderr.write(`bench: ${name}\n`);
   const load = await workspace.load();
+  const from = now();
   const floor = await measureFloor(workspace, "v1");
+  const booting = { from, to: now() };
   const rounds: Round[] = [];
   for (let index = 0; index < ROUNDS; index++) rounds.push(await roundOf(run, index));
   const report = await load.stop();
@@ -155,6 +162,7 @@ export async function measure(run: Run): Promise<Measured> {
     failedBefore: before.failed,
     p99Before: before.p99,
     p99During: during.p99,
+    p99Floor: together(report, [booting]).p99,
     p99Ratio: before.p99 === 0 ? null : round(during.p99 / before.p99, 2),
     released: median((one) => one.released),
     took: median((one) => one.took),
