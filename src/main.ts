@@ -22,6 +22,7 @@ import { placeOf } from "./drivers/nginx/explain.ts";
 import { poolDigest } from "./drivers/nginx/config.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
 import { probeUsers } from "./drivers/nginx/probe-users.ts";
+import { idleExaminer } from "./drivers/probe/examine.ts";
 import { hostHeader } from "./drivers/probe/http.ts";
 import { probes } from "./drivers/probe/probes.ts";
 import { readRecorded, type ForeignFormat } from "./drivers/accesslog/recorded.ts";
@@ -155,6 +156,7 @@ function worldExaminer(application: Application, hosts: Hosts): Examiner {
     const examiners = [
       slotExaminer({ application: { ...application, hosts: near }, hosts }),
       nginxExaminer({ application: { ...application, gateways }, hosts }),
+      idleExaminer({ application: { ...application, hosts: near }, hosts }),
     ];
     const found = await Promise.all(examiners.map((one) => one.examine()));
     return [...reached.findings, ...found.flat()];

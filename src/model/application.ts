@@ -1,4 +1,4 @@
-import type { Duration } from "../base/time.ts";
+import { seconds, type Duration } from "../base/time.ts";
 import type { AnalysisSettings } from "./analysis.ts";
 import type { Drain } from "./drain.ts";
 import type { ProbeSettings } from "./probing.ts";
@@ -167,6 +167,8 @@ export interface GatewaySettings {
   readonly readTimeout: Duration;
   /** What the slots speak; absent: http, WebSockets among it. */
   readonly protocol?: "http" | "grpc";
+  /** How long an idle connection to a slot is kept; 0: none is; absent: as KEEPALIVE says. */
+  readonly keepalive?: Duration;
   /** Most bytes of a request's body; absent: as nginx's own config says. */
   readonly maxBody?: number;
   readonly split: "users" | "servers";
@@ -183,6 +185,10 @@ export interface RealIp {
   readonly from: readonly string[];
   readonly header: string;
 }
+
+/** Shorter than most applications keep an idle connection; Node's 5 s are among the shortest. */
+const KEEPALIVE = seconds(4);
+export const keepaliveOf = ({ keepalive }: GatewaySettings): Duration => keepalive ?? KEEPALIVE;
 
 /** One nginx that spreads requests over the slots; named by its host. */
 export interface Gateway {

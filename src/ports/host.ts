@@ -32,10 +32,18 @@ export interface HostRequest {
   readonly timeout: Duration;
   /** Bytes of the body to keep; default 64 KiB. */
   readonly limit?: number;
+  /** The connection is kept after the answer, for so long at most, to see when the other end closes it. */
+  readonly idle?: Duration;
 }
 
 export type HostAnswer =
-  | { readonly kind: "answered"; readonly status: number; readonly body: string }
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly body: string;
+      /** Where `idle` was asked for. null: it was kept longer. 0: the answer said that it would end. */
+      readonly closedAfter?: Duration | null;
+    }
   | Failed;
 
 /** `why` for people. */

@@ -1,4 +1,5 @@
 import type { Gateway, GatewaySettings, Host, Policy, Rule, Step, UserKey } from "../model/application.ts";
+import { millis, type Duration } from "../base/time.ts";
 import type { Drain } from "../model/drain.ts";
 import { unavailableOf } from "../model/capacity.ts";
 import { EVERYTHING } from "../model/share.ts";
@@ -120,6 +121,7 @@ export function gatewaySettings({ gateway, rollout }: FileValue, lists: Lists): 
     connectTimeout: gateway.connectTimeout,
     readTimeout: gateway.readTimeout,
     ...(gateway.protocol === "http" ? {} : { protocol: gateway.protocol }),
+    ...(gateway.keepalive === undefined ? {} : { keepalive: keepalive(gateway.keepalive) }),
     ...(gateway.maxBody === undefined ? {} : { maxBody: gateway.maxBody }),
     split: rollout.split,
     key: userKey(rollout.key),
@@ -128,6 +130,9 @@ export function gatewaySettings({ gateway, rollout }: FileValue, lists: Lists): 
     releaseHeader: gateway.releaseHeader ?? null,
   };
 }
+
+const keepalive = (given: NonNullable<FileValue["gateway"]["keepalive"]>): Duration =>
+  given === "off" ? millis(0) : given;
 
 function userKey(text: string): UserKey {
   const [by = "", name = ""] = text.split(":");

@@ -64,6 +64,8 @@ const gatewayHost = z.union(
   { error: wrong("a host's name, or {name, config, …}") },
 );
 
+const KEEPALIVE = "a duration such as 500ms, or off";
+
 export const gateway = mapping(
   {
     hosts: list(gatewayHost, "hosts", { least: 1 })
@@ -84,6 +86,15 @@ export const gateway = mapping(
     protocol: oneOf(["http", "grpc"])
       .prefault("http")
       .describe("What the slots speak: http, WebSockets among it, or grpc (HTTP/2 without TLS)."),
+    keepalive: z
+      .union([duration(millis(1), minutes(60)), z.literal("off", { error: wrong(KEEPALIVE) })], {
+        error: wrong(KEEPALIVE),
+      })
+      .optional()
+      .describe(
+        "How long nginx keeps an idle connection to a slot: shorter than the application does, as `check` " +
+          "measures; off: not at all. Default: 4s.",
+      ),
     maxBody: size()
       .optional()
       .describe("The largest body of a request, such as 100MB. Default: as nginx is configured, or 1 MiB."),

@@ -1,5 +1,8 @@
 // Applications that end in an awkward way: with the defaults no request fails through two releases.
+import { readFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { parse } from "yaml";
+import { writeSections, type Sections } from "../../src/demo/scene.ts";
 import type { Behaviour } from "../support/app.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
@@ -11,7 +14,6 @@ const CASES: readonly { readonly id: string; readonly behaviour: Behaviour; read
   { id: "exits at SIGTERM, whatever is in flight", behaviour: { exitsAtOnce: true } },
   { id: "ignores SIGTERM", behaviour: { ignoresSigterm: true }, stop: "2s" },
   { id: "answers 503 while it shuts down", behaviour: { refusesMs: 1500 } },
-  { id: "closes idle connections after 1 s", behaviour: { keepAliveMs: 1000 } },
   { id: "never closes a connection", behaviour: { leaks: true }, stop: "2s" },
 ];
 
@@ -34,5 +36,27 @@ describe.skipIf(!hasNginx("integration: awkward applications"))("an application 
     expect(failuresOf(report)).toEqual([]);
     expect(report.requests).toBeGreaterThan(100);
     expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
+  });
+
+  it("closes idle connections after 1 s is found by check, and loses none with what check says", async () => {
+    const behaviour: Behaviour = { keepAliveMs: 1000 };
+    const workspace = await openWorkspace({ releases: { v1: behaviour, v2: behaviour, v3: behaviour } });
+    onTestFinished(workspace.close);
+    await workspace.bringUp("v1");
+    const warned = await workspace.glidepath("check");
+    const advice = /write gateway\.keepalive: (\w+)/.exec(warned.stdout)?.[1];
+    expect(warned.stdout).toContain("a POST that meets the closing fails");
+    expect(advice).toBeDefined();
+    const sections = parse(readFileSync(workspace.file, "utf8")) as Sections;
+    const gateway = { ...(sections["gateway"] as object), keepalive: advice };
+    writeSections(workspace, { ...sections, gateway });
+    expect((await workspace.glidepath("check")).stdout).toContain("kept for longer than the gateways'");
+    // The gateway takes the new time with the next release.
+    mustExit(await workspace.glidepath("release", "v2", "--json"), 0);
+    const load = await workspace.load({ rate: 60 });
+    for (const release of ["v3", "v2"]) mustExit(await workspace.glidepath("release", release, "--json"), 0);
+    const report = await load.stop();
+    expect(failuresOf(report)).toEqual([]);
+    expect(report.requests).toBeGreaterThan(100);
   });
 });

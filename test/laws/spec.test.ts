@@ -52,6 +52,7 @@ const BASE = {
     mode: "server",
     protocol: "http",
     maxBody: "10MB",
+    keepalive: "2s",
     releaseHeader: "X-Release",
     realIp: { from: ["10.0.0.0/8"], header: "X-Forwarded-For" },
   },

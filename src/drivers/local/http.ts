@@ -2,6 +2,7 @@ import { request, type ClientRequest, type IncomingMessage, type RequestOptions 
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import type { HostAnswer, HostRequest } from "../../ports/host.ts";
+import { watchIdle } from "./idle.ts";
 import { noAnswer, trouble } from "./trouble.ts";
 
 const DEFAULT_LIMIT_BYTES = 64 * 1024;
@@ -18,6 +19,7 @@ export const get = (asked: HostRequest): Promise<HostAnswer> =>
 
 /** One GET over a stream of its own; redirects are an answer like any other. */
 export function getOver(dial: () => Duplex, asked: HostRequest): Promise<HostAnswer> {
+  if (asked.idle !== undefined) return watchIdle(dial, asked);
   return new Promise((resolve) => {
     let sent: ClientRequest | null = null;
     let status: number | null = null;

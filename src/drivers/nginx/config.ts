@@ -1,5 +1,6 @@
+import type { Duration } from "../../base/time.ts";
 import type { Application, Gateway, Slot } from "../../model/application.ts";
-import { poolOf } from "../../model/application.ts";
+import { keepaliveOf, poolOf } from "../../model/application.ts";
 import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { EVERYBODY, groupsOf, MOST_TRIES, type Group, type Layout } from "./groups.ts";
 import {
@@ -115,10 +116,13 @@ function upstream(application: Application, group: Group, pool: readonly Slot[])
   return block(`upstream ${prefix(application.name)}_${group.name}`, [
     ...group.servers.map(line("")),
     ...group.backups.map(line(" backup")),
-    "keepalive 64;",
-    "keepalive_timeout 4s;",
+    ...(keepaliveOf(application.gateway) === 0
+      ? []
+      : ["keepalive 64;", `keepalive_timeout ${nginxTime(keepaliveOf(application.gateway))};`]),
   ]);
 }
+
+const nginxTime = (time: Duration): string => (time % 1000 === 0 ? `${time / 1000}s` : `${time}ms`);
 
 /** From the resolved directory to the group; nginx falls back to all slots when it cannot read the switch. */
 function switchMaps({ name, gateway }: Application): readonly string[] {
@@ -138,7 +142,10 @@ function switchMaps({ name, gateway }: Application): readonly string[] {
       gateway.split === "users" ? ["default stable;", "~^p canary;"] : ["default all;"],
     ),
     ...block(`map $http_upgrade $${v}_upgrade`, ['default "";', "websocket websocket;"]),
-    ...block(`map $http_upgrade $${v}_hop`, ['default "";', "websocket upgrade;"]),
+    ...block(`map $http_upgrade $${v}_hop`, [
+      keepaliveOf(gateway) === 0 ? "default close;" : 'default "";',
+      "websocket upgrade;",
+    ]),
     ...block(`map $http_host $${v}_host`, ["default $http_host;", '"" $host;']),
   ];
 }

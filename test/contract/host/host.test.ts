@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { millis, seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import type { HostName } from "../../../src/model/ids.ts";
-import type { HostPort } from "../../../src/ports/host.ts";
+import type { HostAnswer, HostPort } from "../../../src/ports/host.ts";
 import { sshTo } from "../../support/ssh-host.ts";
 import { canSsh, startTarget } from "../../support/sshd.ts";
 
@@ -188,6 +188,28 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
       expect(await host.get({ to: { port }, path: "/moved", timeout: seconds(5) })).toMatchObject({
         status: 302,
       });
+    });
+
+    test("where it is asked for, it is told when the other end closes the idle connection", async () => {
+      const keeping = async (idleMs: number): Promise<HostAnswer> => {
+        const made = server() as HttpServer;
+        // The header that Node adds says something else: what happens counts.
+        made.keepAliveTimeout = idleMs;
+        const port = await listen(made);
+        return host.get({ to: { port }, path: "/", timeout: seconds(5), idle: seconds(8) });
+      };
+      const closed = await keeping(200);
+      expect(closed).toMatchObject({ kind: "answered", status: 200, closedAfter: expect.any(Number) });
+      expect(closed.kind === "answered" && Number(closed.closedAfter) > 0).toBe(true);
+      // 0: Node never closes it by itself.
+      const port = await listen(Object.assign(server() as HttpServer, { keepAliveTimeout: 0 }));
+      const kept = await host.get({ to: { port }, path: "/", timeout: seconds(5), idle: millis(300) });
+      expect(kept).toMatchObject({ kind: "answered", closedAfter: null });
+      const ending = createHttp((_, response) => response.writeHead(200, { connection: "close" }).end("x"));
+      const ended = { to: { port: await listen(ending) }, path: "/", timeout: seconds(5), idle: seconds(8) };
+      expect(await host.get(ended)).toMatchObject({ kind: "answered", closedAfter: 0 });
+      const gone = await host.get({ to: { port: 1 }, path: "/", timeout: seconds(5), idle: seconds(1) });
+      expect(gone).toEqual({ kind: "failed", why: "connection refused" });
     });
 
     test("a body beyond the limit is left out", async () => {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { seconds } from "../../../src/base/time.ts";
+import { millis, seconds } from "../../../src/base/time.ts";
 import { writeConfig, type Topology } from "../../../src/drivers/nginx/config.ts";
 import type { Gateway, GatewaySettings, Policy, Slot } from "../../../src/model/application.ts";
 import { slotKey, type AppName } from "../../../src/model/ids.ts";
@@ -68,8 +68,10 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
   servers: { slots: [slot(8001), slot(8002), slot(8003)], settings: { split: "servers" } },
+  "no-keepalive": { slots: [slot(8001), slot(8002)], settings: { keepalive: millis(0) } },
   kinds: {
     slots: [slot(8001), slot(8002)],
+    settings: { keepalive: millis(500) },
     policy: { drain: seconds(30), drainKinds: { websockets: seconds(60) } },
   },
   upstream: {
