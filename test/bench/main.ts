@@ -14,13 +14,15 @@ import { benchGlidepath } from "./glidepath.ts";
 import { benchJudge, printJudge } from "./judge.ts";
 import type { Measured } from "./measure.ts";
 import { PEERS, benchPeer } from "./peers.ts";
-import { RIVALS, rivalVersion } from "./rivals.ts";
+import { type Panel, draw } from "./picture.ts";
+import { panelsOf, printProcedures } from "./procedures.ts";
+import { RIVALS, isThere } from "./rivals.ts";
 import { benchScale, scaleLines } from "./scale.ts";
 import { benchRamp, printRamp } from "./ramp.ts";
 import { benchSoak, printSoak } from "./soak/soak.ts";
 import { benchSsh, printSsh } from "./ssh.ts";
 import { table } from "../../src/demo/table.ts";
-import { type Throughput, benchThroughput } from "./throughput.ts";
+import { benchThroughput, printThroughput } from "./throughput.ts";
 
 const RESULTS = fileURLToPath(new URL("../../bench-results", import.meta.url));
 
@@ -37,61 +39,37 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   all: MEASURED,
 };
 
-function save(name: string, content: unknown): void {
+function write(name: string, content: string): void {
   mkdirSync(RESULTS, { recursive: true });
   // The folder ignores itself: results are of one machine.
   writeFileSync(join(RESULTS, ".gitignore"), "*\n");
-  const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), node: process.version };
-  const at = new Date().toISOString();
-  const file = join(RESULTS, `${name}-${at.replaceAll(/[:.]/g, "-")}.json`);
-  writeFileSync(file, `${JSON.stringify({ at, machine, content }, null, 2)}\n`);
+  const file = join(RESULTS, name);
+  writeFileSync(file, content);
   process.stderr.write(`bench: in full: ${file}\n`);
 }
 
-function procedureRow(one: Measured): readonly string[] {
-  const { name, requests, failed, failedBefore, p99Before, p99Floor, p99During, p99Ratio } = one;
-  const times = [one.took, one.released, one.floor, one.overhead];
-  const numbers = [requests, failed, failedBefore, p99Before, p99Floor, p99During, p99Ratio, ...times];
-  return [name, ...numbers.map((one) => (one === null ? "-" : String(one)))];
+const stamp = (at: string): string => at.replaceAll(/[:.]/g, "-");
+const machineOf = () => ({
+  cpus: cpus().length,
+  model: cpus()[0]?.model ?? "unknown",
+  kernel: release(),
+  node: process.version,
+});
+
+function save(name: string, content: unknown): void {
+  const at = new Date().toISOString();
+  write(`${name}-${stamp(at)}.json`, `${JSON.stringify({ at, machine: machineOf(), content }, null, 2)}\n`);
 }
 
-function printProcedures(results: readonly Measured[]): void {
-  const header = [
-    "procedure",
-    "requests",
-    "failed",
-    "of them before",
-    "p99 before ms",
-    "p99 booting ms",
-    "p99 during ms",
-    "ratio",
+function savePicture(asked: readonly string[], panels: readonly Panel[]): void {
+  const at = new Date().toISOString();
+  const { cpus: count, model, node } = machineOf();
+  const command = ["npm run bench", ...(asked.length === 0 ? [] : ["--", ...asked])].join(" ");
+  const lines = [
+    `${command} · ${at.slice(0, 16).replace("T", " ")} UTC`,
+    `${count} × ${model}, Node ${node}; the same application and load for all; short bars are good`,
   ];
-  console.log(
-    table([...header, "took ms", "released ms", "floor ms", "overhead ms"], results.map(procedureRow)),
-  );
-  const own = results.find(({ name }) => name === "glidepath")?.extra;
-  if (own === undefined) return;
-  console.log(
-    `\nglidepath itself: ${String(own["cpuMs"])} ms of processor time, ${String(own["maxRssMb"])} MB`,
-  );
-  console.log(`nginx reloads: ${String(own["reloads"])}; workers kept: ${String(own["sameWorkers"])}`);
-}
-
-function printThroughput(results: readonly Throughput[]): void {
-  const rows = results.map(({ name, minimal, glidepath, ratio }) => [
-    name,
-    ...[minimal.requestsPerSecond, glidepath.requestsPerSecond, ratio].map(String),
-    ...[minimal.cpuUsPerRequest, glidepath.cpuUsPerRequest].map(String),
-  ]);
-  const header = [
-    "throughput",
-    "minimal req/s",
-    "glidepath req/s",
-    "ratio",
-    "minimal µs/req",
-    "glidepath µs/req",
-  ];
-  console.log(`\n${table(header, rows)}`);
+  write(`bench-${stamp(at)}.svg`, draw({ title: "What a release costs", lines, panels }));
 }
 
 /** `--runs 200` → 200. */
@@ -148,17 +126,6 @@ function printAborts(results: readonly Aborted[]): void {
   console.log(`\n${table(header, rows)}`);
 }
 
-/** What is not on the machine is skipped, loudly. */
-async function isThere(name: string): Promise<boolean> {
-  const rival = RIVALS.find((one) => one.name === name);
-  if (rival === undefined) return true;
-  const version = await rivalVersion(rival);
-  console.error(
-    version === null ? `!! ${name} SKIPPED: not installed; script/bench installs it` : `bench: ${version}`,
-  );
-  return version !== null;
-}
-
 async function main(asked: readonly string[]): Promise<number> {
   if (asked[0] === "analysis") return analyse(asked.slice(1));
   if (asked[0] === "soak") return soak(asked.slice(1));
@@ -184,11 +151,12 @@ async function main(asked: readonly string[]): Promise<number> {
     printProcedures(results);
     save("procedures", results);
   }
-  if (names.includes("throughput")) {
-    const throughput = await benchThroughput();
+  const throughput = names.includes("throughput") ? await benchThroughput() : [];
+  if (throughput.length > 0) {
     printThroughput(throughput);
     save("throughput", throughput);
   }
+  if (results.length + throughput.length > 0) savePicture(asked, panelsOf(results, throughput));
   if (names.includes("abort")) {
     const aborts = await benchAbort();
     printAborts(aborts);

@@ -32,6 +32,8 @@ export interface Measured {
   readonly requests: number;
   readonly failed: number;
   readonly byKind: LoadReport["byKind"];
+  /** By what was asked. */
+  readonly asked: LoadReport["asked"];
   /** Failed before the release began: what the configuration loses by itself. */
   readonly failedBefore: number;
   readonly p99Before: number;
@@ -48,7 +50,20 @@ export interface Measured {
   readonly floor: number;
   /** `released` beyond the floor. */
   readonly overhead: number;
+  /** From the order to the first request sent that the new release answered, and to the former's last. */
+  readonly firstNew: number | null;
+  readonly lastOld: number | null;
+  /** Null: not measured. */
+  readonly back: Back | null;
   readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** Turning round at half the users. */
+export interface Back {
+  /** From the order to the last request sent that the release which goes answered. */
+  readonly lastNew: number | null;
+  /** Until the command returned. */
+  readonly took: number;
 }
 
 /** The application's own start and end, measured under the very load, on a spare port. */
@@ -92,12 +107,15 @@ export interface Run {
   readonly workspace: Workspace;
   /** Brings `release` into every slot. */
   readonly act: (release: string) => Promise<Act & { readonly extra?: Measured["extra"] }>;
+  /** Begins a release of that name, and turns it round; `startedAt` is the order to. */
+  readonly turnRound?: (release: string) => Promise<Act>;
 }
 
 interface Round extends Act {
   readonly before: Span;
   readonly during: Span;
   readonly from: string;
+  readonly to: string;
   readonly extra?: Measured["extra"];
 }
 
@@ -115,6 +133,7 @@ async function roundOf({ act }: Run, index: number): Promise<Round> {
     before: { from: peaceFrom, to: startedAt },
     during: { from: startedAt, to: endedAt },
     from: `v${index + 1}`,
+    to: releaseOf(index),
   };
 }
 
@@ -133,16 +152,41 @@ function together(
   return { p99: percentile(delays, 0.99), failed: inside.length - good.length };
 }
 
+/** When the requests were sent that a release answered after a moment: the first and the last. */
+function answeredBy({ samples }: LoadReport, release: string, after: number): Span | null {
+  if (samples === null) throw new Error("no samples");
+  const mine = new Set(samples.names.flatMap((name, at) => (name.startsWith(`${release}@`) ? [at] : [])));
+  const sent = samples.sentAt.filter((at, index) => at >= after && mine.has(samples.by[index] ?? -1));
+  if (sent.length === 0) return null;
+  return { from: percentile(sent, 0) - after, to: percentile(sent, 1) - after };
+}
+
+const TURNED = "turned";
+
+async function turnedRound({ turnRound }: Run): Promise<Act | null> {
+  if (turnRound === undefined) return null;
+  const acted = await turnRound(TURNED);
+  await wait(AFTER_MS);
+  return acted;
+}
+
+function backOf(report: LoadReport, act: Act | null): Back | null {
+  if (act === null) return null;
+  const last = answeredBy(report, TURNED, act.startedAt)?.to;
+  return { lastNew: last === undefined ? null : round(last), took: round(act.endedAt - act.startedAt, 0) };
+}
+
 /** Load; then, some times: five seconds of peace, a release, four more seconds. */
 export async function measure(run: Run): Promise<Measured> {
   const { name, workspace } = run;
   process.stderr.write(`bench: ${name}\n`);
-  const load = await workspace.load();
+  const load = await workspace.load({ fresh: 0.1 });
   const from = now();
   const floor = await measureFloor(workspace, "v1");
   const booting = { from, to: now() };
   const rounds: Round[] = [];
   for (let index = 0; index < ROUNDS; index++) rounds.push(await roundOf(run, index));
+  const turned = await turnedRound(run);
   const report = await load.stop();
   const before = together(
     report,
@@ -154,11 +198,16 @@ export async function measure(run: Run): Promise<Measured> {
   );
   const each = rounds.map((one) => timesOf(report, { one, slots: workspace.slots, floor }));
   const median = (part: (times: Times) => number): number => round(percentile(each.map(part), 0.5), 0);
+  const switched = (part: (times: Times) => number | null): number | null => {
+    const known = each.map(part).filter((one) => one !== null);
+    return known.length === 0 ? null : round(percentile(known, 0.5), 0);
+  };
   return {
     name,
     requests: report.requests,
     failed: report.failed,
     byKind: report.byKind,
+    asked: report.asked,
     failedBefore: before.failed,
     p99Before: before.p99,
     p99During: during.p99,
@@ -168,6 +217,9 @@ export async function measure(run: Run): Promise<Measured> {
     took: median((one) => one.took),
     floor: median((one) => one.floor),
     overhead: median((one) => one.overhead),
+    firstNew: switched((one) => one.firstNew),
+    lastOld: switched((one) => one.lastOld),
+    back: backOf(report, turned),
     extra: { boot: round(floor.boot), stop: round(floor.stop), rounds: each, ...rounds.at(-1)?.extra },
   };
 }
@@ -177,6 +229,8 @@ interface Times {
   readonly took: number;
   readonly floor: number;
   readonly overhead: number;
+  readonly firstNew: number | null;
+  readonly lastOld: number | null;
   readonly drains: readonly number[];
 }
 
@@ -195,6 +249,8 @@ function timesOf(report: LoadReport, { one, slots, floor }: Timing): Times {
     took: round(endedAt - startedAt),
     floor: round(least),
     overhead: round(released - least),
+    firstNew: answeredBy(report, one.to, startedAt)?.from ?? null,
+    lastOld: answeredBy(report, one.from, startedAt)?.to ?? null,
     drains,
   };
 }

@@ -1,7 +1,7 @@
 // What else people release with, done as carefully as its own interface allows: the slot leaves, its requests
 // end, it is updated and healthy, it comes back; then the next one.
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -16,13 +16,18 @@ import { openWorkspace, type Workspace } from "../support/workspace.ts";
 import { RELEASES, measure, type Act, type Measured } from "./measure.ts";
 
 /** A proxy before the slots, by its own means. */
-interface Proxy {
+export interface Proxy {
   readonly start: () => Promise<void>;
   /** No new request goes to the slot any more, and those that it has are over. */
   readonly leave: (slot: number) => Promise<void>;
   readonly join: (slot: number) => Promise<void>;
   readonly stop: () => Promise<void>;
+  /** Whose processor time is the proxy's. */
+  readonly pids: () => readonly number[];
 }
+
+/** Where a proxy stands. */
+export type Stand = Pick<Workspace, "directory" | "port" | "slots">;
 
 export interface Rival {
   readonly name: string;
@@ -31,7 +36,8 @@ export interface Rival {
   readonly run: () => Promise<Measured>;
 }
 
-const PM2 = fileURLToPath(new URL("../../.tools/pm2/node_modules/.bin/pm2", import.meta.url));
+const PM2_FILES = fileURLToPath(new URL("../../.tools/pm2/node_modules/pm2", import.meta.url));
+const PM2 = join(PM2_FILES, "bin", "pm2");
 
 export const RIVALS: readonly Rival[] = [
   { name: "nginx-reload", needs: "nginx", run: () => benchProxy("nginx-reload", nginxProxy) },
@@ -41,14 +47,34 @@ export const RIVALS: readonly Rival[] = [
 ];
 
 /** The version that is there, or null. */
-export const rivalVersion = ({ needs }: Rival): Promise<string | null> =>
+const rivalVersion = ({ needs }: Rival): Promise<string | null> =>
   new Promise((resolve) => {
+    if (needs === PM2) return resolve(pm2Version());
     const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
     const asked = { haproxy: "-v", nginx: "-v", caddy: "version" }[needs] ?? "--version";
     execFile(needs, [asked], { env }, (error, stdout, stderr) => {
       resolve(error === null ? (`${stdout}${stderr}`.trim().split("\n").at(0) ?? "") : null);
     });
   });
+
+/** Asking the command itself would leave its daemon behind. */
+function pm2Version(): string | null {
+  const file = join(PM2_FILES, "package.json");
+  if (!existsSync(file)) return null;
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version: string };
+  return `PM2 ${version}`;
+}
+
+/** What is not on the machine is skipped, loudly. */
+export async function isThere(name: string): Promise<boolean> {
+  const rival = RIVALS.find((one) => one.name === name);
+  if (rival === undefined) return true;
+  const version = await rivalVersion(rival);
+  console.error(
+    version === null ? `!! ${name} SKIPPED: not installed; script/bench installs it` : `bench: ${version}`,
+  );
+  return version !== null;
+}
 
 const now = (): number => performance.timeOrigin + performance.now();
 
@@ -86,6 +112,9 @@ async function benchProxy(name: string, proxyOf: (workspace: Workspace) => Proxy
 async function untilIdle(inFlight: () => Promise<number>): Promise<void> {
   for (let idle = 0; idle < 2; await wait(20)) idle = (await inFlight()) === 0 ? idle + 1 : 0;
 }
+
+const pidsOf = (child: ChildProcess | null): readonly number[] =>
+  child?.pid === undefined ? [] : [child.pid];
 
 async function stopProcess(child: ChildProcess | null): Promise<void> {
   if (child?.pid === undefined) return;
@@ -129,11 +158,12 @@ server {
     leave: change,
     join: () => change(null),
     stop: async () => {},
+    pids: () => workerPids(nginx),
   };
 }
 
 /** The runtime API: drain, and ready when it is back. */
-function haproxyProxy({ directory, port, slots }: Workspace): Proxy {
+export function haproxyProxy({ directory, port, slots }: Stand): Proxy {
   const socket = join(directory, "haproxy.sock");
   const file = join(directory, "haproxy.cfg");
   const config = `global
@@ -184,11 +214,12 @@ ${slots.map((slot) => `  server s${slot} 127.0.0.1:${slot} pool-purge-delay 4s`)
     },
     join: (slot) => state(slot, "ready"),
     stop: () => stopProcess(child),
+    pids: () => pidsOf(child),
   };
 }
 
 /** A new configuration for each change, by POST /load. */
-function caddyProxy({ directory, port, slots }: Workspace): Proxy {
+export function caddyProxy({ directory, port, slots }: Stand): Proxy {
   let child: ChildProcess | null = null;
   let admin = "";
   const configOf = (out: number | null): unknown => ({
@@ -250,35 +281,56 @@ function caddyProxy({ directory, port, slots }: Workspace): Proxy {
     },
     join: () => load(null),
     stop: () => stopProcess(child),
+    pids: () => pidsOf(child),
   };
 }
 
+export interface Cluster {
+  readonly start: () => Promise<void>;
+  readonly reload: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  /** The daemon, which has the port. */
+  readonly pids: () => readonly number[];
+}
+
 /** Two processes of a cluster that share the port, without any proxy; `pm2 reload` changes one by one. */
-async function benchPm2(): Promise<Measured> {
-  const workspace = await openWorkspace({ start: false, releases: RELEASES });
-  const directory = join(workspace.root, "app");
-  const env = { ...process.env, PM2_HOME: join(workspace.directory, "pm2"), PORT: String(workspace.port) };
+export function pm2Cluster(app: string, home: string, port: number): Cluster {
+  const env = { ...process.env, PM2_HOME: home, PORT: String(port) };
   const pm2 = (...args: readonly string[]): Promise<void> =>
     new Promise((resolve, reject) => {
-      execFile(PM2, args, { env, cwd: directory }, (error, stdout, stderr) => {
+      execFile(PM2, args, { env, cwd: app }, (error, stdout, stderr) => {
         if (error === null) resolve();
         else reject(new Error(`pm2 ${args.join(" ")}: ${stdout}${stderr}`));
       });
     });
+  return {
+    start: async () => {
+      await pm2("start", APP_FILE, "--name", "shop", "-i", "2", "--kill-timeout", "10000");
+      await healthy(port, 15_000);
+    },
+    reload: () => pm2("reload", "shop"),
+    stop: () => pm2("kill").catch(() => undefined),
+    pids: () => [Number(readFileSync(join(home, "pm2.pid"), "utf8"))],
+  };
+}
+
+async function benchPm2(): Promise<Measured> {
+  const workspace = await openWorkspace({ start: false, releases: RELEASES });
+  const directory = join(workspace.root, "app");
+  const cluster = pm2Cluster(directory, join(workspace.directory, "pm2"), workspace.port);
   mkdirSync(directory, { recursive: true });
   writeRelease(directory, { release: "v1", behaviour: {} });
   try {
-    await pm2("start", APP_FILE, "--name", "shop", "-i", "2", "--kill-timeout", "10000");
-    await healthy(workspace.port, 15_000);
+    await cluster.start();
     const act = async (release: string): Promise<Act> => {
       const startedAt = now();
       writeRelease(directory, { release, behaviour: {} });
-      await pm2("reload", "shop");
+      await cluster.reload();
       return { startedAt, endedAt: now() };
     };
     return await measure({ name: "pm2", workspace, act });
   } finally {
-    await pm2("kill").catch(() => null);
+    await cluster.stop();
     await workspace.close();
   }
 }

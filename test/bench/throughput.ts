@@ -1,44 +1,50 @@
-// Our nginx config beside a minimal one, in the same nginx, in turns: requests a second and processor time
-// per request of nginx's workers. Once with an application that computes 200 microseconds, once with one that
-// does nothing.
+// The ways to the application in turns: our nginx config beside a minimal one in the same nginx, and what
+// else stands before applications. Requests a second, and the proxy's processor time per request. Once with
+// an application that computes 200 microseconds, once with one that does nothing.
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
-import {
-  type Nginx,
-  prepareNginx,
-  reloadNginx,
-  startNginx,
-  stopNginx,
-  workerPids,
-} from "../../src/demo/nginx.ts";
+import { writeRelease } from "../../src/demo/artifacts.ts";
+import { prepareNginx, reloadNginx, startNginx, stopNginx, workerPids } from "../../src/demo/nginx.ts";
 import { freePort } from "../../src/demo/ports.ts";
 import { percentile } from "../support/load.ts";
+import { table } from "../../src/demo/table.ts";
 import { until } from "../support/until.ts";
 import { type Workspace, openWorkspace } from "../support/workspace.ts";
+import { caddyProxy, haproxyProxy, isThere, pm2Cluster } from "./rivals.ts";
 
 const ROUNDS = 4;
 const SECONDS = 5;
 const CONNECTIONS = 32;
+const OURS = "glidepath";
 
 export interface Side {
   readonly requestsPerSecond: number;
-  readonly cpuUsPerRequest: number;
+  /** Null: there is no proxy. */
+  readonly cpuUsPerRequest: number | null;
 }
 
 export interface Throughput {
   readonly name: string;
-  readonly minimal: Side;
-  readonly glidepath: Side;
-  /** Glidepath by minimal. */
+  readonly paths: readonly (Side & { readonly name: string })[];
+  /** Glidepath by minimal, round by round. */
   readonly ratio: number;
 }
 
-/** Processor time of the workers so far, in microseconds. */
-function cpuOf(nginx: Nginx): number {
-  return workerPids(nginx)
+/** A way to the application, which is open now. */
+interface Path {
+  readonly name: string;
+  readonly port: number;
+  /** Null: nothing stands between. */
+  readonly pids: (() => readonly number[]) | null;
+  readonly close?: () => Promise<void>;
+}
+
+/** Processor time of the processes so far, in microseconds. */
+function cpuOf(pids: readonly number[]): number {
+  return pids
     .map((pid) => {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -61,26 +67,27 @@ async function wrk(port: number, cookie: string): Promise<number> {
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
 }
 
-async function sample(nginx: Nginx, port: number, cookie: string): Promise<Side> {
-  const before = cpuOf(nginx);
+async function sample({ port, pids }: Path, cookie: string): Promise<Side> {
+  const before = pids === null ? 0 : cpuOf(pids());
   const requestsPerSecond = await wrk(port, cookie);
-  return { requestsPerSecond, cpuUsPerRequest: (cpuOf(nginx) - before) / (requestsPerSecond * SECONDS) };
+  const cpu = pids === null ? null : (cpuOf(pids()) - before) / (requestsPerSecond * SECONDS);
+  return { requestsPerSecond, cpuUsPerRequest: cpu };
 }
 
-const middle = (sides: readonly Side[]): Side => ({
-  requestsPerSecond: Math.round(
-    percentile(
+const median = (values: readonly number[], digits: number): number =>
+  Number(percentile(values, 0.5).toFixed(digits));
+
+function middle(name: string, sides: readonly Side[]): Throughput["paths"][number] {
+  const costs = sides.flatMap(({ cpuUsPerRequest }) => (cpuUsPerRequest === null ? [] : [cpuUsPerRequest]));
+  return {
+    name,
+    requestsPerSecond: median(
       sides.map((one) => one.requestsPerSecond),
-      0.5,
+      0,
     ),
-  ),
-  cpuUsPerRequest: Number(
-    percentile(
-      sides.map((one) => one.cpuUsPerRequest),
-      0.5,
-    ).toFixed(2),
-  ),
-});
+    cpuUsPerRequest: costs.length === 0 ? null : median(costs, 2),
+  };
+}
 
 /** What a careful person writes at least: no log, upstream keep-alive. */
 async function addMinimal({ nginx, slots }: Workspace): Promise<number> {
@@ -113,27 +120,70 @@ async function cookieOf(url: string): Promise<string> {
   return answer.headers.getSetCookie()[0]?.split(";")[0] ?? "uid=1";
 }
 
-async function compare(name: string, workspace: Workspace): Promise<Throughput> {
+/** Those of the rivals that are proxies, before the same slots. */
+async function rivalPaths(workspace: Workspace): Promise<readonly Path[]> {
+  const paths: Path[] = [];
+  for (const [name, proxyOf] of [
+    ["haproxy", haproxyProxy],
+    ["caddy", caddyProxy],
+  ] as const) {
+    if (!(await isThere(name))) continue;
+    const port = await freePort();
+    const proxy = proxyOf({ ...workspace, port });
+    await proxy.start();
+    paths.push({ name, port, pids: proxy.pids, close: proxy.stop });
+  }
+  return paths;
+}
+
+async function compare(
+  name: string,
+  workspace: Workspace,
+  more: () => Promise<readonly Path[]>,
+): Promise<Throughput> {
   const first = await workspace.glidepath("release", "v1", "--json");
   if (first.code !== 0) throw new Error(`the first release failed: ${first.stdout}${first.stderr}`);
-  const minimalPort = await addMinimal(workspace);
-  const cookie = await cookieOf(workspace.url);
-  const minimal: Side[] = [];
-  const ours: Side[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    process.stderr.write(`bench: throughput, ${name}, round ${round + 1} of ${ROUNDS}\n`);
-    minimal.push(await sample(workspace.nginx, minimalPort, cookie));
-    ours.push(await sample(workspace.nginx, workspace.port, cookie));
+  const { nginx } = workspace;
+  const workers = (): readonly number[] => workerPids(nginx);
+  const paths: Path[] = [
+    { name: "nginx, minimal", port: await addMinimal(workspace), pids: workers },
+    { name: OURS, port: workspace.port, pids: workers },
+  ];
+  try {
+    paths.push(...(await rivalPaths(workspace)), ...(await more()));
+    const cookie = await cookieOf(workspace.url);
+    const sides = new Map<Path, Side[]>(paths.map((path) => [path, []]));
+    for (let round = 0; round < ROUNDS; round++) {
+      process.stderr.write(`bench: throughput, ${name}, round ${round + 1} of ${ROUNDS}\n`);
+      for (const [path, all] of sides) all.push(await sample(path, cookie));
+    }
+    const [minimal = [], ours = []] = [...sides.values()];
+    const ratios = ours.map((one, at) => one.requestsPerSecond / (minimal[at]?.requestsPerSecond ?? 1));
+    const measured = [...sides].map(([path, all]) => middle(path.name, all));
+    return { name, paths: measured, ratio: median(ratios, 3) };
+  } finally {
+    for (const path of paths) await path.close?.();
   }
-  const ratios = ours.map((one, at) => one.requestsPerSecond / (minimal[at]?.requestsPerSecond ?? 1));
-  const ratio = Number(percentile(ratios, 0.5).toFixed(3));
-  return { name, minimal: middle(minimal), glidepath: middle(ours), ratio };
+}
+
+const COSTLY = { costUs: 200 };
+
+/** The same application in two processes of a cluster. */
+async function clusterPath({ directory, root }: Workspace): Promise<readonly Path[]> {
+  if (!(await isThere("pm2"))) return [];
+  const app = join(root, "cluster");
+  mkdirSync(app, { recursive: true });
+  writeRelease(app, { release: "v1", behaviour: COSTLY });
+  const port = await freePort();
+  const cluster = pm2Cluster(app, join(directory, "pm2"), port);
+  await cluster.start();
+  return [{ name: "pm2", port, pids: cluster.pids, close: cluster.stop }];
 }
 
 async function withApplication(): Promise<Throughput> {
-  const workspace = await openWorkspace({ releases: { v1: { costUs: 200 } } });
+  const workspace = await openWorkspace({ releases: { v1: COSTLY } });
   try {
-    return await compare("application of 200 µs", workspace);
+    return await compare("application of 200 µs", workspace, () => clusterPath(workspace));
   } finally {
     await workspace.close();
   }
@@ -152,7 +202,9 @@ async function withNothing(): Promise<Throughput> {
     const text = `server { ${listens} ${answer} }\n`;
     writeFileSync(join(backend.confd, "hello.conf"), text);
     await startNginx(backend);
-    return await compare("application that does nothing", workspace);
+    const [slot = 0] = workspace.slots;
+    const bare = { name: "no proxy", port: slot, pids: null };
+    return await compare("application that does nothing", workspace, async () => [bare]);
   } finally {
     await stopNginx(backend);
     await workspace.close();
@@ -163,3 +215,15 @@ export const benchThroughput = async (): Promise<readonly Throughput[]> => [
   await withApplication(),
   await withNothing(),
 ];
+
+export function printThroughput(results: readonly Throughput[]): void {
+  for (const { name, paths, ratio } of results) {
+    const rows = paths.map((one) => [
+      one.name,
+      String(one.requestsPerSecond),
+      one.cpuUsPerRequest === null ? "-" : String(one.cpuUsPerRequest),
+    ]);
+    console.log(`\n${table([name, "req/s", "proxy's µs/req"], rows)}`);
+    console.log(`${OURS} by minimal, round by round: ${ratio}`);
+  }
+}

@@ -21,12 +21,12 @@ export interface LoadOptions extends LoadListener {
   /** Shares of all requests, 0 to 1. */
   readonly post?: number;
   readonly slow?: number;
+  /** Each over a connection of its own. */
+  readonly fresh?: number;
   readonly slowMs?: number;
   readonly timeoutMs?: number;
   /** Keeps every request for windowOf. */
   readonly samples?: boolean;
-  /** Each request over a connection of its own. */
-  readonly fresh?: boolean;
 }
 
 export interface Load {
@@ -55,6 +55,7 @@ function argsOf(options: LoadOptions): string[] {
     requests: options.requests,
     post: options.post,
     slow: options.slow,
+    fresh: options.fresh,
     "slow-ms": options.slowMs,
     timeout: options.timeoutMs,
   };
@@ -62,7 +63,6 @@ function argsOf(options: LoadOptions): string[] {
     `--url=${options.url}`,
     ...(options.host === undefined ? [] : [`--host=${options.host}`]),
     ...(options.samples === true ? ["--samples"] : []),
-    ...(options.fresh === true ? ["--fresh"] : []),
     ...Object.entries(numbers).flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}=${value}`],
     ),

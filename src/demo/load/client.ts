@@ -16,6 +16,8 @@ export interface Asked {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body: string | null;
+  /** Over a connection of its own. */
+  readonly fresh: boolean;
   /** How long the request asks the application to take. */
   readonly wait: number;
 }
@@ -25,8 +27,6 @@ export interface Target {
   readonly port: number;
   readonly hostHeader: string;
   readonly timeout: number;
-  /** Each request over a connection of its own. */
-  readonly fresh: boolean;
 }
 
 export const newUser = (number: number): User => ({
@@ -38,13 +38,14 @@ export const newUser = (number: number): User => ({
 /** Milliseconds since the Unix epoch, finer than Date.now. */
 export const now = (): number => performance.timeOrigin + performance.now();
 
-function requestText({ cookies, number }: User, { method, path, body }: Asked, target: Target): string {
+function requestText({ cookies, number }: User, asked: Asked, target: Target): string {
+  const { method, path, body, fresh } = asked;
   const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
   const length = body === null ? "" : `Content-Length: ${body.length}\r\n`;
   const first = `${method} ${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n`;
   // A user whom the gateway has not seen yet is told from others by address and browser.
   const browser = `User-Agent: demo/${number}\r\n`;
-  const hop = target.fresh ? "Connection: close\r\n" : "";
+  const hop = fresh ? "Connection: close\r\n" : "";
   return `${first}${browser}${hop}Cookie: ${cookie}\r\n${length}\r\n${body ?? ""}`;
 }
 
@@ -77,17 +78,20 @@ function takeConnection({ idle }: User, { hostname, port }: Target): Connection 
 /** Resolves always, with what came of it. */
 export async function send(user: User, asked: Asked, target: Target): Promise<Ended> {
   const sentAt = now();
-  const connection = takeConnection(user, target);
+  const connection = asked.fresh
+    ? openConnection(target.hostname, target.port)
+    : takeConnection(user, target);
   const exchange = await connection.exchange(requestText(user, asked, target), target.timeout);
   const took = now() - sentAt;
   const answer = exchange.ok ? exchange.answer : null;
   if (answer !== null) keepCookies(user, answer);
-  if (target.fresh) connection.close();
+  if (asked.fresh) connection.close();
   else if (connection.isUsable()) user.idle.push(connection);
   return {
     user: user.number,
     method: asked.method,
     path: asked.path,
+    fresh: asked.fresh,
     sentAt,
     took,
     asked: asked.wait,

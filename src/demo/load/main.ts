@@ -25,7 +25,7 @@ const { values } = parseArgs({
     "slow-ms": { type: "string", default: "1500" },
     timeout: { type: "string", default: "15000" },
     samples: { type: "boolean", default: false },
-    fresh: { type: "boolean", default: false },
+    fresh: { type: "string", default: "0" },
     json: { type: "boolean", default: true },
   },
 });
@@ -50,7 +50,6 @@ function targetOf(): Target {
     port: Number(url.port || "80"),
     hostHeader: values.host ?? url.host,
     timeout: Number(values.timeout),
-    fresh: values.fresh,
   };
 }
 
@@ -58,18 +57,22 @@ const print = (line: LoadLine): void => void process.stdout.write(`${JSON.string
 
 /** The n-th request: evenly spread kinds, the same in every run. */
 function requestOf(n: number): Asked {
-  const every = (share: number): boolean => share > 0 && Math.floor((n + 1) * share) > Math.floor(n * share);
+  const every = (share: number, at = n): boolean =>
+    share > 0 && Math.floor((at + 1) * share) > Math.floor(at * share);
   const wait = every(Number(values.slow)) ? Number(values["slow-ms"]) : 0;
   const query = wait > 0 ? `?ms=${wait}` : "";
-  if (!every(Number(values.post))) return { method: "GET", path: `/${query}`, body: null, wait };
+  // Two further on, so that in tenths it falls on none that is a POST.
+  const fresh = every(Number(values.fresh), n + 2);
+  if (!every(Number(values.post))) return { method: "GET", path: `/${query}`, body: null, wait, fresh };
   const body = `order ${n} ${"x".repeat(n % 500)}`;
-  return { method: "POST", path: `/orders${query}`, body, wait };
+  return { method: "POST", path: `/orders${query}`, body, wait, fresh };
 }
 
 function overload(user: User, asked: Asked): Parameters<Recorder["add"]>[0] {
   const failure = { kind: "overload" as const, message: `${MOST_IN_FLIGHT} requests wait for an answer` };
-  const base = { user: user.number, method: asked.method, path: asked.path, sentAt: now(), took: 0 };
-  return { ...base, asked: asked.wait, status: null, release: null, slot: null, failure };
+  const { method, path, fresh, wait } = asked;
+  const base = { user: user.number, method, path, fresh, sentAt: now(), took: 0 };
+  return { ...base, asked: wait, status: null, release: null, slot: null, failure };
 }
 
 async function run(target: Target): Promise<void> {

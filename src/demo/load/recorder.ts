@@ -1,5 +1,7 @@
 import {
   type Answers,
+  type Asked,
+  type AskedKind,
   type Change,
   type FailureKind,
   type LoadFailure,
@@ -16,6 +18,8 @@ export interface Ended {
   readonly user: number;
   readonly method: string;
   readonly path: string;
+  /** Over a connection of its own. */
+  readonly fresh: boolean;
   readonly sentAt: number;
   readonly took: number;
   /** How long the request itself asked to take. */
@@ -30,6 +34,11 @@ type Growing<T> = { -readonly [K in keyof T]: T[K] };
 
 const tenth = (value: number): number => Math.round(value * 10) / 10;
 
+function kindOf({ method, fresh, asked }: Ended): AskedKind {
+  if (asked > 0) return "slow";
+  return method === "POST" ? "POST" : fresh ? "fresh" : "keep-alive";
+}
+
 /** Counts ended requests; knows neither time nor network. */
 export class Recorder {
   readonly #startedAt: number;
@@ -37,6 +46,7 @@ export class Recorder {
   readonly #failures: LoadFailure[] = [];
   readonly #changes: Change[] = [];
   readonly #seconds: Second[] = [];
+  readonly #kinds: Partial<Record<AskedKind, Growing<Asked>>> = {};
   readonly #byKind: Partial<Record<FailureKind, number>> = {};
   readonly #answers = new Map<string, Growing<Answers> & { index: number }>();
   readonly #lastRelease = new Map<number, { readonly release: string; readonly sentAt: number }>();
@@ -45,8 +55,6 @@ export class Recorder {
   readonly #asked: number[] = [];
   readonly #by: number[] = [];
   #requests = 0;
-  #posts = 0;
-  #slow = 0;
   #failed = 0;
   #delaysNow: number[] = [];
   #requestsNow = 0;
@@ -61,8 +69,9 @@ export class Recorder {
   add(one: Ended): LoadFailure | null {
     this.#requests += 1;
     this.#requestsNow += 1;
-    if (one.method === "POST") this.#posts += 1;
-    if (one.asked > 0) this.#slow += 1;
+    const kind = (this.#kinds[kindOf(one)] ??= { requests: 0, failed: 0 });
+    kind.requests += 1;
+    if (one.failure !== null) kind.failed += 1;
     const delay = one.took - one.asked;
     if (one.failure === null) this.#delaysNow.push(delay);
     const failure = one.failure === null ? null : this.#addFailure(one, one.failure);
@@ -141,9 +150,8 @@ export class Recorder {
       startedAt: this.#startedAt,
       endedAt,
       requests: this.#requests,
-      posts: this.#posts,
-      slow: this.#slow,
       failed: this.#failed,
+      asked: this.#kinds,
       byKind: this.#byKind,
       failures: this.#failures,
       seconds: this.#seconds,

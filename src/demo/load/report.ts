@@ -3,6 +3,14 @@
 /** `cut`: broken off after the answer had begun; `reset`: before. */
 export type FailureKind = "refused" | "reset" | "cut" | "timeout" | "status" | "body" | "overload" | "other";
 
+/** What is told apart: `fresh` has a connection of its own, `slow` asks to take long, whatever its method. */
+export type AskedKind = "keep-alive" | "fresh" | "POST" | "slow";
+
+export interface Asked {
+  readonly requests: number;
+  readonly failed: number;
+}
+
 export interface LoadFailure {
   readonly kind: FailureKind;
   readonly sentAt: number;
@@ -55,9 +63,8 @@ export interface LoadReport {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly requests: number;
-  readonly posts: number;
-  readonly slow: number;
   readonly failed: number;
+  readonly asked: Readonly<Partial<Record<AskedKind, Asked>>>;
   readonly byKind: Readonly<Partial<Record<FailureKind, number>>>;
   /** The first thousand. */
   readonly failures: readonly LoadFailure[];

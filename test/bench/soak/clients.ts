@@ -30,7 +30,7 @@ type Mix = Omit<LoadOptions, "url">;
 /** What is short: the demo's load. */
 const LOADS: Readonly<Record<string, Mix>> = {
   "keep-alive": { rate: 130, users: 60, post: 0, slow: 0 },
-  "connection per request": { rate: 60, users: 40, post: 0, slow: 0, fresh: true },
+  "connection per request": { rate: 60, users: 40, post: 0, slow: 0, fresh: 1 },
   POST: { rate: 60, users: 30, post: 1, slow: 0 },
   "slow answer, 5 s": { rate: 1, users: 10, post: 0, slow: 1, slowMs: 5000 },
 };

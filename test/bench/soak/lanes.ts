@@ -102,7 +102,17 @@ async function run(lasting: Lasting): Promise<void> {
     const took = now() - sentAt;
     const fault = faultOf(answer, took, hold);
     const nobody = { status: null, release: null, slot: answer.told };
-    const ended = { user: lane, method, path, sentAt, took, asked: hold, failure: fault, ...nobody };
+    const ended = {
+      user: lane,
+      method,
+      path,
+      fresh: false,
+      sentAt,
+      took,
+      asked: hold,
+      failure: fault,
+      ...nobody,
+    };
     const failure = recorder.add(ended);
     if (failure !== null) print({ kind: "failure", failure });
   }
