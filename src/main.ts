@@ -98,7 +98,7 @@ function hostsOf({ hosts, sshConfig }: Application): Hosts {
 
 function portsOf(application: Application, hosts: Hosts, store: Store): EnginePorts {
   return {
-    slots: slots({ application, hosts }),
+    slots: slots({ application, hosts, hostHeader: hostHeader(application) }),
     gateways: nginxGateway({ application, hosts }),
     artifacts: artifacts({ application, hosts, cache: cacheOf(application) }),
     probes: probes({ application, hosts, runCommand }),

@@ -42,6 +42,7 @@ export const ERRORS = {
   "slot.smoke": { exit: 1 },
   "slot.warm": { exit: 1 },
   "slot.drain": { exit: 1 },
+  "slot.ask": { exit: 1 },
   "gateway.absent": { exit: 3 },
   "gateway.not-running": { exit: 3 },
   "gateway.unsupported": { exit: 3 },

@@ -128,20 +128,27 @@ function upload(req: IncomingMessage, res: ServerResponse): void {
   req.on("end", () => send(res, text(200, `${size} bytes\n`)));
 }
 
-/** What is cut when it is to break off. */
-const lasting = new Set<Duplex>();
+/** What is cut when it is to break off, and how it is ended when its client is to connect again. */
+const lasting = new Map<Duplex, () => void>();
 
-function lasts(socket: Duplex): void {
-  lasting.add(socket);
+function lasts(socket: Duplex, sendAway: () => void): void {
+  lasting.set(socket, sendAway);
   socket.on("close", () => lasting.delete(socket));
+}
+
+/** Asked so by a signal or by a request, it has its clients connect again: elsewhere, if they can. */
+function sendAwayAll(): void {
+  say(`asked to reconnect: ${lasting.size} clients`);
+  for (const sendAway of lasting.values()) sendAway();
 }
 
 /** One event each 100 ms for as long as asked. */
 function stream(res: ServerResponse, forMs: number): void {
-  if (res.socket !== null) lasts(res.socket);
+  if (res.socket !== null) lasts(res.socket, () => res.end("event: reconnect\ndata:\n\n"));
   res.writeHead(200, { "Content-Type": "text/event-stream", "X-Release": release, "X-Slot": String(PORT) });
   const ends = Date.now() + forMs;
   const timer = setInterval(() => {
+    if (res.writableEnded) return;
     res.write(`data: ${release}\n\n`);
     if (Date.now() >= ends) res.end("data: end\n\n");
   }, 100);
@@ -150,6 +157,8 @@ function stream(res: ServerResponse, forMs: number): void {
 
 const FIN = 0x80;
 const CLOSE = 0x8;
+/** 1012: the service is restarting. */
+const RESTARTING = Buffer.from([0x03, 0xf4]);
 const PING = 0x9;
 const PONG = 0xa;
 /** Longer messages are none of this application's. */
@@ -183,7 +192,7 @@ function frame(opcode: number, payload: Buffer): Buffer {
 
 /** A WebSocket that says everything back. */
 function webSocket(req: IncomingMessage, socket: Duplex): void {
-  lasts(socket);
+  lasts(socket, () => socket.end(frame(CLOSE, RESTARTING)));
   const key = `${req.headers["sec-websocket-key"] ?? ""}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
   const accept = createHash("sha1").update(key).digest("base64");
   socket.write(
@@ -209,7 +218,10 @@ const server = createServer((req, res) => {
   const asked = Math.min(Math.max(Number(url.searchParams.get("ms") ?? "0") || 0, 0), LONGEST_MS);
   if (stopping && behaviour.refusesMs !== undefined) return send(res, text(503, "closing\n"));
   const wait = asked + (url.pathname === "/healthz" ? 0 : (behaviour.delayMs ?? 0));
-  if (url.pathname === "/upload") upload(req, res);
+  if (url.pathname === "/reconnect" && req.method === "POST") {
+    sendAwayAll();
+    send(res, text(200, "they go\n"));
+  } else if (url.pathname === "/upload") upload(req, res);
   else if (req.method === "POST") echo(req, res, wait);
   else if (url.pathname === "/stream") stream(res, wait);
   else if (wait > 0) setTimeout(() => send(res, answerTo(url.pathname)), wait);
@@ -227,7 +239,7 @@ function stop(): void {
   stopping = true;
   if (behaviour.exitsAtOnce === true) process.exit(0);
   if (behaviour.refusesMs !== undefined) return void setTimeout(() => process.exit(0), behaviour.refusesMs);
-  if (behaviour.cutsStreams === true) for (const socket of lasting) socket.destroy();
+  if (behaviour.cutsStreams === true) for (const socket of lasting.keys()) socket.destroy();
   server.close(() => process.exit(0));
   if (behaviour.leaks !== true) server.closeIdleConnections();
 }
@@ -244,6 +256,7 @@ function listen(): void {
 }
 
 process.on("SIGTERM", stop);
+process.on("SIGUSR1", sendAwayAll);
 server.on("error", (error) => {
   process.stderr.write(`cannot listen on port ${PORT}: ${error.message}\n`);
   process.exit(1);

@@ -81,6 +81,7 @@ const SLOT_WORDS = {
   stop: "was stopping",
   switch: "was being switched to its release",
   start: "was starting",
+  ask: "was being asked to end its connections",
   warm: "was being warmed up",
   smoke: "was being checked",
 } as const;

@@ -53,7 +53,9 @@ const MOST_WRITES = 64;
 
 function laneOf({ kind }: Action): "host" | "gateway" | null {
   if (kind === "prepare" || kind === "commit") return "gateway";
-  return kind === "stage" || kind === "stop" || kind === "switch" || kind === "start" ? "host" : null;
+  return kind === "stage" || kind === "stop" || kind === "ask" || kind === "switch" || kind === "start"
+    ? "host"
+    : null;
 }
 
 interface Performing extends DispatchContext {
@@ -91,6 +93,8 @@ function perform(action: Action, performing: Performing): Promise<Outcome> {
       return ports.probes.warm(slotOf(application, action.slot), action.release, action.index);
     case "smoke":
       return ports.probes.smoke(slotOf(application, action.slot), action.release, action.index);
+    case "ask":
+      return ports.slots.ask(slotOf(application, action.slot), action.ask, stampOf(rollout, action));
     case "prepare":
       return ports.gateways.prepare(gatewayOf(application, action.gateway), action.table);
     case "commit":

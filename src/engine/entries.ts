@@ -39,6 +39,18 @@ export function warmUpEntry({ slot, index }: WarmUp, outcome: Outcome, at: Insta
   return { at, kind: "outcome", because, data: { slot, index, outcome: outcome.kind, output } };
 }
 
+/** What came of asking an application to send its clients elsewhere: no failure of it stops anything. */
+export function askEntry(
+  { slot, ask }: Extract<Action, { kind: "ask" }>,
+  outcome: Outcome,
+  at: Instant,
+): Entry {
+  const end = outcome.kind === "done" ? "done" : outcome.error.message;
+  const because = `${slot} was asked to end its ${ask.kinds.join(", ")}: ${end}`;
+  const output = (outcome.kind === "done" ? outcome.note : outcome.error.details) ?? "";
+  return { at, kind: "outcome", because, data: { slot, ask, outcome: outcome.kind, output } };
+}
+
 /** An order in the words of whoever gave it. */
 export function orderWords(order: Order): string {
   switch (order.kind) {

@@ -12,7 +12,7 @@ import { command } from "../rollout/command.ts";
 import { decide } from "../rollout/decide.ts";
 import type { Settled } from "../rollout/seen.ts";
 import { createDispatcher, slotOf, type Dispatch } from "./dispatcher.ts";
-import { entryOf, hookEntry, orderWords, warmUpEntry } from "./entries.ts";
+import { askEntry, entryOf, hookEntry, orderWords, warmUpEntry } from "./entries.ts";
 import { admit, EMPTY, ledgerWake, settle, type Ledger } from "./ledger.ts";
 import type { News } from "./news.ts";
 import { createObserver, type Observer } from "./observer.ts";
@@ -174,6 +174,7 @@ async function noteSaid({ context, state }: Parts, outcomes: readonly Settled[])
   for (const { action, outcome } of outcomes) {
     const at = clock.now();
     if (action.kind === "hook") await journal.note(state.rollout.id, hookEntry(action.hook, outcome, at));
+    if (action.kind === "ask") await journal.note(state.rollout.id, askEntry(action, outcome, at));
     if (action.kind === "warm") await journal.note(state.rollout.id, warmUpEntry(action, outcome, at));
   }
 }

@@ -10,11 +10,30 @@ export const TRAFFIC_KINDS = ["requests", "uploads", "events", "websockets"] as 
 export type TrafficKind = (typeof TRAFFIC_KINDS)[number];
 export type ByKind<Value> = Readonly<Partial<Record<TrafficKind, Value>>>;
 
+/** How an application is told to send its clients elsewhere: what it does then is its own business. */
+export type Ask =
+  /** To the application's process, on its host. */
+  | { readonly kind: "signal"; readonly signal: string }
+  /** Of the slot itself, past every gateway. */
+  | { readonly kind: "http"; readonly path: string; readonly method: AskMethod }
+  /** On the slot's host, in its directory, as the application's user; `{port} {dir} …` still in it. */
+  | { readonly kind: "run"; readonly command: string };
+export const ASK_METHODS = ["POST", "PUT", "GET", "DELETE"] as const;
+export type AskMethod = (typeof ASK_METHODS)[number];
+
+/** Once for all the kinds that are asked in the same way. */
+export interface DrainAsk {
+  readonly kinds: readonly TrafficKind[];
+  readonly ask: Ask;
+}
+
 /** How long what is in flight may take to end when a slot has left the rotation. */
 export interface Drain {
   readonly drain: Duration;
   /** Where kinds differ; absent: they are not told apart. */
   readonly drainKinds?: ByKind<Duration>;
+  /** Kinds whose connections end when the application is asked. Absent: it is asked for none. */
+  readonly asks?: readonly DrainAsk[];
 }
 
 /** The time of what was in flight to a slot was over. */

@@ -209,7 +209,13 @@ export type SlotCourse =
   | { readonly at: "settled"; readonly release: ReleaseId | null }
   | (Underway & { readonly at: "leaving" })
   /** `zeros`: samples in a row without a request in flight. */
-  | (Underway & { readonly at: "draining"; readonly zeros: number; readonly sampledAt: Instant })
+  | (Underway & {
+      readonly at: "draining";
+      readonly zeros: number;
+      readonly sampledAt: Instant;
+      /** Absent: the application was not asked for anything. */
+      readonly asking?: Asking;
+    })
   | (Underway & { readonly at: "stopping"; readonly generation: Generation })
   | (Underway & { readonly at: "switching"; readonly generation: Generation })
   | (Underway & { readonly at: "starting"; readonly generation: Generation })
@@ -223,6 +229,14 @@ export type SlotCourse =
   | (Underway & { readonly at: "ramping"; readonly done: number })
   /** Could not be brought to its target. Tried again while going back. */
   | (Underway & { readonly at: "failed"; readonly error: AppError });
+
+/** Of the plan's `asks` those that it is asked, and those that are over, whatever came of them. */
+export interface Asking {
+  readonly due: readonly number[];
+  readonly over: readonly number[];
+  /** Of the last write that the slot may have seen: an ask that comes after a later one is refused. */
+  readonly generation: Generation;
+}
 
 export interface Underway {
   readonly target: ReleaseId | null;

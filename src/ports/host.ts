@@ -28,6 +28,8 @@ export interface HostRequest {
   /** A TCP port (of `address`, default 127.0.0.1) as seen from the host. */
   readonly to: Endpoint;
   readonly path: string;
+  /** Default: GET. Without a body. */
+  readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeout: Duration;
   /** Bytes of the body to keep; default 64 KiB. */
@@ -59,7 +61,7 @@ export type HostContact = { readonly kind: "connected" } | Failed;
 export interface HostPort {
   readonly name: HostName;
   run(command: HostCommand): Promise<HostReply>;
-  /** One HTTP GET made on the host. */
+  /** One HTTP request made on the host. */
   get(request: HostRequest): Promise<HostAnswer>;
   /** Opens and closes a TCP connection on the host. */
   connect(to: Endpoint, timeout: Duration): Promise<HostContact>;

@@ -1,3 +1,4 @@
+import type { DrainAsk } from "../model/drain.ts";
 import type { HostName, ReleaseId, SlotKey, Stamp } from "../model/ids.ts";
 import type { Observed, SlotState } from "../model/observation.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -11,6 +12,11 @@ export interface SlotPort {
    * Stops whatever the slot runs and keeps it stopped, over reboots too. Done when no process of it is left.
    */
   stop(slot: Slot, at: Stamp): Promise<Outcome>;
+  /**
+   * Asks what the slot runs to send its clients elsewhere. It changes nothing that is kept, so `at` only
+   * keeps it from a slot that has seen a newer write.
+   */
+  ask(slot: Slot, ask: DrainAsk, at: Stamp): Promise<Outcome>;
   /** Points a stopped slot to an unpacked release, atomically. */
   switch(slot: Slot, release: ReleaseId | null, at: Stamp): Promise<Outcome>;
   /**

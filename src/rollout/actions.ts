@@ -1,3 +1,4 @@
+import type { DrainAsk } from "../model/drain.ts";
 import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { HookRun, Rollout, SlotCourse } from "../model/rollout.ts";
 import { rotationOf, type Routing, type RoutingTable } from "../model/routing.ts";
@@ -19,6 +20,13 @@ export type Action = { readonly key: string } & (
   | { readonly kind: "start"; readonly slot: SlotKey; readonly generation: Generation }
   | { readonly kind: "warm"; readonly slot: SlotKey; readonly release: ReleaseId; readonly index: number }
   | { readonly kind: "smoke"; readonly slot: SlotKey; readonly release: ReleaseId; readonly index: number }
+  | {
+      readonly kind: "ask";
+      readonly slot: SlotKey;
+      readonly generation: Generation;
+      readonly ask: DrainAsk;
+      readonly index: number;
+    }
   | { readonly kind: "prepare"; readonly gateway: HostName; readonly table: RoutingTable }
   | { readonly kind: "commit"; readonly gateway: HostName; readonly table: RoutingTable }
   | { readonly kind: "withdraw"; readonly gateway: HostName; readonly table: RoutingTable }
@@ -143,6 +151,8 @@ function courseActions({ plan }: Rollout, slot: SlotKey, course: SlotCourse): re
       const kind = course.at === "stopping" ? "stop" : "start";
       return [{ kind, key: `${kind}/${slot}/${course.generation}`, slot, generation: course.generation }];
     }
+    case "draining":
+      return askActions(plan, slot, course);
     case "switching": {
       const key = `switch/${slot}/${course.generation}`;
       return [{ kind: "switch", key, slot, generation: course.generation, release: course.target }];
@@ -160,4 +170,18 @@ function courseActions({ plan }: Rollout, slot: SlotKey, course: SlotCourse): re
     default:
       return NONE;
   }
+}
+
+type Draining = Extract<SlotCourse, { at: "draining" }>;
+
+function askActions({ asks = [] }: Rollout["plan"], slot: SlotKey, course: Draining): readonly Action[] {
+  const { asking, attempt, since } = course;
+  if (asking === undefined) return NONE;
+  const { generation } = asking;
+  return asking.due.flatMap((index): readonly Action[] => {
+    const ask = asks[index];
+    const key = `ask/${slot}/${attempt}/${since}/${index}`;
+    if (ask === undefined || asking.over.includes(index)) return NONE;
+    return [{ kind: "ask", key, slot, generation, ask, index }];
+  });
 }

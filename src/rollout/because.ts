@@ -213,7 +213,8 @@ function draining(
   if (traffic === null) return `drains; a gateway cannot tell what is in flight, ${left} left`;
   const kinds = Object.keys(traffic.kinds ?? {}).filter((kind) => kind !== "requests");
   const of = kinds.length === 0 ? "" : ` (${kinds.join(", ")})`;
-  return `drains: ${traffic.requests} in flight${of}, ${left} left`;
+  const asked = course.asking === undefined ? "" : ", asked to go";
+  return `drains: ${traffic.requests} in flight${of}${asked}, ${left} left`;
 }
 
 function back(rollout: Rollout, seen: Seen, now: Instant): string {

@@ -4,7 +4,7 @@ import { after, formatDuration, instant, millis, type Instant } from "../base/ti
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
-import { APART, cutOff, drainUntil, inFlightOf } from "./drains.ts";
+import { APART, askingOf, cutOff, drainUntil, inFlightOf } from "./drains.ts";
 import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
 import { musterOf, type Moving } from "./muster.ts";
@@ -102,9 +102,10 @@ function draining(
   }
   if (traffic === null || traffic.at <= course.sampledAt) return rollout;
   if (traffic.requests > 0) {
-    return course.zeros === 0
-      ? rollout
-      : withCourse(rollout, slot, { ...course, zeros: 0, sampledAt: traffic.newest });
+    const asking = askingOf(rollout, course, traffic);
+    if (course.zeros === 0 && asking === course.asking) return rollout;
+    const asked = asking === undefined ? {} : { asking };
+    return withCourse(rollout, slot, { ...course, ...asked, zeros: 0, sampledAt: traffic.newest });
   }
   if (course.zeros > 0 && traffic.at < after(course.sampledAt, APART)) return rollout;
   if (course.zeros + 1 >= SAMPLES) return stop(rollout, slot, { target, attempt, now });

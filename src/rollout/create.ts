@@ -140,6 +140,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     drain: policy.drain,
     ...(policy.ramp === undefined ? {} : { ramp: policy.ramp }),
     ...(policy.drainKinds === undefined ? {} : { drainKinds: policy.drainKinds }),
+    ...(policy.asks === undefined ? {} : { asks: policy.asks }),
     progressDeadline: policy.progressDeadline,
     onHostLost: policy.onHostLost,
     hostLostAfter: policy.hostLostAfter,

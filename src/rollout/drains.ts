@@ -1,8 +1,16 @@
 import { after, instant, millis, type Instant } from "../base/time.ts";
-import { addKinds, drainOf, longestDrain, TRAFFIC_KINDS, type ByKind, type CutOff } from "../model/drain.ts";
+import {
+  addKinds,
+  drainOf,
+  longestDrain,
+  TRAFFIC_KINDS,
+  type ByKind,
+  type CutOff,
+  type TrafficKind,
+} from "../model/drain.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { GatewayState } from "../model/observation.ts";
-import type { Rollout, SlotCourse } from "../model/rollout.ts";
+import type { Asking, Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen } from "./sight.ts";
@@ -57,6 +65,24 @@ export function drainUntil(
   const kinds = isFresh ? (traffic.kinds ?? {}) : {};
   const waits = TRAFFIC_KINDS.filter((kind) => (kinds[kind] ?? 0) > 0).map((kind) => drainOf(plan, kind));
   return after(since, waits.length === 0 ? longestDrain(plan) : millis(Math.max(...waits)));
+}
+
+/**
+ * The application is asked when something is in flight that it may end, once for a drain: also again if
+ * nobody knows whether it heard. What is of no kind may be of any.
+ */
+export function askingOf(
+  { plan, generation }: Rollout,
+  { asking, since }: Extract<SlotCourse, { at: "draining" }>,
+  { kinds, requests, at }: Flying,
+): Asking | undefined {
+  if (plan.asks === undefined || requests === 0 || at < after(since, APART)) return asking;
+  const isThere = (kind: TrafficKind): boolean => kinds === null || (kinds[kind] ?? 0) > 0;
+  const due = plan.asks.flatMap((one, index) => (one.kinds.some(isThere) ? [index] : []));
+  const { due: before = [], over = [] } = asking ?? {};
+  const added = due.filter((index) => !before.includes(index));
+  if (added.length === 0) return asking;
+  return { due: [...before, ...added], over, generation: asking?.generation ?? generation };
 }
 
 /** What is in flight has had its time. */

@@ -55,6 +55,8 @@ function done(rollout: Rollout, action: Action, { outcome, now }: Done): Rollout
       return phase.name === "staging" ? { ...rollout, phase: { ...phase, fetched: true } } : rollout;
     case "warm":
       return warmedUp(rollout, action.slot);
+    case "ask":
+      return askedOnce(rollout, action);
     case "smoke": {
       const course = courseOf(rollout, action.slot);
       if (course.at !== "smoking") return rollout;
@@ -75,6 +77,13 @@ function warmedUp(rollout: Rollout, slot: SlotKey): Rollout {
   const course = courseOf(rollout, slot);
   if (course.at !== "warming") return rollout;
   return withCourse(rollout, slot, { ...course, warmed: course.warmed + 1 });
+}
+
+function askedOnce(rollout: Rollout, { slot, index }: Extract<Action, { kind: "ask" }>): Rollout {
+  const course = courseOf(rollout, slot);
+  if (course.at !== "draining" || course.asking === undefined) return rollout;
+  const over = [...course.asking.over, index];
+  return withCourse(rollout, slot, { ...course, asking: { ...course.asking, over } });
 }
 
 /** Forward, where nginx does not run nobody could see the switch happen: it is waited for. */
@@ -141,6 +150,9 @@ function refuse(
       return isGoingBack(rollout)
         ? warmedUp(rollout, action.slot)
         : failed(rollout, action.slot, { now, error });
+    case "ask":
+      // Then it is waited for, and cut, as if nobody could be asked.
+      return askedOnce(rollout, action);
     case "withdraw":
       // What came later has replaced it already.
       return error.code === "gateway.fenced" ? withdrawn(rollout, action.gateway) : stuck(rollout, error);

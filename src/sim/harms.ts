@@ -52,6 +52,15 @@ export function harmsOfStop(slot: SimSlot, { fleet, now, drain, rollout }: Bench
   return harms;
 }
 
+/** Law 1: nobody is sent away from a slot to which a gateway would lead it again. */
+export function harmsOfAsk({ slot: { key } }: SimSlot, { fleet, now, rollout }: Bench): readonly Harm[] {
+  return routedBy(fleet, key)
+    .filter(({ gateway }) => rollout?.excluded.includes(gateway.name) !== true)
+    .map(({ gateway }) =>
+      harm(now, 1, `${key} is asked to end connections while ${gateway.name} routes to it`),
+    );
+}
+
 /** The longest that anything of what is in flight may take; what nobody sees yet is a request. */
 function drainTime(gateway: SimGateway, key: SlotKey, { drain, now }: Pick<Bench, "drain" | "now">): number {
   const kinds = pendingKinds(gateway, key, now);

@@ -1,6 +1,6 @@
 import { seededRandom, type Random } from "../base/random.ts";
 import { type Duration, millis, seconds } from "../base/time.ts";
-import type { ByKind } from "../model/drain.ts";
+import type { ByKind, DrainAsk } from "../model/drain.ts";
 import { HOOKS } from "../model/application.ts";
 import type {
   Application,
@@ -71,6 +71,7 @@ export interface Shape {
   readonly warmUps?: number;
   /** Absent: all traffic is of one kind. */
   readonly drainKinds?: ByKind<Duration>;
+  readonly asks?: readonly DrainAsk[];
   readonly smokeChecks: number;
   readonly hooks: boolean;
 }
@@ -245,6 +246,7 @@ const policyOf = (shape: Shape): Policy => ({
   drain: millis(1500),
   ...(shape.ramp === undefined ? {} : { ramp: shape.ramp }),
   ...(shape.drainKinds === undefined ? {} : { drainKinds: shape.drainKinds }),
+  ...(shape.asks === undefined ? {} : { asks: shape.asks }),
   progressDeadline: seconds(20),
   onHostLost: shape.onHostLost ?? "wait",
   hostLostAfter: seconds(6),

@@ -6,6 +6,7 @@ import type { HostName, SlotKey, Stamp } from "../model/ids.ts";
 import type { Observed, SlotState } from "../model/observation.ts";
 import type { SlotPort } from "../ports/slot.ts";
 import type { Slot } from "../model/application.ts";
+import { ask } from "./asking.ts";
 import { faultsNow, mustBeWritten, tell, type Context, type Line } from "./context.ts";
 import type { SimSlot } from "./fleet.ts";
 import { isLate } from "./fence.ts";
@@ -40,6 +41,11 @@ export function slotPort(line: Line): SlotPort {
     stop: (slot, at) => {
       const effect: Effect = (finish) => stop(context, find(slot), { at, finish });
       return write(slot, "stop", { at, effect });
+    },
+    ask: (slot, { kinds }, at) => {
+      const asked = (sim: SimSlot): Outcome => ask(context, sim, { at, kinds });
+      const effect: Effect = (finish) => whenFree(context, find(slot), (sim) => finish(asked(sim)));
+      return write(slot, "ask", { at, effect });
     },
     switch: (slot, release, at) => {
       const relinked = (sim: SimSlot): Outcome => fenced(context, sim, at) ?? relink(sim, release, at);

@@ -1,5 +1,5 @@
 import type { Random } from "../base/random.ts";
-import { addKinds, TRAFFIC_KINDS, type ByKind } from "../model/drain.ts";
+import { addKinds, TRAFFIC_KINDS, type ByKind, type TrafficKind } from "../model/drain.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { InFlight } from "../model/observation.ts";
 import { inRotation, type Routing } from "../model/routing.ts";
@@ -56,6 +56,20 @@ export function breakOff(gateway: SimGateway, slot: SlotKey): void {
   if (stream === undefined) return;
   stream.ends = [];
   stream.hidden = null;
+}
+
+/** What is in flight of these kinds ends soon, because the application was asked. */
+export function askedToGo(
+  gateway: SimGateway,
+  slot: SlotKey,
+  { kinds, until }: { readonly kinds: readonly TrafficKind[]; readonly until: number },
+): void {
+  const stream = gateway.traffic.get(slot);
+  if (stream === undefined) return;
+  const isAsked = ({ kind }: Flight): boolean => kinds.includes(kind);
+  const asked = stream.ends.filter(isAsked);
+  const sooner = asked.map(({ kind, until: at }): Flight => ({ kind, until: Math.min(at, until) }));
+  stream.ends = [...stream.ends.filter((one) => !isAsked(one)), ...sooner];
 }
 
 /** Requests that a stop would cost: those that are in flight, and one that is on its way. */

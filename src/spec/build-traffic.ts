@@ -1,6 +1,6 @@
 import type { Gateway, GatewaySettings, Host, Policy, Rule, Step, UserKey } from "../model/application.ts";
 import { millis, type Duration } from "../base/time.ts";
-import type { Drain } from "../model/drain.ts";
+import { TRAFFIC_KINDS, type Ask, type Drain, type DrainAsk } from "../model/drain.ts";
 import { unavailableOf } from "../model/capacity.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { finding } from "./diagnostic.ts";
@@ -179,7 +179,36 @@ export function policy(
 
 function drain(given: FileValue["rollout"]["drain"]): Drain {
   if (typeof given === "number") return { drain: given };
-  const { requests, ...others } = given;
-  const kinds = Object.entries(others).filter(([, time]) => time !== undefined);
-  return { drain: requests, drainKinds: Object.fromEntries(kinds) };
+  const kinds = TRAFFIC_KINDS.flatMap((kind) => {
+    const policy = given[kind];
+    return policy === undefined ? [] : [{ kind, policy }];
+  });
+  const times: readonly (readonly [string, Duration])[] = kinds
+    .filter(({ kind }) => kind !== "requests")
+    .map(({ kind, policy }) => [kind, timeOf(policy)]);
+  const asked = kinds.flatMap(({ kind, policy }) =>
+    typeof policy === "number" ? [] : [{ kind, ask: askOf(policy.ask) }],
+  );
+  // Once for all that are asked in the same way.
+  const groups = Map.groupBy(asked, ({ ask }) => JSON.stringify(ask));
+  const asks = [...groups.values()].flatMap((group): readonly DrainAsk[] => {
+    const [first] = group;
+    return first === undefined ? [] : [{ kinds: group.map(({ kind }) => kind), ask: first.ask }];
+  });
+  return {
+    drain: timeOf(given.requests),
+    drainKinds: Object.fromEntries(times),
+    ...(asks.length === 0 ? {} : { asks }),
+  };
+}
+
+type DrainByKind = Exclude<FileValue["rollout"]["drain"], number>;
+type DrainPolicy = DrainByKind["requests"];
+
+const timeOf = (policy: DrainPolicy): Duration => (typeof policy === "number" ? policy : policy.deadline);
+
+function askOf({ signal, path, method, run = "" }: Exclude<DrainPolicy, number>["ask"]): Ask {
+  if (signal !== undefined) return { kind: "signal", signal };
+  if (path !== undefined) return { kind: "http", path, method: method ?? "POST" };
+  return { kind: "run", command: run };
 }

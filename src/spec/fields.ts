@@ -120,6 +120,8 @@ export function decimal(what: string, least: number, most: number) {
 
 export const port = () => whole("a port", 1, 65_535);
 export const truth = () => z.boolean({ error: wrong("true or false") });
+/** Those to which an application can answer. */
+export const SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
 /** A key that is only ever written `true`. */
 export const onlyTrue = () => z.literal(true, { error: wrong("true") });
 

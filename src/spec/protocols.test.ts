@@ -48,6 +48,67 @@ describe("the time of a drain", () => {
   });
 });
 
+describe("what an application is asked when its slot drains", () => {
+  const asks = (line: string) => {
+    const parsed = read(line);
+    if (!parsed.ok) return parsed.error.map((one) => renderDiagnostic("", one).slice(1));
+    const { drain, drainKinds, asks: found } = parsed.value.application.policy;
+    return [drain, drainKinds, found];
+  };
+  const signal = "ask: { signal: SIGUSR1 }";
+  it.each<[string, readonly unknown[]]>([
+    [
+      `rollout: { drain: { events: { ${signal}, deadline: 9s }, websockets: { ${signal} }, uploads: 1m } }`,
+      [
+        30_000,
+        { events: 9000, websockets: 30_000, uploads: 60_000 },
+        [{ kinds: ["events", "websockets"], ask: { kind: "signal", signal: "SIGUSR1" } }],
+      ],
+    ],
+    [
+      "rollout: { drain: { requests: { ask: { path: /go }, deadline: 1m }, " +
+        "websockets: { ask: { run: ./go } } } }",
+      [
+        60_000,
+        { websockets: 30_000 },
+        [
+          { kinds: ["requests"], ask: { kind: "http", path: "/go", method: "POST" } },
+          { kinds: ["websockets"], ask: { kind: "run", command: "./go" } },
+        ],
+      ],
+    ],
+    [
+      "rollout: { drain: { events: { ask: { signal: SIGUSR1, method: PUT } } } }",
+      ["5:55 rollout.drain.events.ask.method: goes with path, not with signal"],
+    ],
+    [
+      "rollout: { drain: { events: { ask: {} } } }",
+      ["5:31 rollout.drain.events.ask: one of signal, path, run is required"],
+    ],
+    [
+      "rollout: { drain: { events: { ask: { signal: SIGKILL } } } }",
+      [
+        "5:38 rollout.drain.events.ask.signal: expected one of SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, " +
+          'SIGUSR2, SIGWINCH, found "SIGKILL"',
+      ],
+    ],
+  ])("%s", (line, expected) => {
+    expect(asks(line)).toEqual(expected);
+  });
+
+  it("is no signal where nobody knows the process", () => {
+    const text = LEAST.replace("command: node server.js", "start: ./a, stop: ./b, status: ./c");
+    const parsed = parseApplication(`${text}rollout: { drain: { events: { ${signal} } } }`, {
+      path: "glidepath.yaml",
+      directory: "/home/u/shop",
+    });
+    expect(parsed.ok ? [] : parsed.error.map((one) => renderDiagnostic("", one).slice(1))).toEqual([
+      "5:38 rollout.drain.events.ask.signal: " +
+        "goes with a process of ours or systemd's, not with run.start",
+    ]);
+  });
+});
+
 describe("what gateways speak", () => {
   it("is TLS of each gateway, and words in listen", () => {
     const parsed = read(

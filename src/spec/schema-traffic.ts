@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { millis, minutes } from "../base/time.ts";
+import { ASK_METHODS } from "../model/drain.ts";
 import {
+  command,
   decimal,
   duration,
   list,
@@ -8,6 +10,7 @@ import {
   oneOf,
   port,
   share,
+  SIGNALS,
   size,
   text,
   truth,
@@ -190,19 +193,51 @@ const step = mapping(
   "a mapping with share or servers",
 );
 
+const DRAIN_OF_KIND = "a duration such as 30s, or a mapping such as {ask: {signal: SIGUSR1}, deadline: 30s}";
+
+const ask = mapping(
+  {
+    signal: oneOf(SIGNALS).optional().describe("Sent to the application's process, not with run.start."),
+    path: text(grammar.HTTP_PATH).optional().describe("Requested from the slot itself."),
+    method: oneOf(ASK_METHODS).optional().describe("With path. Default: POST."),
+    run: command()
+      .optional()
+      .describe("A command on the host, in the slot's directory, as the application's user."),
+  },
+  "a mapping with one of signal, path, run",
+);
+
+/** How long it is waited for; the application may be asked to end it. */
+const drainKind = () =>
+  z.union(
+    [
+      duration(millis(0)),
+      mapping(
+        {
+          ask: ask.describe("How the application is told to send its clients elsewhere."),
+          deadline: duration(millis(0))
+            .prefault("30s")
+            .describe("How long they may take to go. What then is left is cut."),
+        },
+        DRAIN_OF_KIND,
+      ),
+    ],
+    { error: wrong(DRAIN_OF_KIND) },
+  );
+
 const DRAIN = "a duration such as 30s, or a mapping of kinds such as {requests: 30s, websockets: 5s}";
 const drainTime = () => duration(millis(0));
 
 const drainByKind = mapping(
   {
-    requests: drainTime()
+    requests: drainKind()
       .prefault("30s")
       .describe("All that is no other kind, and the kinds that are not here."),
-    uploads: drainTime()
+    uploads: drainKind()
       .optional()
       .describe("Requests with a body of a megabyte or more, or in chunks. Default: as requests."),
-    events: drainTime().optional().describe("Requests that accept text/event-stream. Default: as requests."),
-    websockets: drainTime().optional().describe("Default: as requests."),
+    events: drainKind().optional().describe("Requests that accept text/event-stream. Default: as requests."),
+    websockets: drainKind().optional().describe("Default: as requests."),
   },
   DRAIN,
 );

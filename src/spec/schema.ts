@@ -11,6 +11,7 @@ import {
   onlyTrue,
   oneOf,
   port,
+  SIGNALS,
   size,
   text,
   whole,
@@ -90,7 +91,7 @@ const host = mapping(
 const stopPolicy = mapping(
   {
     command: command().optional().describe("With run.start: the command that stops a slot."),
-    signal: oneOf(["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"])
+    signal: oneOf([...SIGNALS, "SIGKILL"])
       .prefault("SIGTERM")
       .describe("The signal that asks the process to end."),
     timeout: duration().prefault("30s").describe("How long it may take to end before it is killed."),

@@ -52,16 +52,17 @@ function ask(url: string, last: string, send?: (outgoing: ClientRequest) => void
   return held;
 }
 
+const HANDSHAKE = {
+  connection: "Upgrade",
+  upgrade: "websocket",
+  "sec-websocket-key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+  "sec-websocket-version": "13",
+};
+
 /** Open until somebody ends it. */
 async function webSocket(url: string): Promise<Held> {
   const held: Held = { isCut: false, isOver: false, close: () => undefined };
-  const headers = {
-    connection: "Upgrade",
-    upgrade: "websocket",
-    "sec-websocket-key": "MDEyMzQ1Njc4OWFiY2RlZg==",
-    "sec-websocket-version": "13",
-  };
-  const outgoing = get(`${url}/ws`, { headers });
+  const outgoing = get(`${url}/ws`, { headers: HANDSHAKE });
   await new Promise<void>((resolve, reject) => {
     outgoing.on("error", reject);
     outgoing.on("upgrade", (_answer, socket: Duplex) => {
@@ -77,6 +78,69 @@ async function webSocket(url: string): Promise<Held> {
   });
   onTestFinished(() => held.close());
   return held;
+}
+
+/** Connects again whenever it is sent away; `trouble` is every other end. */
+interface Client {
+  release: string;
+  readonly trouble: string[];
+}
+
+const CLOSED = Buffer.from([0x88, 0x02, 0x03, 0xf4]);
+
+function faithful(url: string): Client {
+  const client: Client = { release: "", trouble: [] };
+  let isOver = false;
+  const dial = (): void => {
+    if (isOver) return;
+    const outgoing = get(`${url}/ws`, { headers: HANDSHAKE });
+    outgoing.on("error", (error) => client.trouble.push(error.message));
+    outgoing.on("response", ({ statusCode }) => client.trouble.push(`status ${statusCode}`));
+    outgoing.on("upgrade", (answer, socket: Duplex) => {
+      client.release = String(answer.headers["x-release"]);
+      let heard = Buffer.alloc(0);
+      socket.on("data", (part: Buffer) => (heard = Buffer.concat([heard, part])));
+      socket.on("error", (error) => client.trouble.push(error.message));
+      socket.on("close", () => {
+        if (!isOver && !heard.equals(CLOSED)) client.trouble.push(`closed after ${heard.toString("hex")}`);
+        dial();
+      });
+      onTestFinished(() => {
+        isOver = true;
+        socket.destroy();
+      });
+    });
+  };
+  dial();
+  return client;
+}
+
+function faithfulStream(url: string): Client {
+  const client: Client = { release: "", trouble: [] };
+  let isOver = false;
+  const dial = (): void => {
+    if (isOver) return;
+    const outgoing = get(`${url}/stream?ms=60000`, { headers: { accept: "text/event-stream" } });
+    onTestFinished(() => {
+      isOver = true;
+      outgoing.destroy();
+    });
+    const broken = (error: Error): void => void (isOver || client.trouble.push(error.message));
+    outgoing.on("error", broken);
+    outgoing.on("response", (incoming) => {
+      client.release = String(incoming.headers["x-release"]);
+      let body = "";
+      incoming.setEncoding("utf8");
+      incoming.on("data", (text: string) => (body = (body + text).slice(-100)));
+      incoming.on("error", broken);
+      incoming.on("end", () => {
+        if (!body.includes("reconnect")) client.trouble.push(`ended after ${body}`);
+        dial();
+      });
+    });
+  };
+  dial();
+  return client;
 }
 
 /** A body that goes out in pieces of 100 ms. */
@@ -167,6 +231,59 @@ describe.skipIf(!hasNginx("integration: long connections"))("long connections", 
       expect((await workspace.glidepath("history", id)).stdout).toContain(words);
       mustExit(await workspace.glidepath("history", id, "--html", page), 0);
       expect(readFileSync(page, "utf8").toLowerCase()).toContain(words.toLowerCase());
+    },
+    PATIENCE,
+  );
+
+  it.each<[string, object]>([
+    ["a signal", { signal: "SIGUSR1" }],
+    ["a request", { path: "/reconnect" }],
+    ["a command", { run: "curl -fsS -X POST http://127.0.0.1:$PORT/reconnect" }],
+  ])(
+    "whose clients the application sends away when it is asked by %s are not cut, and end at the release",
+    async (_, ask) => {
+      const policy = { ask, deadline: "60s" };
+      const workspace = await opened({ requests: "60s", events: policy, websockets: policy });
+      const url = workspace.url.replace(/\/$/, "");
+      const clients = [1, 2, 3, 4].map(() => faithful(url));
+      const streams = [1, 2, 3].map(() => faithfulStream(url));
+      const all = [...clients, ...streams];
+      await until(
+        () => all,
+        (each) => each.every(({ release }) => release === "v1"),
+        PATIENCE,
+      );
+      const ran = await workspace.glidepath("release", "v2", "--json");
+      mustExit(ran, 0);
+      await until(
+        () => all,
+        (each) => each.every(({ release }) => release === "v2"),
+        PATIENCE,
+      );
+      // Each was sent away by a word of the application's, and found one that serves each time.
+      expect(all.map(({ trouble }) => trouble)).toEqual(all.map(() => []));
+      const result = present(ran.events.at(-1), "the result");
+      expect(result["receipt"]).toMatchObject({ cut: 0, during: { failed: 0, cut: 0 } });
+      const told = await workspace.glidepath("history", String(result["id"]));
+      expect(told.stdout).toMatch(/was asked to end its (events, websockets|events|websockets): done/);
+    },
+    PATIENCE,
+  );
+
+  it(
+    "of an application that cannot be asked are cut when their time is over, and it is told why",
+    async () => {
+      const policy = { ask: { path: "/nowhere" }, deadline: "4s" };
+      const workspace = await opened({ requests: "60s", websockets: policy }, { exitsAtOnce: true });
+      const url = workspace.url.replace(/\/$/, "");
+      const sockets = await Promise.all([1, 2, 3].map(() => webSocket(url)));
+      const ran = await workspace.glidepath("release", "v2", "--json");
+      mustExit(ran, 0);
+      expect(sockets.map(({ isCut }) => isCut)).toEqual(sockets.map(() => true));
+      const result = present(ran.events.at(-1), "the result");
+      expect(result["receipt"]).toMatchObject({ cut: 3, cutKinds: { websockets: 3 } });
+      const told = await workspace.glidepath("history", String(result["id"]));
+      expect(told.stdout).toContain("POST /nowhere: was answered with 502");
     },
     PATIENCE,
   );

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { TRAFFIC_KINDS } from "../../src/model/drain.ts";
 import { pathText } from "../../src/spec/diagnostic.ts";
 import type { Path } from "../../src/spec/diagnostic.ts";
 import { jsonSchema } from "../../src/spec/keys.ts";
@@ -102,6 +103,14 @@ const BASE = {
   state: ".glidepath",
 } satisfies Json;
 
+const drainAsking = (ask: Json): Json => ({
+  ...BASE,
+  rollout: {
+    ...BASE.rollout,
+    drain: Object.fromEntries(TRAFFIC_KINDS.map((kind) => [kind, { ask, deadline: "30s" }])),
+  },
+});
+
 const FILES: readonly Json[] = [
   BASE,
   {
@@ -125,6 +134,9 @@ const FILES: readonly Json[] = [
     analysis: "off",
     probe: "on",
   },
+  drainAsking({ signal: "SIGUSR1" }),
+  drainAsking({ path: "/drain", method: "POST" }),
+  drainAsking({ run: "./drain.sh" }),
   { ...BASE, run: { start: "a", stop: "b", status: "c" } },
   { ...BASE, run: { static: true, reload: "f" } },
   { ...BASE, run: { systemd: "shop@{port}.service" } },
@@ -133,7 +145,9 @@ const FILES: readonly Json[] = [
 
 /** The user's own shell text, and texts that are only compared, sent or set. */
 const RUN = String.raw`run\.(?:command|start|stop|stop\.command|status|reload)`;
-const COMMANDS = new RegExp(String.raw`^(?:${RUN}|health\.exec|(?:smoke|warm)\[\d+\]\.run|hooks\.\w+)$`);
+const COMMANDS = new RegExp(
+  String.raw`^(?:${RUN}|health\.exec|(?:smoke|warm)\[\d+\]\.run|rollout\.drain\.\w+\.ask\.run|hooks\.\w+)$`,
+);
 const PHRASES = /\.(?:contains|query|body)$|^run\.env\.MODE$/;
 /** Read into numbers: a space around a share does no harm. */
 const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes|maxBody|size$/;

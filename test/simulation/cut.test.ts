@@ -39,3 +39,30 @@ test("each kind has its own time among faults and kills too", async () => {
     expect({ seed, broken }).toEqual({ seed, broken: [] });
   }
 });
+
+const ASKED: Shape = {
+  ...KINDS,
+  drainKinds: { websockets: millis(6000), uploads: millis(4000), events: millis(6000) },
+  asks: [{ kinds: ["events", "websockets"], ask: { kind: "signal", signal: "SIGUSR1" } }],
+};
+
+test("who is asked to go is not cut, and nobody is asked at a slot that is routed", async () => {
+  const took = async (shape: Shape, faults?: typeof CALM): Promise<number> => {
+    let journal = 0;
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const story = await simulate(seed, {
+        scenario: scenarioOf(shape),
+        quiet: true,
+        ...(faults === undefined ? {} : { faults }),
+      });
+      expect({ seed, broken: story.broken }).toEqual({ seed, broken: [] });
+      journal += story.cut.really;
+    }
+    return journal;
+  };
+  // The same without being asked: some last longer than their time.
+  const short = { websockets: millis(1000), events: millis(1000), uploads: millis(8000) };
+  expect(await took({ ...ASKED, drainKinds: short }, CALM)).toBe(0);
+  expect(await took({ ...ASKED, drainKinds: short, asks: [] }, CALM)).toBeGreaterThan(5);
+  await took(ASKED);
+});

@@ -93,7 +93,10 @@ function holds({ bake, approve }: PlannedStep): readonly string[] {
 
 function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boolean): string {
   const kinds = TRAFFIC_KINDS.filter((kind) => policy.drainKinds?.[kind] !== undefined);
-  const apart = kinds.map((kind) => `${kind} ${time(drainOf(policy, kind))}`).join(", ");
+  const asked = new Set((policy.asks ?? []).flatMap((one) => one.kinds));
+  const apart = kinds
+    .map((kind) => `${kind} ${time(drainOf(policy, kind))}${asked.has(kind) ? ", asked to go" : ""}`)
+    .join(", ");
   const drain = `drain for at most ${time(policy.drain)}${apart === "" ? "" : ` (${apart})`}`;
   const starts = run.kind === "static" ? "switch" : "stop, switch, start, wait until healthy";
   const warmUp = warm.length === 0 ? [] : ["warm up"];

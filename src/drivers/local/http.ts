@@ -60,7 +60,7 @@ function read(response: IncomingMessage, limit: number, settle: (answer: HostAns
   response.on("error", () => {});
 }
 
-function optionsOf(dial: () => Duplex, { to, path, headers }: HostRequest): RequestOptions {
+function optionsOf(dial: () => Duplex, { to, path, headers, method = "GET" }: HostRequest): RequestOptions {
   const { port, address = "127.0.0.1" } = to;
-  return { host: address, port, method: "GET", path, headers: { ...headers }, createConnection: dial };
+  return { host: address, port, method, path, headers: { ...headers }, createConnection: dial };
 }

@@ -32,6 +32,8 @@ interface Row {
 
 const at = ({ slot }: Asked): string => `slot ${slot.key}`;
 
+export const ASK_HINT = "the release goes on: what does not leave by itself is cut when its time is over";
+
 const SOMEBODY = "a process that Glidepath may not look at";
 
 /** What each exit code of the scripts means to people. */
@@ -105,6 +107,11 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
     code: "slot.start",
     say: (asked, found) => `${at(asked)} was not started: systemd says of ${asked.unit}: ${found}`,
     hint: "see its journal on the host",
+  },
+  askFailed: {
+    code: "slot.ask",
+    say: (asked) => `${at(asked)}: its command failed that asks it to end connections`,
+    hint: ASK_HINT,
   },
   occupied: {
     code: "slot.start",

@@ -58,7 +58,7 @@ const stopOf = (run: RunSpec): StopPolicy | null => (run.kind === "static" ? nul
 const stopTime = ({ run }: Application): number => stopOf(run)?.timeout ?? 0;
 
 /** What every write begins with; see PLACE. A write waits for another one's longest stop. */
-function place({ application, slot, at }: SlotWrite): readonly string[] {
+export function place({ application, slot, at }: SlotWrite): readonly string[] {
   const root = hostOf(application, slot.host).root;
   const patience = whole(stopTime(application) / 1000 + 10);
   const fence = [String(at.generation), at.writer];

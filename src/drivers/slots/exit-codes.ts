@@ -15,6 +15,7 @@ export const EXIT = {
   systemd: 52,
   noUnit: 53,
   unitFailed: 54,
+  askFailed: 55,
 } as const;
 
 export type ExitName = keyof typeof EXIT;

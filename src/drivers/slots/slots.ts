@@ -6,6 +6,7 @@ import type { Outcome } from "../../model/outcome.ts";
 import type { HostCommand, Hosts } from "../../ports/host.ts";
 import type { SlotPort } from "../../ports/slot.ts";
 import { hostTrouble, outcomeOf, parseLine } from "./answers.ts";
+import { askCall, askHttp } from "./ask.ts";
 import { observeCall, PACE, startCall, stopCall, switchCall, tailCall, type Pace } from "./calls.ts";
 import { hostOf } from "./layout.ts";
 import { unitNameOf } from "./unit.ts";
@@ -14,10 +15,12 @@ export interface SlotsOptions {
   readonly application: Application;
   readonly hosts: Hosts;
   readonly pace?: Pace;
+  /** The name under which users know the application; null: none. */
+  readonly hostHeader?: string | null;
 }
 
 /** Slots that Glidepath or systemd runs, by the user's own commands, or that are only files. */
-export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPort {
+export function slots({ application, hosts, pace = PACE, hostHeader = null }: SlotsOptions): SlotPort {
   const { run } = application;
   const rootOf = (host: HostName): string => hostOf(application, host).root;
   const act = async ({ slot, at, verb, run }: Act, call: HostCommand): Promise<Outcome> => {
@@ -28,6 +31,10 @@ export function slots({ application, hosts, pace = PACE }: SlotsOptions): SlotPo
   return {
     observe: (host, asked) => observe(application, hosts, { host, asked }),
     stop: (slot, at) => act({ slot, at, verb: "stop", run }, stopCall({ application, slot, at })),
+    ask: (slot, { ask }, at) =>
+      ask.kind === "http"
+        ? askHttp(hosts(slot.host), slot, { ask, hostHeader })
+        : act({ slot, at, verb: "ask", run }, askCall({ application, slot, at }, ask)),
     switch: (slot, release, at) =>
       act({ slot, at, verb: verbOf(release), run }, switchCall({ application, slot, at }, release)),
     start: (slot, at, as = run) =>

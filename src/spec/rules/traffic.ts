@@ -18,6 +18,7 @@ export function trafficFindings(file: Tree): readonly Finding[] {
     ...stepsIn(file).findings,
     ...unavailableFindings(file),
     ...rampFindings(file),
+    ...askFindings(file),
   ];
 }
 
@@ -79,12 +80,42 @@ function unavailableFindings(file: Tree): readonly Finding[] {
   return [finding("conflict", ["rollout", "maxUnavailable"], message)];
 }
 
+const ASK: Choice = { kinds: { signal: [], path: ["method"], run: [] } };
+
+/** Of what runs by the user's own commands nobody knows which process it is; files are not asked anything. */
+function askFindings(file: Tree): readonly Finding[] {
+  const drain = get(section(file, "rollout"), "drain");
+  const run = section(file, "run");
+  const nobody = ["start", "static"].find((kind) => has(run, kind));
+  return TRAFFIC_KINDS.flatMap((kind) => {
+    const policy = isTree(drain) ? get(drain, kind) : undefined;
+    const ask = isTree(policy) ? get(policy, "ask") : undefined;
+    if (!isTree(ask)) return [];
+    const path: Path = ["rollout", "drain", kind, "ask"];
+    const stranger =
+      nobody !== undefined && has(ask, "signal")
+        ? [
+            finding(
+              "conflict",
+              [...path, "signal"],
+              `goes with a process of ours or systemd's, not with run.${nobody}`,
+            ),
+          ]
+        : [];
+    return [...choiceFindings(ask, path, ASK), ...stranger];
+  });
+}
+
 /** Nothing moves while a slot drains. */
 function drainWarnings(rollout: Tree): readonly Finding[] {
   const drain = get(rollout, "drain");
   const limit = parseDuration(textOf(get(rollout, "progressDeadline")) ?? "10m");
   const times: readonly (readonly [Path, unknown])[] = isTree(drain)
-    ? TRAFFIC_KINDS.map((kind) => [["rollout", "drain", kind], get(drain, kind)])
+    ? TRAFFIC_KINDS.map((kind) => {
+        const policy = get(drain, kind);
+        const path: Path = ["rollout", "drain", kind];
+        return isTree(policy) ? [[...path, "deadline"], get(policy, "deadline")] : [path, policy];
+      })
     : [[["rollout", "drain"], drain]];
   return times.flatMap(([path, value]) => {
     const time = parseDuration(textOf(value) ?? "");
