@@ -202,9 +202,19 @@ export interface Gateway {
   readonly listen: readonly string[];
   /** For the entries of `listen` that have `ssl`; absent: there are none. */
   readonly tls?: Tls;
+  /** What is asked for over plain HTTP there is led to the first entry of `listen` that has `ssl`. */
+  readonly redirect?: Redirect;
+  /** Entries of `listen` that have `ssl` take HTTP/3 too. */
+  readonly http3?: true;
   /** The switch lives in state/APP; absolute. */
   readonly state: string;
   readonly log: string;
+}
+
+export interface Redirect {
+  readonly listen: readonly string[];
+  /** Below it lie the answers for an authority that certifies names; absolute. null: it is not asked here. */
+  readonly acme: string | null;
 }
 
 /** Files on the gateway's host; absolute. */

@@ -32,7 +32,6 @@ function gatewayOf(own: Entry, { file, hosts, directory }: Context): Gateway {
   const path = (key: "config" | "main" | "state" | "log", otherwise: string): string =>
     resolvePath(directory, own[key] ?? file.gateway[key] ?? otherwise);
   const nginx = own.nginx ?? file.gateway.nginx ?? "nginx";
-  const tls = own.tls ?? file.gateway.tls;
   const gateway: Gateway = {
     name: own.name as Gateway["name"],
     address: host?.address ?? "local",
@@ -43,9 +42,27 @@ function gatewayOf(own: Entry, { file, hosts, directory }: Context): Gateway {
     state: path("state", "/var/lib/glidepath"),
     log: path("log", `/var/log/nginx/glidepath-${file.app}.log`),
   };
-  if (tls === undefined) return gateway;
-  const [certificate, key] = [resolvePath(directory, tls.certificate), resolvePath(directory, tls.key)];
-  return { ...gateway, tls: { certificate, key } };
+  return { ...gateway, ...secured(own, file.gateway, directory) };
+}
+
+/** What comes with TLS. */
+function secured(
+  own: Entry,
+  all: FileValue["gateway"],
+  directory: string,
+): Pick<Gateway, "tls" | "redirect" | "http3"> {
+  const { tls = all.tls, redirect = all.redirect, http3 = all.http3 } = own;
+  const absolute = (path: string): string => resolvePath(directory, path);
+  return {
+    ...(tls && { tls: { certificate: absolute(tls.certificate), key: absolute(tls.key) } }),
+    ...(redirect && {
+      redirect: {
+        listen: redirect.listen.map(String),
+        acme: redirect.acme === undefined ? null : absolute(redirect.acme),
+      },
+    }),
+    ...(http3 && { http3 }),
+  };
 }
 
 const OWN = ["config", "log"] as const;
@@ -60,9 +77,11 @@ export function gatewayFindings(all: readonly Gateway[], file: FileValue): reado
     const unsafe: Finding[] = PATHS.filter((key) => gateway[key].includes("/") && !isSafe(gateway[key])).map(
       (key) => unsafePath(at(key)),
     );
-    const { tls } = gateway;
+    const { tls, redirect } = gateway;
     if (tls !== undefined && !(isSafe(tls.certificate) && isSafe(tls.key)))
       unsafe.push(unsafePath(at("tls")));
+    if (redirect?.acme && !isSafe(redirect.acme)) unsafe.push(unsafePath(at("redirect")));
+    unsafe.push(...secureFaults(gateway, file, at));
     if (isServed(file) && hasSsl(gateway) !== (tls !== undefined)) unsafe.push(tlsFault(gateway, at));
     if (isServed(file) && file.gateway.protocol === "grpc" && !says(gateway, "http2"))
       unsafe.push(grpcFault(at("listen")));
@@ -94,6 +113,22 @@ const tlsFault = (gateway: Gateway, at: (key: string) => Path): Finding =>
         message: "has no effect: no entry of gateway.listen has ssl",
         hint: 'write listen: [80, "443 ssl http2"]',
       });
+
+/** What makes sense where Glidepath writes a server{} with TLS, and nowhere else. */
+function secureFaults(gateway: Gateway, file: FileValue, at: (key: string) => Path): readonly Finding[] {
+  const { redirect, http3, listen } = gateway;
+  const keys = [...(redirect ? ["redirect"] : []), ...(http3 ? ["http3"] : [])];
+  const twice = redirect?.listen.find((one) => listen.some((other) => other.split(" ")[0] === one));
+  const message = !isServed(file)
+    ? "goes with gateway.mode: server, in which Glidepath writes the server block"
+    : hasSsl(gateway)
+      ? null
+      : "has no effect: no entry of gateway.listen has ssl";
+  if (message !== null) return keys.map((key) => finding("conflict", at(key), message));
+  return twice === undefined
+    ? []
+    : [finding("conflict", at("redirect"), `${twice} is in gateway.listen too: keep it in one of them`)];
+}
 
 const isSafe = (path: string): boolean =>
   ABSOLUTE_PATH.pattern.test(path) && ABSOLUTE_PATH.refuse?.(path) === null;

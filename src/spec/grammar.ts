@@ -152,6 +152,11 @@ export const LISTEN: Grammar = {
   pattern: whole("(?:(?:[0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):)?[0-9]{1,5}(?: ssl)?(?: http2)?"),
   refuse: listenFault,
 };
+export const PLAIN_LISTEN: Grammar = {
+  expected: 'a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080"',
+  pattern: whole("(?:(?:[0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):)?[0-9]{1,5}"),
+  refuse: listenFault,
+};
 export const RULE_ADDRESS: Grammar = {
   expected: "an address or a range such as 10.1.0.0/16 or 2001:db8::/32",
   pattern: /^[0-9A-Fa-f:.]{2,45}(?:\/[0-9]{1,3})?$/,

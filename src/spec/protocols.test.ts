@@ -109,6 +109,42 @@ describe("what an application is asked when its slot drains", () => {
   });
 });
 
+describe("what comes with TLS", () => {
+  const TLS = "tls: { certificate: /a.pem, key: /a.key }";
+  const said = (line: string) => {
+    const parsed = read(line);
+    if (!parsed.ok) return parsed.error.map((one) => renderDiagnostic("", one).slice(1));
+    return parsed.value.application.gateways.map(({ redirect, http3 }) => ({ redirect, http3 }));
+  };
+  it.each<[string, readonly unknown[]]>([
+    [
+      `gateway: { listen: ["443 ssl"], ${TLS}, redirect: { acme: www }, http3: true }`,
+      [{ redirect: { listen: ["80"], acme: "/home/u/shop/www" }, http3: true }],
+    ],
+    [
+      `gateway: { listen: ["443 ssl"], ${TLS}, redirect: { listen: [80, "[::]:80"] } }`,
+      [{ redirect: { listen: ["80", "[::]:80"], acme: null }, http3: undefined }],
+    ],
+    [
+      "gateway: { listen: [80], redirect: { listen: [81] }, http3: true }",
+      ["redirect", "http3"].map(
+        (key) =>
+          `5:${key === "http3" ? 54 : 26} gateway.${key}: has no effect: no entry of gateway.listen has ssl`,
+      ),
+    ],
+    [
+      "gateway: { mode: upstream, http3: true }",
+      ["5:28 gateway.http3: goes with gateway.mode: server, in which Glidepath writes the server block"],
+    ],
+    [
+      `gateway: { listen: [80, "443 ssl"], ${TLS}, redirect: {} }`,
+      ["5:80 gateway.redirect: 80 is in gateway.listen too: keep it in one of them"],
+    ],
+  ])("%s", (line, expected) => {
+    expect(said(line)).toEqual(expected);
+  });
+});
+
 describe("what gateways speak", () => {
   it("is TLS of each gateway, and words in listen", () => {
     const parsed = read(

@@ -8,6 +8,7 @@ import {
   list,
   mapping,
   oneOf,
+  onlyTrue,
   port,
   share,
   SIGNALS,
@@ -22,6 +23,13 @@ import * as grammar from "./grammar.ts";
 const listen = () =>
   list(
     z.union([port(), text(grammar.LISTEN)], { error: wrong(grammar.LISTEN.expected) }),
+    'ports or "address:port"',
+    { least: 1 },
+  );
+
+const plainListen = () =>
+  list(
+    z.union([port(), text(grammar.PLAIN_LISTEN)], { error: wrong(grammar.PLAIN_LISTEN.expected) }),
     'ports or "address:port"',
     { least: 1 },
   );
@@ -48,6 +56,22 @@ const perGateway = () => ({
   )
     .optional()
     .describe("Files on the gateway's host for what listens with ssl."),
+  redirect: mapping(
+    {
+      listen: plainListen().prefault([80]).describe("Where plain HTTP is asked."),
+      acme: text(grammar.PATH)
+        .optional()
+        .describe("Files below it answer /.well-known/acme-challenge/, for certificates. Default: none do."),
+    },
+    "a mapping such as {listen: [80]}",
+  )
+    .optional()
+    .describe("Requests over plain HTTP that are led to the entry of listen that has ssl. Default: none."),
+  http3: onlyTrue()
+    .optional()
+    .describe(
+      "true: entries of listen that have ssl take HTTP/3 (QUIC, UDP) too; nginx 1.25 or newer with http_v3.",
+    ),
   state: text(grammar.PATH)
     .optional()
     .describe("The switch lives in state/APP; nginx's user must read it. Default: /var/lib/glidepath."),

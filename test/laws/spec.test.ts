@@ -13,6 +13,8 @@ const GATEWAY = { config: "/etc/nginx/a.conf", main: "/etc/nginx/nginx.conf", ng
 const GATEWAY_DATA = {
   listen: ["127.0.0.1:8080 ssl"],
   tls: { certificate: "/etc/ssl/a.pem", key: "/etc/ssl/a.key" },
+  redirect: { listen: ["127.0.0.1:80"], acme: "/var/www/acme" },
+  http3: true,
   state: "/var/lib/glidepath",
   log: "/var/log/a.log",
 };

@@ -3,17 +3,8 @@ import type { Application, Gateway, Slot } from "../../model/application.ts";
 import { keepaliveOf, poolOf } from "../../model/application.ts";
 import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { EVERYBODY, groupsOf, MOST_TRIES, type Group, type Layout } from "./groups.ts";
-import {
-  cidr,
-  controlAddress,
-  digest,
-  endpoint,
-  headerName,
-  listenWords,
-  path,
-  prefix,
-  serverName,
-} from "./names.ts";
+import { cidr, controlAddress, digest, endpoint, headerName, path, prefix, serverName } from "./names.ts";
+import { altSvcLines, listenLines, redirectBody } from "./listen.ts";
 import { snippetOf } from "./place.ts";
 import { splitMaps } from "./split.ts";
 
@@ -240,6 +231,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     ...(application.gateway.mode === "upstream" ? clientAddress(application) : []),
     ...(issuesCookie(application.gateway) ? [`add_header Set-Cookie $${v}_cookie;`] : []),
     ...(releaseHeader === null ? [] : [`add_header ${headerName(releaseHeader)} $${v}_release always;`]),
+    ...altSvcLines(gateway),
     ...(tellsSlot(application) ? [`add_header X-Glidepath-Slot $${v}_told always;`] : []),
     ...(maxBody === undefined ? [] : [`client_max_body_size ${maxBody};`]),
     ...onward(application),
@@ -290,19 +282,21 @@ function clientAddress({ gateway: { realIp } }: Application): readonly string[] 
 
 function server(topology: Topology): readonly string[] {
   const { gateway, application } = topology;
-  const names = application.gateway.serverName.map(serverName);
-  return block("server", [
-    ...gateway.listen.map((listen) => `listen ${listenWords(listen)};`),
+  const names = application.gateway.serverName.map(serverName).join(" ") || "_";
+  const redirect = redirectBody(gateway, names);
+  const main = block("server", [
+    ...listenLines(gateway),
     ...(gateway.tls === undefined
       ? []
       : [
           `ssl_certificate ${path(gateway.tls.certificate)};`,
           `ssl_certificate_key ${path(gateway.tls.key)};`,
         ]),
-    `server_name ${names.length === 0 ? "_" : names.join(" ")};`,
+    `server_name ${names};`,
     ...clientAddress(application),
     ...block("location /", locationBody(topology)),
   ]);
+  return redirect === null ? main : [...main, ...block("server", redirect)];
 }
 
 /** On loopback: which config the workers run, and 409 while a group has a request in flight. */

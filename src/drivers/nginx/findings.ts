@@ -2,6 +2,7 @@ import type { Finding } from "../../ports/examine.ts";
 import { layoutOf } from "./config.ts";
 import { editedBy } from "./edited.ts";
 import { slotLines } from "./groups.ts";
+import { http3 } from "./http3.ts";
 import { upstreams } from "./passive.ts";
 import { snippetOf } from "./place.ts";
 import { fault, fine, linesOf, section, surveyIn, warning, type Facts, type Look } from "./said.ts";
@@ -26,6 +27,7 @@ export function findingsOf(facts: Facts): readonly Finding[] {
           binary,
           modules,
           realIp,
+          http3,
           tools,
           master,
           passes,
@@ -177,6 +179,10 @@ const readable: Look = (facts) => {
   ];
 };
 
+/** One list for each server{} of ours. */
+const listensOf = ({ gateway: { listen, redirect } }: Facts): readonly (readonly string[])[] =>
+  redirect === undefined ? [listen] : [listen, redirect.listen];
+
 const portOf = (listen: string): string => /(\d+)(?: |$)/.exec(listen)?.[1] ?? "";
 
 /** A listener of nginx's own, under whatever name, is no conflict; nor one of a config that is gone. */
@@ -191,7 +197,9 @@ const listening: Look = (facts) => {
   const own = sockets.filter((socket) => socket.own).map((socket) => socket.port);
   const known = new Set([...configured, ...own]);
   const taken = new Set(sockets.map((socket) => socket.port));
-  const foreign = facts.gateway.listen.filter((one) => taken.has(portOf(one)) && !known.has(portOf(one)));
+  const foreign = listensOf(facts)
+    .flat()
+    .filter((one) => taken.has(portOf(one)) && !known.has(portOf(one)));
   return foreign.map((one) =>
     fault(`port ${portOf(one)} is taken by another program than nginx`, "free it, or change gateway.listen"),
   );
@@ -201,14 +209,17 @@ const names: Look = (facts) => {
   const survey = surveyIn(facts);
   const { mode, serverName } = facts.application.gateway;
   if (mode !== "server" || survey === null) return [];
-  const ours = new Set(facts.gateway.listen.map(portOf));
   const installed = survey.files.includes(facts.gateway.config) ? 1 : 0;
   const wanted = serverName.length === 0 ? ["_"] : serverName;
   return wanted.flatMap((name) => {
-    const same = survey.servers.filter(
-      (server) => server.serverName.includes(name) && server.listen.some((one) => ours.has(portOf(one))),
-    );
-    if (same.length <= installed) return [];
+    const isTaken = listensOf(facts).some((listens) => {
+      const ours = new Set(listens.map(portOf));
+      const same = survey.servers.filter(
+        (server) => server.serverName.includes(name) && server.listen.some((one) => ours.has(portOf(one))),
+      );
+      return same.length > installed;
+    });
+    if (!isTaken) return [];
     return [
       warning(
         `another server{} has the name ${name} on the same port: nginx serves only the first it reads`,

@@ -5,6 +5,7 @@ import type { RoutingTable } from "../../model/routing.ts";
 import type { HostReply } from "../../ports/host.ts";
 import type { Config } from "./config.ts";
 import { untilRunning } from "./control.ts";
+import { http3Trouble } from "./http3.ts";
 import { controlOf, homeOf, snippetOf, type Place } from "./place.ts";
 import { sha256 } from "./names.ts";
 import { INSTALL, RESTORE, WITHDRAW } from "./install-scripts.ts";
@@ -17,6 +18,8 @@ import { troubleOf } from "./trouble.ts";
  * digest and can follow the switch. At every arrow the way back is the former file, byte for byte.
  */
 export async function install(place: Place, config: Config, table: RoutingTable): Promise<Outcome> {
+  const lack = await http3Trouble(place);
+  if (lack !== null) return refused(lack);
   const carrying: Carrying = { config, table };
   const reply = await carry(place, INSTALL, carrying);
   const trouble = troubleOf(place.gateway, "installing the config", reply);

@@ -14,8 +14,8 @@ export function unsuitable(application: Application, gateway: Gateway): AppError
       { hint: `write the host's address as an IP address (user@10.0.0.11) in glidepath.yaml` },
     );
   }
-  const { tls } = gateway;
-  const files = tls === undefined ? [] : [tls.certificate, tls.key];
+  const { tls, redirect } = gateway;
+  const files = [tls?.certificate, tls?.key, redirect?.acme].filter((one) => typeof one === "string");
   const path = [gateway.config, gateway.state, gateway.log, ...files].find((one) => !isSafePath(one));
   if (path === undefined) return null;
   return appError("gateway.config", `${gateway.name}: ${path} cannot stand in an nginx config`, {
