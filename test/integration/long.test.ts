@@ -274,7 +274,8 @@ describe.skipIf(!hasNginx("integration: long connections"))("long connections", 
     "of an application that cannot be asked are cut when their time is over, and it is told why",
     async () => {
       const policy = { ask: { path: "/nowhere" }, deadline: "4s" };
-      const workspace = await opened({ requests: "60s", websockets: policy }, { exitsAtOnce: true });
+      const v1 = { exitsAtOnce: true, postFails: true };
+      const workspace = await opened({ requests: "60s", websockets: policy }, v1);
       const url = workspace.url.replace(/\/$/, "");
       const sockets = await Promise.all([1, 2, 3].map(() => webSocket(url)));
       const ran = await workspace.glidepath("release", "v2", "--json");

@@ -12,7 +12,8 @@ export interface Place {
 
 const LISTEN = /^(?:(.*):)?(\d+)((?: [a-z0-9_=]+)*)$/;
 const EVERYWHERE: ReadonlySet<string> = new Set(["0.0.0.0", "::", "*"]);
-const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
+const isLoopback = (address: string): boolean =>
+  address.startsWith("127.") || address === "::1" || address === "localhost";
 
 /**
  * The first of the gateway's own ports that can be reached; `reach` is the machine's address as seen from

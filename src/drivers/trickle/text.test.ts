@@ -17,6 +17,7 @@ describe("where a gateway is reached from here", () => {
     ["one of its own", ["10.0.0.99:8080"], "10.0.0.11", "10.0.0.99:8080"],
     ["of IPv6", ["[2001:db8::1]:80"], "10.0.0.11", "[2001:db8::1]:80"],
     ["all of them written out", ["0.0.0.0:80"], "10.0.0.11", "10.0.0.11:80"],
+    ["loopback by its name, here", ["127.0.0.1:8080"], "localhost", "127.0.0.1:8080"],
     ["loopback, here", ["127.0.0.1:8080"], "127.0.0.1", "127.0.0.1:8080"],
     ["the first that is not its loopback, elsewhere", ["127.0.0.1:8080", "81"], "10.0.0.11", "10.0.0.11:81"],
   ])("%s", (_, listen, reach, expected) => {
