@@ -241,6 +241,8 @@ export interface Step {
   readonly share: BasisPoints;
   readonly bake: Duration;
   readonly approve: boolean;
+  /** Of the requests that change nothing, the part of which the canary gets a copy; with a share of 0 only. */
+  readonly mirror?: BasisPoints;
   /** Slots that carry the canary at this step; absent: as few as its share needs. */
   readonly slots?: number;
   /** The hosts, slots and labels that the file names for this step; for people. */
@@ -260,6 +262,10 @@ export interface Policy extends Drain {
   /** How long a host must be silent to be lost. */
   readonly hostLostAfter: Duration;
 }
+
+/** Some step mirrors requests: what that takes stands in the gateways' config. */
+export const isMirrored = ({ policy }: Application): boolean =>
+  policy.steps.some(({ mirror }) => mirror !== undefined);
 
 /** What becomes of a rollout when a host of it is lost. */
 export type HostLostPolicy = "wait" | "exclude" | "abort";

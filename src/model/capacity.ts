@@ -23,6 +23,13 @@ export function sharesFor(slots: number, n: number, u: number): { least: BasisPo
   return { least: basisPoints(Math.ceil(part(slots - u))), most: basisPoints(Math.floor(part(slots))) };
 }
 
+/**
+ * The largest part that may be mirrored: what one slot more could not take on, as all users are with the
+ * stable release meanwhile, and of that at most `u` slots are missing.
+ */
+export const mostMirrored = (slots: number, n: number, u: number): BasisPoints =>
+  basisPoints(Math.min(EVERYTHING, Math.floor((EVERYTHING * Math.min(slots, u)) / (n - u))));
+
 /** A number of slots, or a share of them rounded down; from 1 to n − 1. */
 export function unavailableOf(asked: number | { readonly share: BasisPoints }, n: number): number {
   const wanted = typeof asked === "number" ? asked : Math.floor((asked.share * n) / EVERYTHING);

@@ -12,6 +12,8 @@ export interface Routing {
   readonly share: BasisPoints;
   /** Absent: all slots of a role get the same. */
   readonly ramp?: Ramp;
+  /** Of the stable's requests that change nothing, the part of which the canary gets a copy; absent: none. */
+  readonly mirror?: BasisPoints;
 }
 
 /** Slots of one role that have joined lately, while they get less than the others of it. */
@@ -27,10 +29,10 @@ export function beforeRamp({ canary, stable, share, ramp }: Routing): Routing {
   return { canary: canary.filter(isOld), stable: stable.filter(isOld), share };
 }
 
-/** The most that a slot gets of all traffic, as a part of 1. */
+/** The most that a slot gets of all traffic, copies included, as a part of 1. */
 export function heaviestOf(routing: Routing, role: "canary" | "stable"): number {
-  const { share, ramp } = routing;
-  const all = (role === "canary" ? share : EVERYTHING - share) / EVERYTHING;
+  const { share, ramp, mirror = 0 } = routing;
+  const all = (role === "canary" ? share + mirror : EVERYTHING - share) / EVERYTHING;
   const slots = routing[role].length;
   if (slots === 0) return 0;
   if (ramp === undefined || !ramp.newcomers.some((slot) => routing[role].includes(slot))) return all / slots;
@@ -70,6 +72,7 @@ const sameSlots = (a: readonly SlotKey[], b: readonly SlotKey[]): boolean =>
 export const sameRouting = (a: Routing, b: Routing): boolean =>
   a === b ||
   (a.share === b.share &&
+    a.mirror === b.mirror &&
     sameSlots(a.canary, b.canary) &&
     sameSlots(a.stable, b.stable) &&
     a.ramp?.part === b.ramp?.part &&

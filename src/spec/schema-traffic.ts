@@ -211,10 +211,16 @@ const step = mapping(
         "Slots that carry the new release by then: a number, a share of them, or a list of hosts, slots " +
           "(web1:8001) and labels (zone=a), with those of the steps before. Default: as the share needs.",
       ),
+    mirror: share()
+      .optional()
+      .describe(
+        "Of the GET and HEAD requests, the part of which the new release gets a copy, such as 10%, while " +
+          "nobody sees its answers. The step's share is 0% then. Default: none.",
+      ),
     bake: duration(millis(0)).prefault("0s").describe("How long the share must hold before the next step."),
     approve: truth().prefault(false).describe("true: somebody must approve before the next step."),
   },
-  "a mapping with share or servers",
+  "a mapping with share, servers or mirror",
 );
 
 const DRAIN_OF_KIND = "a duration such as 30s, or a mapping such as {ask: {signal: SIGUSR1}, deadline: 30s}";

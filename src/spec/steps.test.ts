@@ -100,7 +100,7 @@ describe("steps that cannot be are refused at their place", () => {
         '9:15 rollout.steps[0].servers[0]: names no slot of this pool: "zone=c" (there are ' +
         "web1, web2, zone=a, zone=b, disk=ssd; a slot is HOST:PORT)",
     },
-    { steps: ["{ bake: 1m }"], told: "9:3 rollout.steps[0]: one of share, servers is required" },
+    { steps: ["{ bake: 1m }"], told: "9:3 rollout.steps[0]: one of share, servers, mirror is required" },
     { steps: ["{ servers: 7 }"], told: "9:5 rollout.steps[0].servers: the pool has 6 slots, found 7" },
     {
       steps: ["{ servers: web1 }"],

@@ -1,14 +1,23 @@
 import { sharesFor, serversFor, unavailableOf } from "../model/capacity.ts";
 import { slotKey, type HostName, type SlotKey } from "../model/ids.ts";
-import { EVERYTHING, basisPoints, formatShare, parseShare, type BasisPoints } from "../model/share.ts";
+import {
+  EVERYTHING,
+  NOTHING,
+  basisPoints,
+  formatShare,
+  parseShare,
+  type BasisPoints,
+} from "../model/share.ts";
 import { finding, show } from "./diagnostic.ts";
 import type { Finding, Path } from "./diagnostic.ts";
+import { mirrorFinding } from "./mirror.ts";
 import { hostsIn, type FoundHost } from "./rules/pool.ts";
 import { get, has, isTree, listOf, section, textOf, type Tree } from "./tree.ts";
 
 /** A step with what its servers mean for this pool. */
 export interface ResolvedStep {
   readonly share: BasisPoints;
+  readonly mirror?: BasisPoints;
   /** Slots that carry the canary by then, when the step says more than its share does. */
   readonly servers?: number;
   readonly named?: readonly string[];
@@ -29,6 +38,7 @@ interface Place {
 
 /** What is known while the steps are read one after the other. */
 interface Reading {
+  readonly file: Tree;
   readonly places: readonly Place[];
   /** Slots that may be out of rotation at once. */
   readonly u: number;
@@ -41,6 +51,7 @@ export function stepsIn(file: Tree): Steps {
   const rollout = section(file, "rollout");
   const places = hostsIn(file).flatMap(placesOf);
   const reading: Reading = {
+    file,
     places,
     u: unavailableIn(rollout, places.length),
     byServers: get(rollout, "split") === "servers",
@@ -70,11 +81,31 @@ function unavailableIn(rollout: Tree, n: number): number {
 
 /** null: what is wrong with it is told elsewhere. */
 function readStep(reading: Reading, step: Tree, path: Path): ResolvedStep | null {
-  const asked = parseShare(textOf(get(step, "share")) ?? "");
-  const isBroken = (has(step, "share") && asked === null) || Object.keys(step).length === 0;
+  const read = readCarried(reading, step, path);
+  const mirror = shareIn(step, "mirror");
+  if (read === null || mirror === null) return read;
+  const { file, places, u } = reading;
+  const wrong = mirrorFinding(file, { ...read, mirror, n: places.length, u }, [...path, "mirror"]);
+  if (wrong !== null) reading.findings.push(wrong);
+  return { ...read, mirror };
+}
+
+const shareIn = (step: Tree, key: string): BasisPoints | null => parseShare(textOf(get(step, key)) ?? "");
+
+/** Where requests are mirrored nobody gets the release, unless the step says something else. */
+const askedIn = (step: Tree): BasisPoints | null =>
+  has(step, "mirror") && !has(step, "share") ? NOTHING : shareIn(step, "share");
+
+function readCarried(reading: Reading, step: Tree, path: Path): ResolvedStep | null {
+  const asked = askedIn(step);
+  const isBroken =
+    ["share", "mirror"].some((key) => has(step, key) && shareIn(step, key) === null) ||
+    Object.keys(step).length === 0;
   if (!has(step, "servers")) {
     if (asked !== null) return byShare(reading, asked);
-    if (!isBroken) reading.findings.push(finding("missing", path, "one of share, servers is required"));
+    if (!isBroken) {
+      reading.findings.push(finding("missing", path, "one of share, servers, mirror is required"));
+    }
     return null;
   }
   const servers = countOf(reading, get(step, "servers"), [...path, "servers"]);
@@ -158,6 +189,10 @@ function misfitOf(
   return finding("conflict", [...path, "share"], { message: `${why}, so that no slot gets too much`, hint });
 }
 
+/** Of steps that nobody sees the one that mirrors more comes later. */
+const rankOf = ({ share, mirror = NOTHING }: ResolvedStep): number =>
+  share > 0 ? EVERYTHING + share : mirror;
+
 /** Shares rise strictly, slots never fall, and the last step is everything. */
 function orderFindings(steps: readonly (ResolvedStep | null)[], n: number): readonly Finding[] {
   const flat = steps.flatMap((step, i) => {
@@ -165,8 +200,9 @@ function orderFindings(steps: readonly (ResolvedStep | null)[], n: number): read
     const path: Path = ["rollout", "steps", i];
     const fewer = step === null ? null : fewerFinding(step, before, path);
     if (step === null || fewer !== null) return fewer ?? [];
-    if (step.share > Math.max(-1, ...before.map(({ share }) => share))) return [];
-    return [finding("conflict", path, "each step's share is greater than those before")];
+    if (rankOf(step) > Math.max(-1, ...before.map(rankOf))) return [];
+    const what = step.mirror === undefined || step.share > 0 ? "share" : "mirror";
+    return [finding("conflict", path, `each step's ${what} is greater than those before`)];
   });
   const last = steps.at(-1);
   if (last === undefined || last === null || last.share === EVERYTHING || n === 0) return flat;

@@ -5,6 +5,7 @@ import type { Tree } from "../tree.ts";
 import { parseDuration } from "../../base/time.ts";
 import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { parseShare } from "../../model/share.ts";
+import { mirrorWarnings } from "../mirror.ts";
 import { stepsIn } from "../steps.ts";
 import { choiceFindings, kindsIn } from "./choice.ts";
 import type { Choice } from "./choice.ts";
@@ -135,9 +136,10 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
   if (get(rollout, "split") === "servers" && has(rollout, "rules")) {
     warnings.push(finding("warning", ["rollout", "rules"], "have no effect with split: servers"));
   }
-  warnings.push(...drainWarnings(rollout));
+  warnings.push(...drainWarnings(rollout), ...mirrorWarnings(file));
   const first = listOf(get(rollout, "steps"))[0];
-  const nobody = isTree(first) && parseShare(textOf(get(first, "share")) ?? "") === 0;
+  const isBare = isTree(first) && !has(first, "mirror");
+  const nobody = isBare && parseShare(textOf(get(first, "share")) ?? "") === 0;
   if (nobody && listOf(get(rollout, "rules")).length === 0) {
     const hint = "rollout.rules could send testers to it";
     warnings.push(
