@@ -1,11 +1,12 @@
 import type { Duration } from "../../base/time.ts";
 import type { Application, Gateway, Slot } from "../../model/application.ts";
-import { keepaliveOf, poolOf } from "../../model/application.ts";
+import { isMirrored, keepaliveOf, poolOf } from "../../model/application.ts";
 import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { EVERYBODY, groupsOf, MOST_TRIES, type Group, type Layout } from "./groups.ts";
 import { cidr, controlAddress, digest, endpoint, headerName, path, prefix, serverName } from "./names.ts";
 import { altSvcLines, listenLines, redirectBody } from "./listen.ts";
 import { snippetOf } from "./place.ts";
+import { copier, mirrorFormats, mirrorHere, mirrorLocation, mirrorMaps } from "./mirror.ts";
 import { splitMaps } from "./split.ts";
 
 /** Raised when the text below changes its meaning without the file's being changed. */
@@ -89,6 +90,7 @@ function sections(topology: Topology, marks: Marks): readonly (readonly string[]
     switchMaps(application),
     counters(application),
     logFormat(application),
+    ...(isMirrored(application) ? [mirrorMaps(application), copierServer(topology)] : []),
     ...(application.gateway.mode === "server" ? [server(topology)] : []),
     control(topology, marks),
   ];
@@ -204,6 +206,7 @@ function logFormat(application: Application): readonly string[] {
         ]
       : []),
     `log_format ${v} escape=json "${fields}";`,
+    ...mirrorFormats(application, LOGGED),
   ];
 }
 
@@ -217,12 +220,26 @@ const tellsSlot = ({ gateway, probe }: Application): boolean =>
 const issuesCookie = ({ key, split }: Application["gateway"]): boolean =>
   key.by === "auto" && split === "users";
 
+const poolPath = ({ application, home }: Pick<Topology, "application" | "home">): string =>
+  `${path(home)}/pool-${poolDigest(application)}`;
+
+function copierAt({ application, gateway }: Topology): string {
+  const { address, port } = controlAddress(application.name, gateway.config);
+  return `${address}:${port + 1}`;
+}
+
+const copierServer = (topology: Topology): readonly string[] =>
+  copier(
+    { application: topology.application, log: path(topology.gateway.log), pool: poolPath(topology) },
+    copierAt(topology),
+  );
+
 /** The same for `server` and `upstream`: everything stands inside the location, where nothing can skip it. */
 function locationBody({ application, gateway, home }: Topology): readonly string[] {
   const v = prefix(application.name);
   const { releaseHeader, maxBody } = application.gateway;
   return [
-    `root ${path(home)}/pool-${poolDigest(application)}/cur/$${v}_at;`,
+    `root ${poolPath({ application, home })}/cur/$${v}_at;`,
     `limit_conn ${v} 65535;`,
     ...(application.policy.drainKinds === undefined ? [] : [`limit_conn ${v}_kinds 65535;`]),
     "limit_conn_dry_run on;",
@@ -234,6 +251,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     ...altSvcLines(gateway),
     ...(tellsSlot(application) ? [`add_header X-Glidepath-Slot $${v}_told always;`] : []),
     ...(maxBody === undefined ? [] : [`client_max_body_size ${maxBody};`]),
+    ...mirrorHere({ application, log: path(gateway.log) }),
     ...onward(application),
   ];
 }
@@ -295,6 +313,7 @@ function server(topology: Topology): readonly string[] {
     `server_name ${names};`,
     ...clientAddress(application),
     ...block("location /", locationBody(topology)),
+    ...mirrorLocation({ application, pool: poolPath(topology) }, copierAt(topology)),
   ]);
   return redirect === null ? main : [...main, ...block("server", redirect)];
 }

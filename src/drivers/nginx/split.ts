@@ -1,7 +1,7 @@
 import type { Application, Rule, UserKey } from "../../model/application.ts";
 import { cidr, mapKeys, prefix, requestVariable, type Source } from "./names.ts";
 
-const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
+export const PAIRS = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, "0"));
 
 /**
  * The maps that lead from a request to its key, a rule's `canary` or `stable`, or a bucket `37/52`, and to

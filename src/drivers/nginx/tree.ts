@@ -35,7 +35,9 @@ function groupTree(path: string): readonly Entry[] {
  */
 export function generationTree(layout: Layout, table: RoutingTable, named = false): readonly Entry[] {
   const { roles, spans } = spansOf(layout, table, named);
-  const groups = new Set([roles.canary, roles.stable, ...spans.map(({ group }) => group)]);
+  const copies = mirrorSpans(layout, table);
+  const used = [...spans, ...copies].map(({ group }) => group);
+  const groups = new Set([roles.canary, roles.stable, ...used]);
   return [
     { kind: "file", path: "routing.json", text: `${JSON.stringify(table)}\n` },
     { kind: "directory", path: "as" },
@@ -43,7 +45,19 @@ export function generationTree(layout: Layout, table: RoutingTable, named = fals
     link("canary", roles.canary),
     link("stable", roles.stable),
     ...bucketLinks(spans, { under: "", up: "", size: 1000, from: 0 }),
+    ...(copies.length === 0 ? [] : [{ kind: "directory", path: "mirror" } as const]),
+    ...(copies.length === 0 ? [] : bucketLinks(copies, { under: "mirror/", up: "../", size: 1000, from: 0 })),
   ];
+}
+
+const NOWHERE = "as/nowhere";
+
+/** `mirror/3/7/5/2`: where the copy of a request goes that has drawn this number; absent: nothing is copied. */
+function mirrorSpans({ pool }: Layout, { routing }: RoutingTable): readonly Span[] {
+  const { canary, mirror = 0 } = routing;
+  if (mirror === 0 || canary.length === 0 || canary.length === pool.length) return [];
+  const copied = { to: mirror, group: `as/p${canary.length}` };
+  return mirror === EVERYTHING ? [copied] : [copied, { to: EVERYTHING, group: NOWHERE }];
 }
 
 interface Level {

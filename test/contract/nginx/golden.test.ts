@@ -7,6 +7,7 @@ import { millis, seconds } from "../../../src/base/time.ts";
 import { writeConfig, type Topology } from "../../../src/drivers/nginx/config.ts";
 import type { Gateway, GatewaySettings, Policy, Slot } from "../../../src/model/application.ts";
 import { slotKey, type AppName } from "../../../src/model/ids.ts";
+import { basisPoints } from "../../../src/model/share.ts";
 import { nginxBinary } from "../../../src/demo/nginx.ts";
 import { applicationOf, HOST } from "./world.ts";
 
@@ -78,6 +79,17 @@ const CASES: Readonly<Record<string, Case>> = {
     slots: [slot(8001), slot(8002)],
     settings: { mode: "upstream", key: { by: "address" } },
     app: "a-very-long-application-name-x-y",
+  },
+  mirrored: {
+    slots: [slot(8001), slot(8002)],
+    settings: { key: { by: "address" }, releaseHeader: "X-Release" },
+    policy: {
+      steps: [
+        { share: basisPoints(0), mirror: basisPoints(1000), bake: seconds(120), approve: false },
+        { share: basisPoints(10_000), bake: seconds(0), approve: false },
+      ],
+      drainKinds: { websockets: seconds(5) },
+    },
   },
 };
 

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { millis, seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
-import type { Application, Gateway, GatewaySettings, Slot } from "../../../src/model/application.ts";
+import type { Application, Gateway, GatewaySettings, Policy, Slot } from "../../../src/model/application.ts";
 import { generation, slotKey, type AppName, type HostName, type RolloutId } from "../../../src/model/ids.ts";
 import { PLAIN_PROBE } from "../../../src/model/probing.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
@@ -28,6 +28,8 @@ export interface Backend {
   readonly server: Server;
   /** Requests that arrived. */
   readonly seen: string[];
+  /** Their headers. */
+  readonly heads: IncomingMessage["headers"][];
   /** Answers that wait for `release`, by path `/hold`. */
   readonly held: ServerResponse[];
   close(): Promise<void>;
@@ -36,10 +38,12 @@ export interface Backend {
 /** `/` says the port; `/hold` waits; `/stream` begins an answer and waits; upgrades are echoed. */
 export async function backend(): Promise<Backend> {
   const seen: string[] = [];
+  const heads: IncomingMessage["headers"][] = [];
   const held: ServerResponse[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((incoming, answer) => {
     seen.push(`${incoming.method} ${incoming.url}`);
+    heads.push(incoming.headers);
     incoming.resume();
     if (incoming.url === "/stream") {
       answer.write("first\n");
@@ -66,7 +70,7 @@ export async function backend(): Promise<Backend> {
       server.close(() => resolve());
       for (const socket of sockets) socket.destroy();
     });
-  return { port: portOf(server), server, seen, held, close };
+  return { port: portOf(server), server, seen, heads, held, close };
 }
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
@@ -79,6 +83,13 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+interface At {
+  readonly canary?: number;
+  readonly stable?: number;
+  readonly share?: number;
+  readonly mirror?: number;
+}
+
 export interface World {
   readonly nginx: TemporaryNginx["nginx"];
   readonly backends: readonly Backend[];
@@ -88,10 +99,7 @@ export interface World {
   readonly port: GatewayPort;
   readonly listen: number;
   /** A table whose roles are given by places: the first `canary`, and those from `stable` on. */
-  table(
-    number: number,
-    at: { readonly canary?: number; readonly stable?: number; readonly share?: number },
-  ): RoutingTable;
+  table(number: number, at: At): RoutingTable;
   /** The same world, described differently. */
   changed(
     change: Partial<GatewaySettings>,
@@ -105,6 +113,7 @@ export interface WorldOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly start?: boolean;
   readonly http?: string;
+  readonly policy?: Partial<Policy>;
 }
 
 export const SETTINGS: GatewaySettings = {
@@ -143,7 +152,8 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     log: join(nginx.directory, "logs", "shop.log"),
   };
   mkdirSync(gateway.state, { recursive: true });
-  const application = applicationOf(slots, gateway, { ...SETTINGS, ...options.settings });
+  const plain = applicationOf(slots, gateway, { ...SETTINGS, ...options.settings });
+  const application = { ...plain, policy: { ...plain.policy, ...options.policy } };
   const hosts = () => localHost(HOST);
   if (options.start !== false) await temporary.start();
   return {
@@ -168,11 +178,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-function tableOf(
-  slots: readonly Slot[],
-  number: number,
-  at: { readonly canary?: number; readonly stable?: number; readonly share?: number },
-): RoutingTable {
+function tableOf(slots: readonly Slot[], number: number, at: At): RoutingTable {
   const keys = slots.map((slot) => slot.key);
   return {
     generation: generation(number),
@@ -181,6 +187,7 @@ function tableOf(
       canary: keys.slice(0, at.canary ?? 0),
       stable: keys.slice(at.stable ?? 0),
       share: basisPoints(at.share ?? 0),
+      ...(at.mirror === undefined ? {} : { mirror: basisPoints(at.mirror) }),
     },
   };
 }
