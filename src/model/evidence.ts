@@ -28,6 +28,17 @@ export interface EvidenceSlice {
   readonly slice: number;
   readonly canary: RoleEvidence;
   readonly stable: RoleEvidence;
+  /** Absent: nothing was mirrored. */
+  readonly mirrored?: Mirrored;
+}
+
+/**
+ * Requests of which the canary got a copy, by both answers: the copy's, which nobody saw, and the stable's, by
+ * which the user was served and which is in `stable` too. What they take is the time until an answer's head.
+ */
+export interface Mirrored {
+  readonly canary: RoleEvidence;
+  readonly stable: RoleEvidence;
 }
 
 /**

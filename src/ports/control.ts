@@ -91,6 +91,8 @@ export interface PlanStory {
 
 export interface PlannedStep {
   readonly share: number;
+  /** Of the requests that change nothing, the part of which the canary gets a copy; absent: none. */
+  readonly mirror?: number;
   readonly canarySlots: number;
   readonly stableSlots: number;
   /** The hosts, slots and labels that the file names for it. */

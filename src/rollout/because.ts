@@ -3,7 +3,6 @@ import { after, between, formatDuration, millis, type Instant } from "../base/ti
 import type { HostName, SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { sameRouting } from "../model/routing.ts";
-import { formatShare } from "../model/share.ts";
 import { unstaged } from "./actions.ts";
 import { slotsWaitedFor } from "./change.ts";
 import { wantedAtEnd } from "./wanted.ts";
@@ -16,7 +15,7 @@ import { rampSteps } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen } from "./sight.ts";
 import { hookWords } from "./hooks.ts";
-import { stepOf } from "./steps.ts";
+import { stepOf, stepWords } from "./steps.ts";
 import { slotsForStep } from "./phases/updating.ts";
 import { heldBy } from "./verdicts.ts";
 
@@ -41,20 +40,21 @@ function forward(rollout: Rollout, seen: Seen, now: Instant): string {
     case "finishing":
       return moving(rollout, seen, now);
     case "baking": {
-      const { share, bake } = stepOf(rollout);
+      const { bake } = stepOf(rollout);
+      const what = stepWords(stepOf(rollout));
       const sick = sickCanary(rollout, seen);
       if (now >= phase.until && sick.length > 0) return waitingFor(sick, seen);
       const held = now >= phase.until ? heldBy(rollout, seen) : null;
       if (held !== null) {
         const until = formatDuration(between(now, after(phase.until, plan.progressDeadline)));
         const todo = `\`glidepath promote\` goes on all the same, else it goes back in ${until}`;
-        return `${formatShare(share)} has held for ${formatDuration(bake)}; waiting: ${held}; ${todo}`;
+        return `${what} has held for ${formatDuration(bake)}; waiting: ${held}; ${todo}`;
       }
       const left = formatDuration(between(now, phase.until));
-      return `baking ${formatShare(share)} for ${formatDuration(bake)}: ${left} left`;
+      return `baking ${what} for ${formatDuration(bake)}: ${left} left`;
     }
     case "approval":
-      return `${formatShare(stepOf(rollout).share)} holds until somebody approves: glidepath promote`;
+      return `${stepWords(stepOf(rollout))} holds until somebody approves: glidepath promote`;
     case "completed":
       return `${rollout.release} runs in all ${plan.slots.length} slots`;
     case "stuck":
@@ -152,7 +152,8 @@ function changing(rollout: Rollout, seen: Seen): string | null {
   if (dead.length > 0) return notServing(dead);
   if (sameRouting(change.routing, wantedAtEnd(rollout)))
     return `making ${stableAfter(rollout)} the stable release`;
-  return `switching to ${formatShare(change.routing.share)}`;
+  const { share, mirror } = change.routing;
+  return `switching to ${stepWords(mirror === undefined ? { share } : { share, mirror })}`;
 }
 
 const notServing = (gateways: readonly HostName[]): string =>

@@ -19,6 +19,7 @@ function sharesCarried(rollout: Rollout): readonly string[] {
   const canary = routing.share / EVERYTHING;
   const broken: string[] = [];
   if (canary > 0 && routing.canary.length === 0) broken.push("law 4: a share without a canary slot");
+  if (routing.mirror !== undefined) broken.push(...mirrorKept(rollout));
   if (canary < 1 && routing.stable.length === 0 && rotationSize(routing) > 0) {
     broken.push("law 4: a share without a stable slot");
   }
@@ -27,6 +28,17 @@ function sharesCarried(rollout: Rollout): readonly string[] {
   for (const role of ["canary", "stable"] as const) {
     const load = heaviestOf(routing, role);
     if (load > limit + ROUNDING) broken.push(`law 4: ${load} on a ${role} slot, limit ${limit}`);
+  }
+  return broken;
+}
+
+/** Copies go to a release that nobody sees yet, and end with its going back. */
+function mirrorKept({ routing, change }: Rollout): readonly string[] {
+  const broken: string[] = [];
+  if (routing.share > 0) broken.push("law 4: requests are mirrored while users get the release");
+  if (routing.canary.length === 0) broken.push("law 4: requests are mirrored to nobody");
+  if (change?.back === true && change.routing.mirror !== undefined) {
+    broken.push("law 4: going back, requests are mirrored");
   }
   return broken;
 }

@@ -2,12 +2,16 @@ import { present } from "../base/assert.ts";
 import { after as later, type Instant } from "../base/time.ts";
 import type { Step } from "../model/application.ts";
 import type { Rollout } from "../model/rollout.ts";
-import { EVERYTHING } from "../model/share.ts";
+import { EVERYTHING, formatShare } from "../model/share.ts";
 import { enter, isFirst } from "./evolve.ts";
 import { beginHook, isPast } from "./hooks.ts";
 
 export const stepOf = (rollout: Rollout): Step =>
   present(rollout.plan.steps[rollout.step], "the current step");
+
+/** What the step does, for people: `5 %`, or `a mirror of 10 %`. */
+export const stepWords = ({ share, mirror }: Pick<Step, "share" | "mirror">): string =>
+  mirror === undefined ? formatShare(share) : `a mirror of ${formatShare(mirror)}`;
 
 /** The share of the step holds: bake, then the gate, then on. */
 export function holdStep(rollout: Rollout, now: Instant): Rollout {

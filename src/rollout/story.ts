@@ -18,6 +18,8 @@ export interface Arithmetic {
 
 interface ArithmeticStep {
   readonly share: number;
+  /** Of the requests that change nothing, the part of which the canary gets a copy; absent: none. */
+  readonly mirror?: number;
   readonly canarySlots: number;
   readonly stableSlots: number;
   /** The hosts, slots and labels that the file names for it. */
@@ -55,12 +57,13 @@ export function arithmeticOf(
 }
 
 function stepOf(step: Step, pool: Pool): ArithmeticStep {
-  const { share, bake, approve, named = [] } = step;
-  const canarySlots = step.slots ?? canarySlotsFor(share, pool.n, pool.u);
+  const { share, mirror, bake, approve, named = [] } = step;
+  const canarySlots = step.slots ?? canarySlotsFor(mirror ?? share, pool.n, pool.u);
   const stableSlots = pool.n - canarySlots;
   const loads = loadsOf(share / EVERYTHING, canarySlots, pool);
+  const copies = mirror === undefined ? {} : { mirror };
   const back = backFrom(share / EVERYTHING, stableSlots, pool);
-  return { share, canarySlots, stableSlots, named, bake, approve, loads, back };
+  return { share, ...copies, canarySlots, stableSlots, named, bake, approve, loads, back };
 }
 
 /** By servers nginx balances over all slots; at 100 % those that are left have no traffic any more. */

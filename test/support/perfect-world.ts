@@ -109,9 +109,10 @@ function perform(
 }
 
 const names = (slots: readonly SlotKey[]): string => slots.map((slot) => slot.split(":")[1]).join(",");
-const describe = ({ canary, stable, share, ramp }: Routing): string => {
+const describe = ({ canary, stable, share, ramp, mirror }: Routing): string => {
   const grows = ramp === undefined ? "" : ` ramp [${names(ramp.newcomers)}] ${ramp.part}`;
-  return `canary [${names(canary)}] stable [${names(stable)}] ${share}${grows}`;
+  const copies = mirror === undefined ? "" : ` mirror ${mirror}`;
+  return `canary [${names(canary)}] stable [${names(stable)}] ${share}${grows}${copies}`;
 };
 
 export const refusal = (message: string): Outcome => refused({ code: "slot.start", message });

@@ -6,8 +6,11 @@ import { instant } from "../../base/time.ts";
 import { addTraffic, NO_TRAFFIC, type Histogram, type Traffic } from "../../model/traffic.ts";
 import type { LogSlice } from "../../ports/telemetry.ts";
 
-/** `c` canary, `s` stable, `x` a canary's slot that has just joined, `-` nobody who is known. */
-export type Way = "c" | "s" | "x" | "-";
+/**
+ * `c` canary, `s` stable, `x` a canary's slot that has just joined, `-` nobody who is known. Of what is mirrored:
+ * `m` the copy, `y` one to a slot that has just joined, `t` the request itself, which is counted as any other too.
+ */
+export type Way = "c" | "s" | "x" | "-" | "m" | "y" | "t";
 export type Counts = Map<number, number>;
 
 /** The requests that ended in one slice and went one way, as both folds count them. Pure. */
@@ -47,7 +50,7 @@ export const OLDEST = 3000;
 export const userOf = (bucket: number): number => (bucket * 5857) % 10_009;
 
 const LIST = String.raw`([-\d:,]*)`;
-const LINE = new RegExp(String.raw`^(\d+) ([csx-]) (\d+) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(8)}$`);
+const LINE = new RegExp(String.raw`^(\d+) ([csxmyt-]) (\d+) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(8)}$`);
 
 const entries = (text: string | undefined): readonly string[] =>
   (text ?? "").split(",").filter((each) => each !== "");
@@ -157,15 +160,25 @@ function withCold(warm: RoleEvidence, cold: RoleEvidence): RoleEvidence {
   };
 }
 
+function canaryIn(warm: Cell | undefined, cold: Cell | undefined): RoleEvidence {
+  const evidence = warm === undefined ? NO_EVIDENCE : evidenceOf(warm);
+  return cold === undefined ? evidence : withCold(evidence, evidenceOf(cold));
+}
+
 function sliceFrom(slice: number, ways: Partial<Record<Way, Cell>>): LogSlice {
-  const { c, s, x } = ways;
-  const canary = c === undefined ? NO_EVIDENCE : evidenceOf(c);
+  const { c, s, x, m, y, t, "-": nobody } = ways;
+  const copies = m !== undefined || y !== undefined || t !== undefined;
   const evidence: EvidenceSlice = {
     slice,
-    canary: x === undefined ? canary : withCold(canary, evidenceOf(x)),
+    canary: canaryIn(c, x),
     stable: s === undefined ? NO_EVIDENCE : evidenceOf(s),
+    ...(copies
+      ? { mirrored: { canary: canaryIn(m, y), stable: t === undefined ? NO_EVIDENCE : evidenceOf(t) } }
+      : {}),
   };
-  return { ...evidence, traffic: Object.values(ways).map(trafficOf).reduce(addTraffic, NO_TRAFFIC) };
+  // A copy serves nobody, and its twin is one of these.
+  const served = [c, s, x, nobody].filter((cell) => cell !== undefined);
+  return { ...evidence, traffic: served.map(trafficOf).reduce(addTraffic, NO_TRAFFIC) };
 }
 
 /** Of both ways of a slice together those with the smallest numbers. */

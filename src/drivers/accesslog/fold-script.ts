@@ -14,7 +14,7 @@
 export const FOLD = String.raw`
 BEGIN {
   FS = "\t"; time = "[0-9]+\\.[0-9][0-9][0-9]\t"
-  head = "^g1\t" time time "([0-9][0-9][0-9])?\t(canary|stable|all)\t"
+  head = "^g1\t" time time "([0-9][0-9][0-9])?\t(canary|stable|all|copy|twin)\t"
   growth = log(1.01 / 0.99)
   for (i = 200; i < 400; i++) if (i != 304) plain[i ""]
   slots = split(pool, list, " ")
@@ -44,6 +44,8 @@ function add(map, value,   key) {
 }
 function first(text) { sub(/ ?[,:] .*/, "", text); return text }
 function wayof_line(   address) {
+  if ($5 == "twin") return "t"
+  if ($5 == "copy") { address = first($9); return address in from && arrival < from[address] + warm ? "y" : "m" }
   if ($5 == "stable" || ($5 == "canary" && !joins)) return substr($5, 1, 1)
   address = first($9)
   if (!(address in from)) return $5 == "canary" ? "c" : (address ~ /^[^ ]+:[0-9]+$/ ? "s" : "-")

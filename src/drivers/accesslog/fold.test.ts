@@ -342,7 +342,7 @@ const anyLine = fc
     end: fc.integer({ min: 1_790_000_000_000, max: 1_790_000_004_000 }).map((ms) => (ms / 1000).toFixed(3)),
     duration: fc.integer({ min: 0, max: 3000 }).map((ms) => (ms / 1000).toFixed(3)),
     status: fc.constantFrom("200", "301", "404", "499", "500", "502", "000", "", "101", "x"),
-    role: fc.constantFrom("canary", "stable", "all"),
+    role: fc.constantFrom("canary", "stable", "all", "copy", "twin"),
     key: fc.constantFrom("37/52", "00/01", "canary", "stable"),
     addresses: fc.constantFrom("", "127.0.0.1:8001", "127.0.0.1:8001, 127.0.0.1:8002", "[::1]:1 : a:2"),
     statuses: fc.constantFrom("", "200", "502, 200", "-, 404"),

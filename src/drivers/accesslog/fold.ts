@@ -82,6 +82,8 @@ function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
 const ADDRESS = /^[^ ]+:\d+$/;
 
 function wayOf({ role, address, end, duration }: Request, { joined, warmup }: Ways): Way {
+  if (role === "twin") return "t";
+  if (role === "copy") return end - duration < (joined.get(address) ?? -Infinity) + warmup ? "y" : "m";
   if (role === "stable" || (role === "canary" && joined.size === 0)) return role === "stable" ? "s" : "c";
   const since = joined.get(address);
   if (since === undefined) return role === "canary" ? "c" : ADDRESS.test(address) ? "s" : "-";

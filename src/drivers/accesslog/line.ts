@@ -107,7 +107,7 @@ function firstOf(text: string, from: number, to: number): string {
   return end === -1 ? all : all.slice(0, end);
 }
 
-const ROLES = ["canary", "stable", "all"] as const;
+const ROLES = ["canary", "stable", "all", "copy", "twin"] as const;
 
 /** A request that has ended: the last line that was read. The same object is filled again for each line. */
 export class LineReader {
@@ -121,7 +121,7 @@ export class LineReader {
   lasting = false;
   /** The slot broke off: it announced more bytes than came. */
   cut = false;
-  /** The split's decision; `all` where the slot tells the role. */
+  /** The split's decision; `all` where the slot tells the role; of what is mirrored `copy` and `twin`. */
   role: (typeof ROLES)[number] = "all";
   /** The user's bucket, 0 to 9999; -1: a rule decided. */
   bucket = -1;

@@ -26,7 +26,7 @@ export function slotsForStep(rollout: Rollout): number {
   const { slots, maxUnavailable } = rollout.plan;
   if (isFirst(rollout)) return slots.length;
   const step = stepOf(rollout);
-  return step.slots ?? canarySlotsFor(step.share, slots.length, maxUnavailable);
+  return step.slots ?? canarySlotsFor(step.mirror ?? step.share, slots.length, maxUnavailable);
 }
 
 const limitOf = (rollout: Rollout) => (isFirst(rollout) ? EVERYTHING : stepOf(rollout).share);

@@ -60,7 +60,7 @@ const line = fc
       "",
       "101",
     ),
-    fc.constantFrom("canary", "stable", "stable", "all"),
+    fc.constantFrom("canary", "stable", "stable", "all", "copy", "twin"),
     fc.constantFrom("s1", "s1b1", "p1b1", "p2b2", "w1_2", "pb1"),
     fc.oneof(
       fc.constantFrom("canary", "stable"),
