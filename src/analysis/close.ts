@@ -10,7 +10,7 @@ import type { Threshold } from "./thresholds.ts";
 import { above, addTimes, totalOf } from "./times.ts";
 
 /** Both roles of a block, as they are compared: requests, or users. */
-interface Sample {
+export interface Sample {
   readonly canary: Tally;
   readonly stable: Tally;
 }
@@ -50,7 +50,7 @@ interface Tables {
   readonly latency: readonly (Table | null)[];
 }
 
-function tablesOf({ thresholds }: JudgeState, { canary, stable }: Sample): Tables {
+export function tablesOf({ thresholds }: JudgeState, { canary, stable }: Sample): Tables {
   return {
     errors: { canary: errorsOf(canary), stable: errorsOf(stable) },
     refused: { canary: refusedOf(canary), stable: refusedOf(stable) },
@@ -77,7 +77,7 @@ function latencyTables(
 const errorsOf = ({ n, errors }: Tally): Rate => ({ n, bad: errors });
 const refusedOf = ({ n, refused }: Tally): Rate => ({ n, bad: refused });
 
-function testAll(tests: Tests, rules: Rules, tables: Tables): Tests {
+export function testAll(tests: Tests, rules: Rules, tables: Tables): Tests {
   return {
     ...tests,
     errors: takeBlock(tests.errors, rules.errors, [tables.errors]),

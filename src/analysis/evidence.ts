@@ -1,9 +1,17 @@
-import { NO_EVIDENCE, USERS_KEPT, rankOf, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
+import {
+  NO_EVIDENCE,
+  USERS_KEPT,
+  rankOf,
+  type Mirrored,
+  type RoleEvidence,
+  type UserRequest,
+} from "../model/evidence.ts";
 
 /** What both roles show in one slice, from all gateways together. */
 export interface Both {
   readonly canary: RoleEvidence;
   readonly stable: RoleEvidence;
+  readonly mirrored?: Mirrored;
 }
 
 export const NOTHING_SEEN: Both = { canary: NO_EVIDENCE, stable: NO_EVIDENCE };
@@ -19,6 +27,7 @@ export function addCounts(a: Counts, b: Counts): Counts {
 /** Pieces of one slice add up, in any order. */
 export function addBoth(a: Both, b: Both): Both {
   if (a === NOTHING_SEEN && !hasUsers(b)) return b;
+  const mirrored = a.mirrored === undefined ? b.mirrored : addMirrored(a.mirrored, b.mirrored);
   const users = keepLowest(a, b, "users");
   const failedUsers = keepLowest(a, b, "failedUsers");
   const role = (name: "canary" | "stable"): RoleEvidence => ({
@@ -31,8 +40,15 @@ export function addBoth(a: Both, b: Both): Both {
     failedUsers: failedUsers[name],
     cold: a[name].cold + b[name].cold,
   });
-  return { canary: role("canary"), stable: role("stable") };
+  const both = { canary: role("canary"), stable: role("stable") };
+  return mirrored === undefined ? both : { ...both, mirrored };
 }
+
+/** No user is told of them. */
+const addMirrored = (a: Mirrored, b: Mirrored | undefined): Mirrored =>
+  b === undefined
+    ? a
+    : addBoth({ canary: a.canary, stable: a.stable }, { canary: b.canary, stable: b.stable });
 
 /** Only users have an order and a limit that a single piece may not keep to. */
 const hasUsers = ({ canary, stable }: Both): boolean =>

@@ -4,6 +4,7 @@ import { EVERYTHING } from "../model/share.ts";
 import { addEvidence, addUsers, type Block } from "./block.ts";
 import { closeBlock, lnTogether } from "./close.ts";
 import { NOTHING_SEEN, type Both } from "./evidence.ts";
+import { closeMirrored, takeMirrored } from "./mirror.ts";
 import { excessGains, firstErrorGains, labelGains, missingGains } from "./label.ts";
 import { takeGains } from "./mixture.ts";
 import { betweenBlocks } from "./plan.ts";
@@ -35,15 +36,20 @@ function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
   const both = state.pending[slice] ?? NOTHING_SEEN;
   let next: JudgeState = { ...begun, next: slice + 1 };
   if (both !== NOTHING_SEEN) next = takeSlice(next, rules, { slice, both });
+  if (both.mirrored !== undefined) next = takeMirrored(next, rules, { slice, mirrored: both.mirrored });
   next = settleArrivals(next, rules, slice);
-  if (isFull(next, rules, slice)) next = betweenBlocks(closeBlock(next, rules), rules, slice);
+  if (isFull(next, rules, slice)) next = closeAll(next, rules, slice);
   if (next.tests === state.tests) return next;
   return { ...next, lnMost: Math.max(next.lnMost, lnTogether(next, rules)) };
 }
 
+/** Whatever is learned, is learned between blocks of either kind. */
+const closeAll = (state: JudgeState, rules: Rules, slice: number): JudgeState =>
+  betweenBlocks(closeBlock(closeMirrored(state, rules), rules), rules, slice);
+
 /** Before and after are not compared within one block. Users bet anew under another share. */
 export const enterShare = (state: JudgeState, rules: Rules, slice: number): JudgeState => {
-  const closed = betweenBlocks(closeBlock(state, rules), rules, slice);
+  const closed = closeAll(state, rules, slice);
   return {
     ...closed,
     users: { ...closed.users, seen: NOBODY },

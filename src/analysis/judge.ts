@@ -1,15 +1,16 @@
 import { after, instant, type Instant } from "../base/time.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
 import { SLICE, sliceOf, type Evidence, type MetricPoint } from "../model/evidence.ts";
-import type { BasisPoints } from "../model/share.ts";
+import { NOTHING, type BasisPoints } from "../model/share.ts";
 import type { Verdict } from "../model/verdict.ts";
 import { NOTHING_SEEN, addBoth, type Both } from "./evidence.ts";
 import { enterShare, foldUntil } from "./fold.ts";
 import { isSilent } from "./gateways.ts";
 import { METRIC_EVERY, isBadPair, takePair } from "./metrics.ts";
+import { isMirroring } from "./mirror.ts";
 import { rulesOf, type JudgePlan, type Rules } from "./rules.ts";
 import { CLOCKS, addShare, shareAt, shareNow } from "./shares.ts";
-import { newState, type GatewayState, type JudgeState } from "./state.ts";
+import { newState, type GatewayState, type JudgeState, type ShareChange } from "./state.ts";
 import { failureOf, verdictOf } from "./verdict.ts";
 
 /** Evidence → verdict. Everything that is remembered is in the state. */
@@ -18,11 +19,14 @@ export interface Judge {
   observe(state: JudgeState, evidence: Evidence, now: Instant): JudgeState;
   observeMetric(state: JudgeState, point: MetricPoint): JudgeState;
   /** Told at once: null when a change begins, the share when it is seen on every gateway. */
-  shareChanged(state: JudgeState, at: Instant, share: BasisPoints | null): JudgeState;
+  shareChanged(state: JudgeState, at: Instant, share: Sharing): JudgeState;
   verdict(state: JudgeState, now: Instant): Verdict;
   /** Whether the verdict is `fail`, without working out the rest. */
   hasFailed(state: JudgeState): boolean;
 }
+
+/** `mirrored`: nobody has the canary, and it gets copies of requests. */
+export type Sharing = BasisPoints | "mirrored" | null;
 
 export function createJudge(settings: AnalysisSettings, plan: JudgePlan): Judge {
   const rules = rulesOf(settings, plan);
@@ -30,7 +34,7 @@ export function createJudge(settings: AnalysisSettings, plan: JudgePlan): Judge 
     begin: (at) => newState(rules, at),
     observe: (state, evidence, now) => foldAll(receive(state, evidence, now), rules, now),
     observeMetric: (state, point) => takeMetric(state, rules, point),
-    shareChanged: (state, at, share) => changeShare(state, rules, { at, share }),
+    shareChanged: (state, at, share) => changeShare(state, rules, changeOf(at, share)),
     verdict: (state, now) => verdictOf(state, rules, now),
     hasFailed: (state) => failureOf(state, rules) !== null,
   };
@@ -49,10 +53,14 @@ function receive(state: JudgeState, evidence: Evidence, now: Instant): JudgeStat
   };
   const pending: Record<number, Both> = { ...state.pending };
   let first = state.next;
-  for (const { slice, canary, stable } of evidence.slices) {
+  for (const { slice, canary, stable, mirrored } of evidence.slices) {
     // What comes after its slice was folded counts with the next; what is of the future, as of now.
     const at = Math.min(Math.max(slice, state.next ?? slice), sliceOf(latest));
-    pending[at] = addBoth(pending[at] ?? NOTHING_SEEN, { canary, stable });
+    pending[at] = addBoth(pending[at] ?? NOTHING_SEEN, {
+      canary,
+      stable,
+      ...(mirrored === undefined ? {} : { mirrored }),
+    });
     if (state.next === null) first = Math.min(first ?? at, at);
   }
   return { ...state, pending, next: first, gateways: { ...state.gateways, [gateway]: known } };
@@ -70,12 +78,12 @@ function finalUntil(state: JudgeState, rules: Rules, now: Instant): number | nul
   return Math.floor(Math.min(...throughs.map(Number)) / SLICE);
 }
 
-function changeShare(
-  state: JudgeState,
-  rules: Rules,
-  change: { readonly at: Instant; readonly share: BasisPoints | null },
-): JudgeState {
-  if (state.shares.length > 0 && shareNow(state.shares) === change.share) return state;
+const changeOf = (at: Instant, share: Sharing): ShareChange =>
+  share === "mirrored" ? { at, share: NOTHING, mirrored: true } : { at, share };
+
+function changeShare(state: JudgeState, rules: Rules, change: ShareChange): JudgeState {
+  const isSame = shareNow(state.shares) === change.share;
+  if (state.shares.length > 0 && isSame && isMirroring(state) === (change.mirrored === true)) return state;
   const told = { ...state, shares: addShare(state.shares, change) };
   const { next } = state;
   return next !== null && sliceOf(change.at) < next ? enterShare(told, rules, next) : told;

@@ -35,6 +35,8 @@ export interface JudgeState {
   /** ln of the most that all tests on requests were ever worth together. */
   readonly lnMost: number;
   readonly users: { readonly seen: Seen; readonly failed: Seen };
+  /** Absent: nothing was mirrored. */
+  readonly mirror?: MirrorState;
   readonly totals: Totals;
   readonly harm: { readonly excess: number; readonly variance: number };
   /** Slices in which it was last done. */
@@ -55,6 +57,16 @@ export interface ShareChange {
   readonly at: Instant;
   /** null: from here on it is being changed. */
   readonly share: BasisPoints | null;
+  /** Nobody has the canary, and it gets copies of requests. */
+  readonly mirrored?: true;
+}
+
+/** Of copies and of what they are copies of; `since` is the slice that the open block begins with. */
+export interface MirrorState {
+  readonly since: number | null;
+  readonly open: { readonly canary: Tally; readonly stable: Tally };
+  readonly total: { readonly canary: Tally; readonly stable: Tally };
+  readonly cold: number;
 }
 
 /** Requests (or new users) by the slice in which they arrived, until all of them must have been told. */

@@ -6,6 +6,7 @@ import { difference } from "./bands.ts";
 import { totalsSoFar } from "./close.ts";
 import { PATIENCE, isSilent } from "./gateways.ts";
 import { lnWealth } from "./mixture.ts";
+import { isMirroring, mirroredOf } from "./mirror.ts";
 import type { Proof } from "./proof.ts";
 import { PROOF_LIMIT, harmOf, summaryOf, testsOf } from "./report.ts";
 import type { Rules } from "./rules.ts";
@@ -25,7 +26,10 @@ export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdic
   const gaps = gapsOf(state, rules, now);
   const reason = reasonOf({ state, rules, now, share, target, gaps });
   const requestsMissing = missingOf(state, rules, { target, reason });
-  const facts = { share, canary, stable, tests, arrived: totals.arrived, requestsMissing, gaps };
+  const mirrored = mirroredOf(state, rules);
+  const isCopy = isMirroring(state);
+  const told = isCopy && mirrored !== undefined ? mirrored : { canary, stable };
+  const facts = { share, ...told, isCopy, tests, arrived: totals.arrived, requestsMissing, gaps };
   const budget = harmOf(state, rules);
   return {
     kind: KINDS[reason.why],
@@ -37,6 +41,7 @@ export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdic
     p: pOf(state, rules, tests),
     canary,
     stable,
+    ...(mirrored === undefined ? {} : { mirrored }),
     difference: difference(canary.rate, stable.rate),
     tests,
     budget,
@@ -84,7 +89,8 @@ function reasonOf(one: Case): Reason {
   if (failure !== null) return failure;
   if (gaps.length > 0) return { why: "gap" };
   if (share === null) return { why: "share changing" };
-  if (share === NOTHING || share === EVERYTHING) return { why: "nothing to compare" };
+  const isCompared = share > NOTHING || isMirroring(state);
+  if (share === EVERYTHING || !isCompared) return { why: "nothing to compare" };
   if (lnWealth(state.tests.crowd, rules.drip) >= Math.log(1 / rules.settings.alpha))
     return { why: "crowd", test: "traffic" };
   if (state.totals.sinceShare < rules.settings.minRequests) return { why: "few" };

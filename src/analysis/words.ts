@@ -13,6 +13,8 @@ export type Reason =
 
 export interface Facts {
   readonly share: BasisPoints | null;
+  /** What is told of the two roles is of copies, and of what they are copies of. */
+  readonly isCopy: boolean;
   readonly canary: RoleSummary;
   readonly stable: RoleSummary;
   readonly tests: readonly TestReport[];
@@ -42,7 +44,9 @@ export function sentenceOf(reason: Reason, facts: Facts): string {
     case "crowd":
       return `more traffic than its share arrives at the canary: ${arrivals(facts)}`;
     case "few":
-      return `too little traffic to judge: ${missing ?? 0} more requests of the canary are needed`;
+      return facts.isCopy
+        ? `too few requests are mirrored to judge: ${missing ?? 0} more are needed`
+        : `too little traffic to judge: ${missing ?? 0} more requests of the canary are needed`;
     case "proven":
       return `no worse than the next share may be; ${counts(facts)}`;
     case "open": {
@@ -68,11 +72,12 @@ function worse(test: string, facts: Facts): string {
       .map(({ q, value }) => `p${q * 100} ${Math.round(value ?? 0)}ms`)
       .join(", "),
   );
-  return `slower than is tolerated, most at ${where}; canary ${ours}; stable ${theirs}`;
+  const what = facts.isCopy ? "; mirrored" : "";
+  return `slower than is tolerated, most at ${where}${what}; canary ${ours}; stable ${theirs}`;
 }
 
-const counts = ({ canary, stable }: Facts): string =>
-  `failed: canary ${ofAll(canary.failed, canary.requests)}, stable ${ofAll(stable.failed, stable.requests)}`;
+const counts = ({ canary, stable, isCopy }: Facts): string =>
+  `failed${isCopy ? " of what is mirrored" : ""}: canary ${ofAll(canary.failed, canary.requests)}, stable ${ofAll(stable.failed, stable.requests)}`;
 
 function arrivals({ arrived, share }: Facts): string {
   const asked = share === null ? "" : `, its share is ${formatShare(share)}`;

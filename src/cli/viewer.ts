@@ -4,7 +4,7 @@ import type { RolloutEvent } from "../ports/control.ts";
 import { pageOf, type Context } from "./context.ts";
 import { errorLines } from "./render/error.ts";
 import { advance, liveLines, newsLine, NOTHING_YET } from "./render/live.ts";
-import { judgeLine } from "./render/verdict.ts";
+import { isTold, judgeLine } from "./render/verdict.ts";
 import { line, print, warn, wrap, type Line } from "./render/text.ts";
 import { gist } from "./render/words.ts";
 import { eventJson } from "./wire.ts";
@@ -27,10 +27,11 @@ export function newsFilter(): (event: RolloutEvent) => boolean {
   let judged = "";
   return (event) => {
     if (event.kind === "verdict") {
-      const { kind, share, canary } = event.verdict;
+      const { kind, share } = event.verdict;
       const turn = `${kind} ${share === null ? judged.split(" ")[1] : share}`;
-      const isTurn = canary.requests > 0 && turn !== judged;
-      if (canary.requests > 0) judged = turn;
+      const isKnown = isTold(event.verdict);
+      const isTurn = isKnown && turn !== judged;
+      if (isKnown) judged = turn;
       return isTurn;
     }
     if (event.kind !== "decided" && event.kind !== "trouble") return event.kind === "ended";

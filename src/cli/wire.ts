@@ -22,6 +22,8 @@ const rolloutJson = (rollout: Rollout): object => ({
   step: Math.min(rollout.step + 1, rollout.plan.steps.length),
   steps: rollout.plan.steps.length,
   share: reachOf(rollout),
+  /** Only while requests are mirrored. */
+  ...(rollout.routing.mirror === undefined ? {} : { mirror: rollout.routing.mirror }),
   startedAt: when(rollout.startedAt),
   because: rollout.because,
 });

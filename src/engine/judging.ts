@@ -1,4 +1,4 @@
-import { createJudge, type Judge } from "../analysis/judge.ts";
+import { createJudge, type Judge, type Sharing } from "../analysis/judge.ts";
 import type { JudgeState } from "../analysis/state.ts";
 import { instant, millis, minutes, seconds, type Instant } from "../base/time.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
@@ -112,8 +112,10 @@ const joinedAt = (slots: readonly SlotKey[], at: Instant): Roles["joined"] =>
 const isOnItsWay = ({ change }: Rollout): boolean => change?.stage === "committing";
 
 /** The share on all gateways; null while they may differ. */
-const shareOf = (rollout: Rollout): BasisPoints | null =>
-  isOnItsWay(rollout) || rollout.unsettled ? null : rollout.routing.share;
+function shareOf(rollout: Rollout): Sharing {
+  if (isOnItsWay(rollout) || rollout.unsettled) return null;
+  return rollout.routing.mirror === undefined ? rollout.routing.share : "mirrored";
+}
 
 /** With the last slot's joining the release becomes the stable one in the gateways' tables. */
 const isTakenOver = ({ change, routing }: Rollout): boolean =>

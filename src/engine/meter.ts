@@ -2,7 +2,7 @@ import { instant, seconds, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
 import { sumOfKinds } from "../model/drain.ts";
 import { startOf } from "../model/evidence.ts";
-import type { Receipt, Stretch } from "../model/receipt.ts";
+import type { MirrorCount, Receipt, Stretch } from "../model/receipt.ts";
 import type { HostName } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { addTraffic, NO_TRAFFIC, type Traffic } from "../model/traffic.ts";
@@ -27,6 +27,8 @@ export interface Counted {
   readonly during: Traffic;
   /** Absent: nobody kept it. */
   readonly course?: readonly Stretch[];
+  /** Absent: nothing was mirrored. */
+  readonly mirrored?: MirrorCount;
 }
 
 /** How far back "before" reaches. */
@@ -40,6 +42,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
   let before = counted?.before ?? NO_TRAFFIC;
   let old = counted?.during ?? NO_TRAFFIC;
   let young: readonly LogSlice[] = [];
+  let mirrored = counted?.mirrored;
   const stretches = createStretches(counted?.course);
   const sum = (slices: readonly LogSlice[]): Traffic =>
     slices.reduce((total, { traffic }) => addTraffic(total, traffic), NO_TRAFFIC);
@@ -51,6 +54,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
     const all = [...young, ...slices.filter((slice) => !isBefore(slice))];
     old = addTraffic(old, sum(all.filter(isOld)));
     young = all.filter((slice) => !isOld(slice));
+    mirrored = slices.filter((slice) => !isBefore(slice)).reduce(addCopies, mirrored);
     stretches.add(slices.filter(isNear), now);
   };
   return {
@@ -60,7 +64,12 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       if (reading.ok) take(reading.value.slices, answeredAt);
     },
     during: () => addTraffic(old, sum(young)),
-    counted: () => ({ before, during: addTraffic(old, sum(young)), course: stretches.all() }),
+    counted: () => ({
+      before,
+      during: addTraffic(old, sum(young)),
+      course: stretches.all(),
+      ...copiesIn(mirrored),
+    }),
     receipt: (ended, entries) => {
       const end = endOf(ended);
       const during = addTraffic(old, sum(young.filter(({ slice }) => startOf(slice) <= end)));
@@ -73,6 +82,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
         after,
         missing: [...lostIn(ended), ...missing.values()],
         course: stretches.all(),
+        ...copiesIn(mirrored),
       };
     },
   };
@@ -83,6 +93,20 @@ function cutsOf({ cutKinds = {} }: Traffic, least: number): Pick<Receipt, "cut" 
   const cut = sumOfKinds(cutKinds);
   if (cut < least || cut === 0) return { cut: least };
   return { cut, cutKinds };
+}
+
+const copiesIn = (mirrored: MirrorCount | undefined): { readonly mirrored?: MirrorCount } =>
+  mirrored === undefined ? {} : { mirrored };
+
+/** What failed of them is told, and is no failure of what was served. */
+function addCopies(before: MirrorCount | undefined, { mirrored }: LogSlice): MirrorCount | undefined {
+  if (mirrored === undefined) return before;
+  const { requests, failures } = mirrored.canary;
+  const failed = Object.entries(failures).filter(([status]) => Number(status) < 100 || Number(status) >= 500);
+  return {
+    requests: (before?.requests ?? 0) + requests,
+    failed: failed.reduce((sum, [, count]) => sum + count, before?.failed ?? 0),
+  };
 }
 
 const lostIn = ({ excluded }: Rollout): readonly string[] =>

@@ -24,12 +24,21 @@ export interface Receipt {
   readonly missing: readonly string[];
   /** What the gateways' switches took, each by itself; absent in receipts of former versions. */
   readonly commits?: Commits;
+  /** Copies of requests, which served nobody; absent: nothing was mirrored. */
+  readonly mirrored?: MirrorCount;
   /** null: there was nothing to go back to. */
   readonly back?: GoingBack | null;
   /** null: nothing was probed. */
   readonly probe?: ProbeReport | null;
   /** What the gateways served, piece by piece. */
   readonly course?: readonly Stretch[];
+}
+
+/** Answers of the canary that nobody saw. */
+export interface MirrorCount {
+  readonly requests: number;
+  /** 5xx, or no answer: harm to nobody. */
+  readonly failed: number;
 }
 
 /** From the call of each gateway's switch to its answer, the way to its host included. */

@@ -24,6 +24,8 @@ export interface Verdict {
   readonly p: number;
   readonly canary: RoleSummary;
   readonly stable: RoleSummary;
+  /** Copies of requests, which served nobody, and the requests that were copied; absent: there were none. */
+  readonly mirrored?: { readonly canary: RoleSummary; readonly stable: RoleSummary };
   /** Error rate of the canary minus that of the stable: between these, at any time, at level alpha. */
   readonly difference: Band;
   readonly tests: readonly TestReport[];

@@ -8,7 +8,7 @@ import type { Traffic } from "../../model/traffic.ts";
 import type { Verdict } from "../../model/verdict.ts";
 import type { RolloutEvent } from "../../ports/control.ts";
 import { bad, canary, clean, dim, EMPTY, good, indent, line, plain, strong, table, warn } from "./text.ts";
-import { trailWith, verdictLines, type Point } from "./verdict.ts";
+import { isTold, trailWith, verdictLines, type Point } from "./verdict.ts";
 import { wrap, type Line, type Span } from "./text.ts";
 import { bar, bytes, count, percent, share, time } from "./words.ts";
 
@@ -110,7 +110,16 @@ function barLine({ label, part, words }: Bar, columns: number): Line {
   return line(`  ${label}  `, canary(full), dim(rest), `  ${words}`);
 }
 
+/** What is copied for nobody's eyes, where there is anything; null: there is not. */
+export function mirrorWords({ routing }: Rollout): string | null {
+  if (routing.mirror === undefined) return null;
+  return `${share(routing.mirror)} of what only reads is mirrored, nobody sees it`;
+}
+
 function shareLine(rollout: Rollout, columns: number): Line {
+  const copies = mirrorWords(rollout);
+  if (copies !== null)
+    return barLine({ label: "mirror", part: (rollout.routing.mirror ?? 0) / 10_000, words: copies }, columns);
   const now = reachOf(rollout);
   const wanted = rollout.plan.steps[rollout.step]?.share ?? now;
   const words = rollout.aborted === null && wanted !== now ? `${share(now)} of ${share(wanted)}` : share(now);
@@ -225,7 +234,7 @@ function becauseLines(because: string, columns: number): readonly Line[] {
 /** While there is something to compare, and what it came to. */
 function judgeLines({ verdict, trail }: LiveState, rollout: Rollout, columns: number): readonly Line[] {
   const { analysis } = rollout.plan;
-  if (verdict === null || analysis === null || verdict.canary.requests === 0) return [];
+  if (verdict === null || analysis === null || !isTold(verdict)) return [];
   const { release, from } = rollout;
   return verdictLines(verdict, trail, { release, from, observe: analysis.observe, columns });
 }

@@ -70,6 +70,10 @@ function who(step: PlannedStep, { story, application }: Telling): string {
   const isByServers = application.gateway.split === "servers";
   const { canary: own, stable: others } = step.loads;
   const slots = counted(step.canarySlots, "slot");
+  if (step.mirror !== undefined) {
+    const copies = `${share(step.mirror)} of the GET and HEAD requests are copied to ${release} on ${slots}`;
+    return `${copies}, whose answers nobody gets`;
+  }
   if (step.share === 0) {
     return isByServers ? `nobody gets ${release} yet` : `${release} gets only those whom a rule sends there`;
   }
@@ -118,13 +122,16 @@ function lastText({ steps, order, maxUnavailable }: PlanStory): string | null {
   return rest.length === 0 ? null : `update ${slotsText(rest, maxUnavailable)}, which nobody uses any more`;
 }
 
+const stepLabel = ({ share: points, mirror }: PlannedStep): string =>
+  mirror === undefined ? share(points) : "mirror";
+
 type Put = (label: string, text: string) => readonly Line[];
 
 function stepLines(telling: Telling, put: Put): readonly Line[] {
   const { story } = telling;
   const last = lastText(story);
   return [
-    ...story.steps.flatMap((step, i) => put(share(step.share), stepText(telling, i))),
+    ...story.steps.flatMap((step, i) => put(stepLabel(step), stepText(telling, i))),
     ...(last === null ? [] : put("finish", last)),
   ];
 }

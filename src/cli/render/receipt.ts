@@ -35,6 +35,13 @@ function requestsLine({ during, cut }: Receipt): Line {
   return [...spans, dim(` · ${count(during.retried)} answered by a second slot${other}`)];
 }
 
+function mirroredLine({ mirrored }: Receipt): readonly Line[] {
+  if (mirrored === undefined) return [];
+  const { requests, failed } = mirrored;
+  const failures = failed > 0 ? warn(`${count(failed)} failed`) : plain("0 failed");
+  return [line(`${count(requests)} requests mirrored · `, failures, dim(" · seen by nobody"))];
+}
+
 const latencyRow = (label: string, times: readonly Traffic[], q: number): readonly Line[] => [
   line(label),
   ...times.map((traffic) => line(ms(quantile(traffic.latency, q)))),
@@ -79,6 +86,7 @@ export function receiptLines(receipt: Receipt, inFull = false): readonly Line[] 
   const switches = `${counted(receipt.switches, "switch", "switches")} of traffic`;
   return [
     requestsLine(receipt),
+    ...mirroredLine(receipt),
     ...latencyLines(receipt),
     line(
       receipt.switches === 0

@@ -70,9 +70,10 @@ export const historyLines = (records: readonly HistoryRecord[]): readonly Line[]
 
 function stepsText({ plan }: Rollout): string {
   return plan.steps
-    .map(({ share: points, bake, approve }) => {
+    .map(({ share: points, mirror, bake, approve }) => {
       const holds = [...(bake > 0 ? [time(bake)] : []), ...(approve ? ["approval"] : [])];
-      return `${share(points)}${holds.length === 0 ? "" : ` (${holds.join(", ")})`}`;
+      const what = mirror === undefined ? share(points) : `mirror ${share(mirror)}`;
+      return `${what}${holds.length === 0 ? "" : ` (${holds.join(", ")})`}`;
     })
     .join(", ");
 }

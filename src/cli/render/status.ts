@@ -1,7 +1,7 @@
 import { between } from "../../base/time.ts";
 import { isEnded, isStuck, type Rollout } from "../../model/rollout.ts";
 import type { GatewayStatus, SlotStatus, Status } from "../../ports/control.ts";
-import { phaseSpan, reachOf, stageSpan, stepWords } from "./live.ts";
+import { mirrorWords, phaseSpan, reachOf, stageSpan, stepWords } from "./live.ts";
 import {
   bad,
   canary,
@@ -18,7 +18,7 @@ import {
   type Line,
   type Span,
 } from "./text.ts";
-import { verdictLines, type Point } from "./verdict.ts";
+import { isTold, verdictLines, type Point } from "./verdict.ts";
 import { share, time } from "./words.ts";
 
 /** Still something to do or to decide. */
@@ -115,7 +115,7 @@ export interface StatusView {
 
 function judgeLines({ rollout, verdict }: Status, { columns, trail = [] }: StatusView): readonly Line[] {
   const analysis = rollout?.plan.analysis ?? null;
-  if (rollout === null || verdict === null || analysis === null || verdict.canary.requests === 0) return [];
+  if (rollout === null || verdict === null || analysis === null || !isTold(verdict)) return [];
   const { release, from } = rollout;
   return verdictLines(verdict, trail, { release, from, observe: analysis.observe, columns });
 }
@@ -124,9 +124,11 @@ function rolloutLines(status: Status, view: StatusView): readonly Line[] {
   const { rollout, at, holder } = status;
   if (rollout === null || !isOpen(rollout)) return [];
   const step = stepWords(rollout);
-  const words = [step, share(reachOf(rollout)), time(between(rollout.startedAt, at))].filter(
-    (text) => text !== "",
-  );
+  const words = [
+    step,
+    mirrorWords(rollout) ?? share(reachOf(rollout)),
+    time(between(rollout.startedAt, at)),
+  ].filter((text) => text !== "");
   const paused = rollout.paused === null ? [] : [warn(` · PAUSED by ${rollout.paused.by}`)];
   return [
     line(

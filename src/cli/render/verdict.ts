@@ -85,6 +85,18 @@ function roleRow(name: Span, role: RoleSummary, drawn: string): readonly Line[] 
   ];
 }
 
+/** The requests that were copied, and what the copies came to. */
+const copyRows = (
+  { mirrored }: Verdict,
+  { release, from }: Pick<VerdictOptions, "release" | "from">,
+): readonly (readonly Line[])[] =>
+  mirrored === undefined
+    ? []
+    : [
+        roleRow(dim(`${from ?? "stable"}, copied`), mirrored.stable, ""),
+        roleRow(canary(`${release}, copies`), mirrored.canary, ""),
+      ];
+
 const HEAD = ["", "requests", "failed", "p50", "p99", ""].map((text) => line(dim(text)));
 const WIDTH = 12;
 
@@ -110,6 +122,10 @@ export interface VerdictOptions {
   readonly columns: number;
 }
 
+/** Something is known of the release. */
+export const isTold = ({ canary: ours, mirrored }: Verdict): boolean =>
+  ours.requests > 0 || mirrored !== undefined;
+
 /** Both releases side by side, and how near a decision is. */
 export function verdictLines(
   verdict: Verdict,
@@ -123,6 +139,7 @@ export function verdictLines(
     HEAD,
     roleRow(plain(from ?? "stable"), verdict.stable, spark(theirs, most)),
     roleRow(canary(release), verdict.canary, spark(ours, most)),
+    ...copyRows(verdict, { release, from }),
   ];
   const { low, high } = verdict.difference;
   const band = `error rate against the stable's: ${signed(low)} to ${signed(high)} points`;
