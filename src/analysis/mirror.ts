@@ -8,9 +8,9 @@ import type { Rules } from "./rules.ts";
 import type { JudgeState, MirrorState } from "./state.ts";
 
 /**
- * Copies are compared with the requests that they are copies of, in blocks of their own: the same requests, at the
- * same time, each by one answer of each release. They are bets of the same tests, and nothing else: no harm, for
- * nobody was served; no proof, for what changes something is not copied; and nothing is learned of the stable.
+ * Copies are compared with the requests that they are copies of, in blocks of their own: the same requests,
+ * at the same time, each by one answer of each release. They are bets of the same tests, and nothing else: no
+ * harm, for nobody was served; no proof, for what changes something is not copied; and nothing is learned.
  */
 const NO_SAMPLE: Sample = { canary: NO_TALLY, stable: NO_TALLY };
 const NOTHING_MIRRORED: MirrorState = { since: null, open: NO_SAMPLE, total: NO_SAMPLE, cold: 0 };

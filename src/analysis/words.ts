@@ -76,8 +76,12 @@ function worse(test: string, facts: Facts): string {
   return `slower than is tolerated, most at ${where}${what}; canary ${ours}; stable ${theirs}`;
 }
 
-const counts = ({ canary, stable, isCopy }: Facts): string =>
-  `failed${isCopy ? " of what is mirrored" : ""}: canary ${ofAll(canary.failed, canary.requests)}, stable ${ofAll(stable.failed, stable.requests)}`;
+function counts({ canary, stable, isCopy }: Facts): string {
+  const what = isCopy ? "failed of what is mirrored" : "failed";
+  return `${what}: canary ${failedOf(canary)}, stable ${failedOf(stable)}`;
+}
+
+const failedOf = ({ failed, requests }: RoleSummary): string => ofAll(failed, requests);
 
 function arrivals({ arrived, share }: Facts): string {
   const asked = share === null ? "" : `, its share is ${formatShare(share)}`;

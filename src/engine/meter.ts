@@ -95,17 +95,20 @@ function cutsOf({ cutKinds = {} }: Traffic, least: number): Pick<Receipt, "cut" 
   return { cut, cutKinds };
 }
 
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
 const copiesIn = (mirrored: MirrorCount | undefined): { readonly mirrored?: MirrorCount } =>
   mirrored === undefined ? {} : { mirrored };
 
 /** What failed of them is told, and is no failure of what was served. */
 function addCopies(before: MirrorCount | undefined, { mirrored }: LogSlice): MirrorCount | undefined {
   if (mirrored === undefined) return before;
-  const { requests, failures } = mirrored.canary;
+  const { requests, failures, left } = mirrored.canary;
   const failed = Object.entries(failures).filter(([status]) => Number(status) < 100 || Number(status) >= 500);
+  const late = sumOf(Object.values(left));
   return {
-    requests: (before?.requests ?? 0) + requests,
-    failed: failed.reduce((sum, [, count]) => sum + count, before?.failed ?? 0),
+    requests: (before?.requests ?? 0) + requests + late,
+    failed: (before?.failed ?? 0) + sumOf(failed.map(([, count]) => count)) + late,
   };
 }
 

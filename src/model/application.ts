@@ -241,7 +241,7 @@ export interface Step {
   readonly share: BasisPoints;
   readonly bake: Duration;
   readonly approve: boolean;
-  /** Of the requests that change nothing, the part of which the canary gets a copy; with a share of 0 only. */
+  /** Of the requests that change nothing, the part of which the canary gets a copy; the share is 0 then. */
   readonly mirror?: BasisPoints;
   /** Slots that carry the canary at this step; absent: as few as its share needs. */
   readonly slots?: number;

@@ -33,8 +33,8 @@ export interface EvidenceSlice {
 }
 
 /**
- * Requests of which the canary got a copy, by both answers: the copy's, which nobody saw, and the stable's, by
- * which the user was served and which is in `stable` too. What they take is the time until an answer's head.
+ * Requests of which the canary got a copy, by both answers: the copy's, which nobody saw, and the stable's,
+ * which served the user and is in `stable` too. What they take is the time until an answer's head.
  */
 export interface Mirrored {
   readonly canary: RoleEvidence;

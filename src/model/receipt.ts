@@ -37,7 +37,7 @@ export interface Receipt {
 /** Answers of the canary that nobody saw. */
 export interface MirrorCount {
   readonly requests: number;
-  /** 5xx, or no answer: harm to nobody. */
+  /** 5xx, or no answer in time: harm to nobody. */
   readonly failed: number;
 }
 

@@ -29,7 +29,7 @@ function during(rollout: Rollout, order: Parameters<typeof command>[1]["order"])
 }
 
 describe("a step that mirrors", () => {
-  it("updates a slot, copies requests to it for its time, and ends in the switch that leads users there", () => {
+  it("updates a slot, copies requests to it, and ends in the switch that leads users there", () => {
     const world = runPerfectly(rolloutOf({ steps: [mirror(1000), step(500), step(10_000)] }));
     expect(world.rollout.phase.name).toBe("completed");
     expect(switches(world)).toEqual([

@@ -10,10 +10,12 @@ interface File {
   readonly slots?: number;
 }
 
+const ports = (slots: number): string => Array.from({ length: slots }, (_, i) => 8001 + i).join(", ");
+
 /** The steps begin on line 7. */
 const text = ({ steps, rollout = "", gateway = "", analysis = "{}", slots = 4 }: File): string => `app: shop
 artifact: { url: 'dist/shop-{release}.tar.gz' }
-hosts: [{ name: web1, address: local, root: /srv/a, slots: [${Array.from({ length: slots }, (_, i) => 8001 + i).join(", ")}] }]
+hosts: [{ name: web1, address: local, root: /srv/a, slots: [${ports(slots)}] }]
 run: { command: node server.js }
 gateway: { ${gateway} }
 rollout: { ${rollout}steps: [

@@ -7,8 +7,8 @@ import { addTraffic, NO_TRAFFIC, type Histogram, type Traffic } from "../../mode
 import type { LogSlice } from "../../ports/telemetry.ts";
 
 /**
- * `c` canary, `s` stable, `x` a canary's slot that has just joined, `-` nobody who is known. Of what is mirrored:
- * `m` the copy, `y` one to a slot that has just joined, `t` the request itself, which is counted as any other too.
+ * `c` canary, `s` stable, `x` a canary's slot that has just joined, `-` nobody who is known. Of what is
+ * mirrored: `m` the copy, `y` one to a slot that has just joined, `t` the request itself, counted as `s` too.
  */
 export type Way = "c" | "s" | "x" | "-" | "m" | "y" | "t";
 export type Counts = Map<number, number>;

@@ -45,7 +45,10 @@ function add(map, value,   key) {
 function first(text) { sub(/ ?[,:] .*/, "", text); return text }
 function wayof_line(   address) {
   if ($5 == "twin") return "t"
-  if ($5 == "copy") { address = first($9); return address in from && arrival < from[address] + warm ? "y" : "m" }
+  if ($5 == "copy") {
+    address = first($9)
+    return address in from && arrival < from[address] + warm ? "y" : "m"
+  }
   if ($5 == "stable" || ($5 == "canary" && !joins)) return substr($5, 1, 1)
   address = first($9)
   if (!(address in from)) return $5 == "canary" ? "c" : (address ~ /^[^ ]+:[0-9]+$/ ? "s" : "-")

@@ -18,8 +18,18 @@ const COPY = "/.glidepath/copy";
 const HANDED_OVER = "50ms";
 /** Copies in flight: a canary that hangs must not take the connections that users need. */
 const MOST_COPIES = 32;
-/** A canary that takes longer has failed. */
-const LONGEST = 10_000;
+/** Seconds that a copy is waited for; about half of a drain, so that it does not hold a slot up. */
+const WAITED = { least: 3, most: 10 };
+
+function patienceOf({ policy, gateway }: Application): number {
+  const half = Math.floor(drainOf(policy, "requests") / 2000);
+  const wanted = Math.min(WAITED.most, Math.max(WAITED.least, half));
+  return Math.max(1, Math.min(wanted, Math.floor(gateway.readTimeout / 1000)));
+}
+
+/** That many seconds or more, as nginx writes them. */
+const longerThan = (patience: number): string =>
+  `"~^(?:${patience > 9 ? "" : `[${patience}-9]|`}[1-9][0-9]+)[.]"`;
 
 /** The directory of a generation that is there while it mirrors: see tree.ts. */
 const switchOf = (pool: string): string => `${pool}/cur/mirror`;
@@ -58,6 +68,11 @@ export function mirrorMaps(application: Application): readonly string[] {
     "    default $request_time;",
     '    "~^[0-9.]+$" $upstream_header_time;',
     "}",
+    "# Who takes longer than a copy is waited for was left, on both sides alike.",
+    `map $${v}_took $${v}_end {`,
+    "    default $status;",
+    `    ${longerThan(patienceOf(application))} 499;`,
+    "}",
     `map $upstream_addr $${v}_sent {`,
     '    "" 0;',
     "    default 1;",
@@ -73,6 +88,7 @@ export function mirrorFormats(application: Application, fields: readonly string[
   return (["twin", "copy"] as const).map((role) => {
     const own: Readonly<Record<string, string>> = {
       $request_time: `$${v}_took`,
+      $status: `$${v}_end`,
       "$#_role": role,
       "$#_key": "",
       "$#_kind": "",
@@ -150,8 +166,7 @@ const unlessMirrored = (
 export function copier({ application, log, pool }: Place, listen: string): readonly string[] {
   const v = prefix(application.name);
   const { policy, gateway } = application;
-  // A drain is over before it would be cut short.
-  const patience = Math.min(LONGEST, gateway.readTimeout, Math.max(1000, drainOf(policy, "requests") / 2));
+  const patience = patienceOf(application);
   const inside = (lines: readonly string[]): readonly string[] => lines.map((line) => `    ${line}`);
   return [
     "server {",
@@ -181,8 +196,8 @@ export function copier({ application, log, pool }: Place, listen: string): reado
         'proxy_set_header Content-Length "";',
         "proxy_set_header X-Glidepath-Mirror 1;",
         `proxy_connect_timeout ${gateway.connectTimeout}ms;`,
-        `proxy_send_timeout ${patience}ms;`,
-        `proxy_read_timeout ${patience}ms;`,
+        `proxy_send_timeout ${patience}s;`,
+        `proxy_read_timeout ${patience}s;`,
         "proxy_next_upstream off;",
         `proxy_pass http://$${v}_copier$request_uri;`,
       ]),

@@ -52,7 +52,7 @@ export function generationTree(layout: Layout, table: RoutingTable, named = fals
 
 const NOWHERE = "as/nowhere";
 
-/** `mirror/3/7/5/2`: where the copy of a request goes that has drawn this number; absent: nothing is copied. */
+/** `mirror/3/7/5/2`: where the copy of a request goes that has drawn this; absent: nothing is copied. */
 function mirrorSpans({ pool }: Layout, { routing }: RoutingTable): readonly Span[] {
   const { canary, mirror = 0 } = routing;
   if (mirror === 0 || canary.length === 0 || canary.length === pool.length) return [];

@@ -81,7 +81,7 @@ test.each([
   expect(canary().seen).toEqual(["GET /control"]);
 });
 
-test("about the part that was asked for is copied; all of it at the very next request after a switch", async () => {
+test("about the part that was asked for is copied, and nothing from the switch on that ends it", async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const many = () =>
     Promise.all(Array.from({ length: 1000 }, () => ask({ port: w.listen, path: "/part", agent })));
@@ -99,7 +99,7 @@ test("about the part that was asked for is copied; all of it at the very next re
   agent.destroy();
 });
 
-test("neither the next request on a connection nor any other waits for a canary that does not answer", async () => {
+test("neither the next request on a connection nor any other waits for the canary", async () => {
   await mirrored(10_000);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   for (let i = 0; i < 20; i += 1) {
@@ -126,7 +126,7 @@ test("neither the next request on a connection nor any other waits for a canary 
   agent.destroy();
 });
 
-test("only so many copies are in flight at once: a canary that hangs takes no connections from users", async () => {
+test("only so many copies are in flight at once, so that users keep their connections", async () => {
   await mirrored(10_000);
   const asked = Array.from({ length: 60 }, () => ask({ port: w.listen, path: "/hold" }));
   await when(() => stable().held.length === 60);
