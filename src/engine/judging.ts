@@ -56,7 +56,7 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
   let { excluded } = rollout;
   let { state, joined, isOver }: Omit<JudgeMemory, "shares"> = memory ?? {
     ...beginning(judge, rollout),
-    joined: {},
+    joined: joinedAt(rollout.routing.canary, rollout.startedAt),
     isOver: false,
   };
   let serves = true;
@@ -88,7 +88,11 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
       const told = Object.entries(joined) as [SlotKey, Instant][];
       const isTold = ([, since]: [SlotKey, Instant]): boolean =>
         application.gateway.split === "servers" || isRecent(since, now);
-      return { joined: Object.fromEntries(told.filter(isTold)), warmup: settings.warmup };
+      const canarySince = told.reduce<Instant | null>(
+        (first, [, at]) => ((first ?? at) < at ? first : at),
+        null,
+      );
+      return { joined: Object.fromEntries(told.filter(isTold)), canarySince, warmup: settings.warmup };
     },
     memory: () => ({ state, shares, joined, isOver }),
   };

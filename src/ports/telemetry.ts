@@ -14,7 +14,12 @@ export type LogCursor = string;
 export interface Roles {
   /** Slots that carry the canary, and since when. */
   readonly joined: Readonly<Record<SlotKey, Instant>>;
-  /** For so long after that, what a slot is asked is no evidence. */
+  /**
+   * From when on there is a canary, null: not yet. What was asked before of somebody who was called so was
+   * asked of the canary of a rollout before. Absent: whoever is called so is.
+   */
+  readonly canarySince?: Instant | null;
+  /** For so long after it joined, what a slot is asked is no evidence. */
   readonly warmup: Duration;
   /** Slots that were stopped with requests in flight; when, by the gateway's clock. Absent: none. */
   readonly cutOffs?: readonly CutOff[];

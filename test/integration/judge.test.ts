@@ -37,6 +37,11 @@ interface Judged {
   readonly analysis: { readonly canary?: { readonly requests: number } };
 }
 
+interface Looked {
+  readonly share: number;
+  readonly canary: { readonly requests: number };
+}
+
 const answeredBy = ({ answers }: LoadReport, release: string): number =>
   answers
     .filter((one) => one.answeredBy.startsWith(release))
@@ -82,6 +87,23 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
     mustExit(ran, 1);
     expect(ran.events.at(-1)?.["reason"]).toMatch(says);
     expect(answeredBy(report, "v2")).toBeLessThan(most);
+  });
+
+  it("follows upon another is not held to account for what that one's canary was asked", async () => {
+    const workspace = await open({ steps: SHORT });
+    const load = await workspace.load(LOAD);
+    mustExit(await workspace.glidepath("release", "v2", "--json"), 0);
+    // It takes a while until it serves: the judge has read the log by then.
+    await workspace.addRelease("v3", { bootMs: 3000 });
+    const ran = await workspace.glidepath("release", "v3", "--json");
+    await load.stop();
+    mustExit(ran, 0);
+    const verdicts = ran.events.filter(({ event }) => event === "verdict") as unknown as readonly Looked[];
+    const early = verdicts.filter(({ share }) => share === 0);
+    expect(early.length).toBeGreaterThan(1);
+    expect(early.filter(({ canary }) => canary.requests > 0)).toEqual([]);
+    // Control: it is counted once there is one.
+    expect(verdicts.at(-1)?.canary.requests).toBeGreaterThan(0);
   });
 
   it("is only observed is told about, and goes on", async () => {

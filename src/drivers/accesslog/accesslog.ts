@@ -38,7 +38,14 @@ export function accessLog({ application, hosts }: AccessLogOptions): TelemetryPo
       ({ slot, at }) => `${addresses.get(slot) ?? slot}=${at / 1000}`,
     );
     const pool = [...addresses.values()].join(" ");
-    const how = [joined, String(roles.warmup / 1000), users ? "1" : "0", pool, stopped.join(" ")];
+    const how = [
+      joined,
+      String(roles.warmup / 1000),
+      users ? "1" : "0",
+      pool,
+      stopped.join(" "),
+      since(roles),
+    ];
     return { host: hosts(name), log, how };
   };
   const NOBODY: Roles = { joined: {}, warmup: millis(0) };
@@ -47,6 +54,12 @@ export function accessLog({ application, hosts }: AccessLogOptions): TelemetryPo
     read: (gateway, cursor, roles) => readOn(sourceOf(gateway, roles), cursor),
   };
 }
+
+/** Later than any request. */
+const NEVER = "99999999999";
+
+const since = ({ canarySince }: Roles): string =>
+  canarySince === undefined ? "" : canarySince === null ? NEVER : String(canarySince / 1000);
 
 /** As nginx logs them. */
 const addressesOf = ({ hosts }: Application): ReadonlyMap<SlotKey, string> =>

@@ -8,9 +8,10 @@ import type { LogSlice } from "../../ports/telemetry.ts";
 
 /**
  * `c` canary, `s` stable, `x` a canary's slot that has just joined, `-` nobody who is known. Of what is
- * mirrored: `m` the copy, `y` one to a slot that has just joined, `t` the request itself, counted as `s` too.
+ * mirrored: `m` the copy, `y` one to a slot that has just joined, `t` the request itself, counted as `s` too,
+ * `o` both when they were of a rollout before: they are nothing.
  */
-export type Way = "c" | "s" | "x" | "-" | "m" | "y" | "t";
+export type Way = "c" | "s" | "x" | "-" | "m" | "y" | "t" | "o";
 export type Counts = Map<number, number>;
 
 /** The requests that ended in one slice and went one way, as both folds count them. Pure. */
@@ -50,7 +51,9 @@ export const OLDEST = 3000;
 export const userOf = (bucket: number): number => (bucket * 5857) % 10_009;
 
 const LIST = String.raw`([-\d:,]*)`;
-const LINE = new RegExp(String.raw`^(\d+) ([csxmyt-]) (\d+) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(8)}$`);
+const LINE = new RegExp(
+  String.raw`^(\d+) ([csxmyto-]) (\d+) (\d+) (\d+) (\d+) (\d+)${`;${LIST}`.repeat(8)}$`,
+);
 
 const entries = (text: string | undefined): readonly string[] =>
   (text ?? "").split(",").filter((each) => each !== "");

@@ -4,10 +4,10 @@
  *
  * Variables: most (bytes to read), room (characters to print at most, about), since (seconds: in the first
  * `early` bytes, who ended before is passed over), joined (`ADDRESS=SECONDS …`: from when on a slot is the
- * canary's), warm (seconds), users (1: users are told apart), stopped (as joined: when a slot was stopped
- * with requests in flight), pool (the slots' addresses in their order). Prints a line for each slice and way
- * (cell.ts), then `end BYTES GARBAGE FULL`: the bytes of whole lines that were read; FULL is 1 when room was
- * short.
+ * canary's), canary (seconds: who arrived before was asked of none; empty: there always was one), warm
+ * (seconds), users (1: users are told apart), stopped (as joined: when a slot was stopped with requests in
+ * flight), pool (the slots' addresses in their order). Prints a line for each slice and way (cell.ts), then
+ * `end BYTES GARBAGE FULL`: the bytes of whole lines that were read; FULL is 1 when room was short.
  *
  * The most usual line takes a short way, marked below. Half of the time is awk taking lines apart.
  */
@@ -44,6 +44,8 @@ function add(map, value,   key) {
 }
 function first(text) { sub(/ ?[,:] .*/, "", text); return text }
 function wayof_line(   address) {
+  if ($5 != "stable" && $5 != "all" && canary != "" && arrival < canary - 0.0005)
+    return $5 == "canary" ? "-" : "o"
   if ($5 == "twin") return "t"
   if ($5 == "copy") {
     address = first($9)
@@ -109,7 +111,7 @@ function user(list,   key, mine, mineb, minef) {
   if (!base) base = int($2) - 5000000
   slice = int(($2 - base) * 4 + 0.0001)
   arrival = $2 - $3
-  if (slice != slice0 || $5 != role0 || joins || $5 == "all") {
+  if (slice != slice0 || $5 != role0 || joins || $5 == "all" || (canary != "" && $5 != "stable")) {
     c = cell(slice, wayof_line()); slice0 = slice; role0 = $5
   }
   many[c]++

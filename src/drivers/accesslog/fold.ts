@@ -21,6 +21,8 @@ export interface Ways {
   /** Address → from when on it is a canary's slot. */
   readonly joined: ReadonlyMap<string, Instant>;
   readonly warmup: Duration;
+  /** Whoever arrived before was asked of no canary of this rollout's; absent: there was always one. */
+  readonly canarySince?: Instant;
   /** Users are told apart. */
   readonly users: boolean;
   /** The slots' addresses, in the pool's order. */
@@ -81,13 +83,16 @@ function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
 
 const ADDRESS = /^[^ ]+:\d+$/;
 
-function wayOf({ role, address, end, duration }: Request, { joined, warmup }: Ways): Way {
+function wayOf({ role, address, end, duration }: Request, { joined, warmup, canarySince }: Ways): Way {
+  const arrived = end - duration;
+  const isEarly = canarySince !== undefined && arrived < canarySince;
+  if (isEarly && role === "canary") return "-";
+  if (isEarly && (role === "copy" || role === "twin")) return "o";
   if (role === "twin") return "t";
-  if (role === "copy") return end - duration < (joined.get(address) ?? -Infinity) + warmup ? "y" : "m";
+  if (role === "copy") return arrived < (joined.get(address) ?? -Infinity) + warmup ? "y" : "m";
   if (role === "stable" || (role === "canary" && joined.size === 0)) return role === "stable" ? "s" : "c";
   const since = joined.get(address);
   if (since === undefined) return role === "canary" ? "c" : ADDRESS.test(address) ? "s" : "-";
-  const arrived = end - duration;
   if (role === "all" && arrived < since) return "s";
   return arrived < since + warmup ? "x" : "c";
 }

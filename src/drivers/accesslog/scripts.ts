@@ -8,8 +8,8 @@ export const EXITS = { done: 0, rights: 20 } as const;
 const ROOM = 500_000;
 
 /**
- * FILE INODE OFFSET MOST SINCE UNTIL JOINED WARM USERS POOL STOPPED: what follows in the log after a place
- * in it, folded, wherever rotation has moved it meanwhile.
+ * FILE INODE OFFSET MOST SINCE UNTIL JOINED WARM USERS POOL STOPPED CANARY: what follows in the log after a
+ * place in it, folded, wherever rotation has moved it meanwhile.
  *
  * First a line `STATE INODE SIZE FROM OFFERED CURRENT CLOCK`: which file this is (its inode, its size), and
  * that OFFERED bytes from FROM on are folded; CURRENT is the size of FILE itself, CLOCK the time here, in
@@ -25,6 +25,7 @@ set -u
 LC_ALL=C
 export LC_ALL
 file=$1 inode=$2 offset=$3 most=$4 since=$5 until=$6 joined=$7 warm=$8 users=$9 pool=\${10} stopped=\${11}
+canary=\${12}
 look() { # PATH: opens it as 3; sets found and size
   exec 3<"$1" || exit ${EXITS.rights}
   set -- $(stat -L -c '%i %s' "/proc/$$/fd/3")
@@ -50,7 +51,7 @@ send() { # STATE FROM: what is left of 3
 }
 folded() { # MOST EARLY
   awk -v "most=$1" -v room=${ROOM} -v "since=$since" -v "early=$2" -v "joined=$joined" -v "warm=$warm" \\
-    -v "users=$users" -v "pool=$pool" -v "stopped=$stopped" '${FOLD}'
+    -v "users=$users" -v "pool=$pool" -v "stopped=$stopped" -v "canary=$canary" '${FOLD}'
 }
 current=0 here=0
 if [ -e "$file" ]; then

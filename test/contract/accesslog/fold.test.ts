@@ -15,7 +15,7 @@ const POOL = [SLOT, "127.0.0.1:8002"];
 /** As a reader of the log gets them. */
 function inAwk(
   text: string,
-  { joined, warmup, users, pool, stopped }: Ways,
+  { joined, warmup, users, pool, stopped, canarySince }: Ways,
 ): { cells: readonly Cell[]; end: string } {
   const list = [...joined].map(([address, since]) => `${address}=${since / 1000}`).join(" ");
   const stops = [...(stopped ?? [])].flatMap(([address, times]) =>
@@ -27,6 +27,7 @@ function inAwk(
     users: users ? 1 : 0,
     pool: pool.join(" "),
     stopped: stops.join(" "),
+    canary: canarySince === undefined ? "" : canarySince / 1000,
   });
   const args = given.flatMap(([name, value]) => ["-v", `${name}=${value}`]);
   const command = ["-c", 'LC_ALL=C exec awk "$@"', "awk", ...args, FOLD];
@@ -87,12 +88,22 @@ const line = fc
   )
   .map((fields) => `${fields.join("\t")}\n`);
 
-test.each([
+test.each<{ readonly id: string; readonly ways: Ways }>([
   { id: "users", ways: { joined: new Map(), warmup: seconds(0), users: true, pool: POOL } },
   { id: "requests", ways: { joined: new Map(), warmup: seconds(0), users: false, pool: POOL } },
   {
     id: "slots that joined",
     ways: { joined: new Map([[SLOT, instant(FIRST + 500)]]), warmup: seconds(1), users: true, pool: POOL },
+  },
+  {
+    id: "a canary that was none before",
+    ways: {
+      joined: new Map(),
+      canarySince: instant(FIRST + 700),
+      warmup: seconds(0),
+      users: true,
+      pool: POOL,
+    },
   },
   {
     id: "slots that were stopped with requests in flight",
