@@ -14,7 +14,7 @@ import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Artifact } from "../ports/artifact.ts";
 import type { Action } from "../rollout/actions.ts";
-import { isNewcomer } from "../rollout/courses.ts";
+import { isNewcomer } from "../rollout/evolve.ts";
 import { limit } from "./limit.ts";
 import type { EnginePorts } from "./ports.ts";
 

@@ -1,8 +1,7 @@
 import type { Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, RolloutPlan } from "../model/rollout.ts";
-import { isNewcomer } from "./courses.ts";
-import { courseOf, isFirst, leave, stop } from "./evolve.ts";
+import { courseOf, isFirst, isNewcomer, leave, stop } from "./evolve.ts";
 import { beginHook, isPast } from "./hooks.ts";
 import { isLooking } from "./look.ts";
 import { musterOf } from "./muster.ts";

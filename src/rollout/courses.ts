@@ -6,7 +6,7 @@ import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { APART, askingOf, cutOff, drainUntil, inFlightOf } from "./drains.ts";
 import { stuck } from "./endings.ts";
-import { courseOf, isFirst, isGoingBack, nextGeneration, stop, withCourse } from "./evolve.ts";
+import { courseOf, isFirst, isGoingBack, isNewcomer, nextGeneration, stop, withCourse } from "./evolve.ts";
 import { musterOf, type Moving } from "./muster.ts";
 import { growsAt, ramps, rampSteps } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
@@ -259,12 +259,6 @@ function turnOf(start: Rollout): Turn {
       return isFirst(rollout) || isNewcomer(rollout, slot) ? areReady(rollout) : isNext(place);
     },
   };
-}
-
-/** On its way to the stable release while the rollout goes forward. */
-export function isNewcomer(rollout: Rollout, slot: SlotKey): boolean {
-  const course = courseOf(rollout, slot);
-  return course.at !== "settled" && course.target === rollout.from && rollout.from !== null;
 }
 
 function isReady(rollout: Rollout, slot: SlotKey): boolean {

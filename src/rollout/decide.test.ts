@@ -159,6 +159,27 @@ describe("a pool that has grown", () => {
     });
     expect(world.log.filter((line) => /h:[12]/.test(line))).toEqual([]);
     expect(world.rollout.aborted?.error.message).toBe("no such file");
+    expect(world.rollout.phase.name).toBe("rolled-back");
+  });
+
+  it("asks no gateway for anything on its way back from a config that one of them refuses", () => {
+    const newcomers = ["h:3", "h:4"] as SlotKey[];
+    const world = runPerfectly(withNewcomers(rolloutOf({ n: 4, smokeChecks: 1 }), newcomers, []), {
+      refuse: ({ kind }) => (kind === "prepare" ? refusal("unknown directive") : null),
+    });
+    expect(world.rollout).toMatchObject({ phase: { name: "rolled-back" }, change: null });
+    expect(world.rollout.routing.stable).toEqual(["h:1", "h:2"]);
+    expect(world.log.slice(6)).toEqual(["stop h:3", "stop h:4", "switch h:3", "switch h:4"]);
+  });
+
+  it("keeps the new slots when it goes back after they have joined", () => {
+    const world = runPerfectly(withNewcomers(rolloutOf({ n: 3 }), ["h:3" as SlotKey], []), {
+      before: (w) => {
+        if (w.rollout.slots["h:3" as SlotKey]?.at === "settled") order(w, "abort");
+      },
+    });
+    expect(world.rollout.phase.name).toBe("rolled-back");
+    expect(world.rollout.routing.stable).toEqual(["h:1", "h:2", "h:3"]);
   });
 });
 

@@ -2,9 +2,9 @@ import { appError, type AppError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { Abort, Rollout } from "../model/rollout.ts";
-import { rotationSize } from "../model/routing.ts";
+import { inRotation, rotationSize } from "../model/routing.ts";
 import { dropUnknown, hasBegunHooks } from "./hooks.ts";
-import { courseOf, enter, isFirst, stop, withCourse } from "./evolve.ts";
+import { courseOf, enter, isFirst, isNewcomer, stop, withCourse } from "./evolve.ts";
 
 /** Only an operator can go on from here. */
 export function stuck(rollout: Rollout, error: AppError): Rollout {
@@ -44,6 +44,7 @@ export const isServingFirst = (rollout: Rollout): boolean =>
  */
 function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   const course = courseOf(rollout, slot);
+  if (isOutside(rollout, slot)) return leaveOut(rollout, slot, now);
   const target = rollout.from;
   // On its way to the stable release already: it goes on.
   const isComing = (course.at === "leaving" || course.at === "draining") && course.target === target;
@@ -55,6 +56,24 @@ function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   const untouched = course.at === "leaving" || course.at === "draining";
   if (untouched && target !== null) return withCourse(rollout, slot, { at: "joining", ...back });
   return stop(rollout, slot, { target, now });
+}
+
+/**
+ * A newcomer whom no switch ever led anybody to. To have it join means another config on every gateway, one
+ * of which may be what refused: the pool stays as it was, and nothing is written to any gateway.
+ */
+const isOutside = (rollout: Rollout, slot: SlotKey): boolean =>
+  isNewcomer(rollout, slot) &&
+  !rollout.unsettled &&
+  rollout.change === null &&
+  !inRotation(rollout.routing, slot);
+
+/** What may still answer requests of before ends its drain. */
+function leaveOut(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
+  const course = courseOf(rollout, slot);
+  return course.at === "leaving" || course.at === "draining"
+    ? withCourse(rollout, slot, { ...course, target: null })
+    : stop(rollout, slot, { target: null, now });
 }
 
 /** Going back by somebody's order. */

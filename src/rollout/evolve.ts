@@ -31,6 +31,18 @@ export function enter(rollout: Rollout, phase: Phase): Rollout {
 export const courseOf = (rollout: Rollout, slot: SlotKey): SlotCourse =>
   present(rollout.slots[slot], `course of ${slot}`);
 
+/** On its way to the stable release while the rollout goes forward. */
+export function isNewcomer(rollout: Rollout, slot: SlotKey): boolean {
+  const course = courseOf(rollout, slot);
+  return course.at !== "settled" && course.target === rollout.from && rollout.from !== null;
+}
+
+/** It was to join a pool that serves, and nobody had been led there when the rollout turned. */
+export function isLeftOut(rollout: Rollout, slot: SlotKey): boolean {
+  const course = courseOf(rollout, slot);
+  return rollout.from !== null && course.at === "settled" && course.release === null;
+}
+
 /** What a slot runs, or is about to. One that is only on its way out still runs the other release. */
 export function runningIn(rollout: Rollout, slot: SlotKey): ReleaseId | null {
   const course = courseOf(rollout, slot);

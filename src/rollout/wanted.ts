@@ -3,7 +3,7 @@ import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import { evenShare, wayBack } from "../model/capacity.ts";
 import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
-import { courseOf, isFirst } from "./evolve.ts";
+import { courseOf, isFirst, isLeftOut } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
 import { rampedBack, rampedForward } from "./ramp.ts";
 import type { Observation } from "../model/observation.ts";
@@ -46,14 +46,14 @@ export const areAllSettled = (rollout: Rollout, release: ReleaseId | null): bool
   musterOf(rollout).moving.length === 0 &&
   rollout.plan.slots.every((slot) => {
     const course = courseOf(rollout, slot);
-    return course.at === "settled" && course.release === release;
+    return course.at === "settled" && (course.release === release || isLeftOut(rollout, slot));
   });
 
 /** Every slot runs `release` and every gateway was seen to route to all of them (or, for null, to none). */
 export function isAllAt(rollout: Rollout, release: ReleaseId | null): boolean {
   if (rollout.change !== null || rollout.unsettled || !areAllSettled(rollout, release)) return false;
-  const end = release === null ? { canary: [], stable: [], share: NOTHING } : wantedAtEnd(rollout);
-  return sameRouting(rollout.routing, end);
+  const stable = release === null ? [] : rollout.plan.slots.filter((slot) => !isLeftOut(rollout, slot));
+  return sameRouting(rollout.routing, { canary: [], stable, share: NOTHING });
 }
 
 /** Runs the canary and was not written to: also one that was told to leave and can still be called back. */

@@ -148,7 +148,7 @@ function members({ gateway, table }: SimGateway, next: Routing, bench: Bench): r
     const slot = fleet.slots.get(key);
     if (slot === undefined) continue;
     const role = roleOf(next, key, bench);
-    const runs = slot.running ?? slot.link;
+    const runs = runsIn(slot);
     if (rollout !== null && role !== null && runs !== role) {
       harms.push(harm(now, 4, `${gateway.name} has ${key} for ${role}, and it runs ${runs}`));
     }
@@ -168,10 +168,13 @@ function roleOf(routing: Routing, key: SlotKey, { fleet, rollout }: Bench): Rele
   if (routing.canary.includes(key)) return rollout.release;
   const isOver =
     routing.canary.length === 0 &&
-    routing.stable.length === rollout.plan.slots.length &&
-    routing.stable.every((each) => fleet.slots.get(each)?.running === rollout.release);
+    routing.stable.length >= rollout.plan.slots.length &&
+    routing.stable.every((each) => runsIn(fleet.slots.get(each)) === rollout.release);
   return isOver ? rollout.release : rollout.from;
 }
+
+/** What is down runs what it points to, once it is up again. */
+const runsIn = (slot?: SimSlot): ReleaseId | null => slot?.running ?? slot?.link ?? null;
 
 function unsmoked(slot: SimSlot, next: Routing, { now, rollout }: Bench): readonly Harm[] {
   const key = slot.slot.key;

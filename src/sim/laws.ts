@@ -1,5 +1,6 @@
 import { instant } from "../base/time.ts";
 import { EVERYTHING } from "../model/share.ts";
+import type { SlotKey } from "../model/ids.ts";
 import { inRotation, sameRouting } from "../model/routing.ts";
 import { isEnded, type PhaseName, type Rollout, type SlotCourse } from "../model/rollout.ts";
 import { routedBy, routingText, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
@@ -162,14 +163,14 @@ const endIsTrue: Rule = ({ truth, before, after }) => {
   const { name } = after.phase;
   if (name !== "completed" && name !== "rolled-back" && name !== "superseded") return [];
   const release = name === "completed" ? after.release : after.from;
-  const ours = [...truth.fleet.slots.values()].filter(({ slot }) => after.plan.slots.includes(slot.key));
+  // Who was to join the pool, and nobody was led there, is out of it again.
+  const joined = after.plan.slots.filter((key) => release === null || !isNobodys(after.slots[key]));
+  const ours = [...truth.fleet.slots.values()].filter(({ slot }) => joined.includes(slot.key));
   const wrong = ours.filter(
     (slot) => slot.link !== release || slot.intent !== (release === null ? "down" : "up"),
   );
   const apart = gatewaysOf(truth, after).filter(
-    ({ table }) =>
-      release !== null &&
-      (table?.routing.stable.length !== after.plan.slots.length || table.routing.share !== 0),
+    ({ table }) => release !== null && (table?.routing.share !== 0 || !isSame(table.routing.stable, joined)),
   );
   return [
     ...wrong.map((slot) => `${name}, but ${slot.slot.key} points to ${slot.link}, to be ${slot.intent}`),
@@ -178,6 +179,11 @@ const endIsTrue: Rule = ({ truth, before, after }) => {
     ),
   ];
 };
+
+const isNobodys = (course?: SlotCourse): boolean => course?.at === "settled" && course.release === null;
+
+const isSame = (some: readonly SlotKey[], others: readonly SlotKey[]): boolean =>
+  some.length === others.length && some.every((key, i) => key === others[i]);
 
 /** Law 6: who goes back does not go forward again. */
 const backStaysBack: Rule = ({ before, after }) =>

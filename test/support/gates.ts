@@ -19,6 +19,8 @@ export interface GatesOptions {
 export interface Gates extends Workspace {
   /** Ports at which the gateways are reached. */
   readonly gates: readonly number[];
+  /** In the order of the gateways. */
+  readonly nginxes: readonly Nginx[];
 }
 
 /** The first gateway is the scene's own nginx, the others have a directory `nginxN`. */
@@ -40,7 +42,12 @@ export async function openGates(options: GatesOptions): Promise<Gates> {
   });
   const started = others.map((_, i) => prepareNginx(directoryOf(workspace, `web${i + 2}`)));
   await Promise.all(started.map(startNginx));
-  return { ...workspace, gates: [workspace.port, ...others], close: () => closeAll(workspace, started) };
+  return {
+    ...workspace,
+    gates: [workspace.port, ...others],
+    nginxes: [workspace.nginx, ...started],
+    close: () => closeAll(workspace, started),
+  };
 }
 
 const directoryOf = ({ directory }: Pick<Scene, "directory">, name: string): string =>

@@ -1,8 +1,7 @@
 import type { Instant } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import { unstaged } from "../actions.ts";
-import { isNewcomer } from "../courses.ts";
-import { enter } from "../evolve.ts";
+import { enter, isNewcomer } from "../evolve.ts";
 import { beginHook, isPast } from "../hooks.ts";
 import type { Seen } from "../seen.ts";
 
