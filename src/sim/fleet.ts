@@ -202,8 +202,9 @@ export function routedBy(fleet: Fleet, slot: SlotKey): readonly SimGateway[] {
 /** For people: who serves whom. */
 export function routingText(routing: Routing | null): string {
   if (routing === null) return "nothing";
-  const { canary, stable, share } = routing;
-  return `canary ${canary.join(",") || "-"} stable ${stable.join(",") || "-"} share ${share}`;
+  const { canary, stable, share, mirror } = routing;
+  const copies = mirror === undefined ? "" : ` mirror ${mirror}`;
+  return `canary ${canary.join(",") || "-"} stable ${stable.join(",") || "-"} share ${share}${copies}`;
 }
 
 /** What runs where and who routes to whom, without times: the same for all ways to the same end. */

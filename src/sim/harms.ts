@@ -73,6 +73,7 @@ function drainTime(gateway: SimGateway, key: SlotKey, { drain, now }: Pick<Bench
 export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: SwitchBench): readonly Harm[] {
   return [
     ...carriers(gateway, next, bench),
+    ...copies(gateway, next, bench),
     ...rotation(gateway, next, bench),
     ...loads(gateway, next, bench),
     ...members(gateway, next, bench),
@@ -91,6 +92,13 @@ function carriers({ gateway }: SimGateway, next: Routing, { now }: Bench): reado
     return [harm(now, 4, `${gateway.name} gives ${EVERYTHING - next.share} to a stable without a slot`)];
   }
   return [];
+}
+
+/** Law 4: copies go to a release that no user is led to. */
+function copies({ gateway }: SimGateway, next: Routing, { now }: Bench): readonly Harm[] {
+  if (next.mirror === undefined) return [];
+  if (next.share > 0) return [harm(now, 4, `${gateway.name} mirrors while it leads users to the release`)];
+  return next.canary.length > 0 ? [] : [harm(now, 4, `${gateway.name} mirrors to nobody`)];
 }
 
 /** Law 5: never fewer than N−u in rotation because of us; going back, at least somebody. */

@@ -2,10 +2,10 @@ import { appError, type AppError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { instant, millis } from "../base/time.ts";
-import { NO_EVIDENCE, sliceOf, startOf, type RoleEvidence } from "../model/evidence.ts";
+import { NO_EVIDENCE, sliceOf, startOf, type Mirrored, type RoleEvidence } from "../model/evidence.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Routing } from "../model/routing.ts";
-import { EVERYTHING } from "../model/share.ts";
+import { EVERYTHING, NOTHING } from "../model/share.ts";
 import { bucketOf, NO_TRAFFIC } from "../model/traffic.ts";
 import type { LogReading, LogSlice } from "../ports/telemetry.ts";
 import { faultsNow, type Context } from "./context.ts";
@@ -38,26 +38,40 @@ interface Roles {
   readonly canary: readonly SimSlot[];
   readonly stable: readonly SimSlot[];
   readonly share: number;
+  readonly mirror: number;
 }
 
 /** A slot that is down is not its role's end: another is asked. */
-function rolesOf({ fleet, timeline }: Context, { canary, stable, share }: Routing): Roles {
+function rolesOf({ fleet, timeline }: Context, { canary, stable, share, mirror = NOTHING }: Routing): Roles {
   const now = timeline.now();
   const able = (keys: readonly SlotKey[]): readonly SimSlot[] =>
     (keys.length === 0 ? [...fleet.slots.keys()] : keys).flatMap((key) => {
       const slot = fleet.slots.get(key);
       return slot !== undefined && isServing(slot, now) ? [slot] : [];
     });
-  return { canary: able(canary), stable: able(stable), share };
+  return { canary: able(canary), stable: able(stable), share, mirror };
 }
 
-function sliceAt(random: Random, { canary, stable, share }: Roles, slice: number): LogSlice {
+function sliceAt(random: Random, roles: Roles, slice: number): LogSlice {
+  const { canary, stable, share } = roles;
   let ours = 0;
   for (let i = 0; i < REQUESTS; i += 1) if (random.chance(share / EVERYTHING)) ours += 1;
   const a = evidenceOf(random, { able: canary, requests: ours }, slice);
   const b = evidenceOf(random, { able: stable, requests: REQUESTS - ours }, slice);
   const failed = (a.failures[502] ?? 0) + (b.failures[502] ?? 0);
-  return { slice, canary: a, stable: b, traffic: { ...NO_TRAFFIC, requests: REQUESTS, failed } };
+  const traffic = { ...NO_TRAFFIC, requests: REQUESTS, failed };
+  if (roles.mirror === NOTHING) return { slice, canary: a, stable: b, traffic };
+  return { slice, canary: a, stable: b, mirrored: mirroredAt(random, roles, slice), traffic };
+}
+
+/** Of requests that are drawn one by one both answers. */
+function mirroredAt(random: Random, { canary, stable, mirror }: Roles, slice: number): Mirrored {
+  let requests = 0;
+  for (let i = 0; i < REQUESTS; i += 1) if (random.chance(mirror / EVERYTHING)) requests += 1;
+  return {
+    canary: evidenceOf(random, { able: canary, requests }, slice),
+    stable: evidenceOf(random, { able: stable, requests }, slice),
+  };
 }
 
 interface Asked {

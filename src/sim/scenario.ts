@@ -1,7 +1,8 @@
 import { seededRandom, type Random } from "../base/random.ts";
 import { type Duration, millis, seconds } from "../base/time.ts";
 import type { ByKind, DrainAsk } from "../model/drain.ts";
-import { HOOKS } from "../model/application.ts";
+import { HOOKS, poolOf } from "../model/application.ts";
+import { mostMirrored } from "../model/capacity.ts";
 import type {
   Application,
   Gateway,
@@ -148,7 +149,7 @@ export function drawScenario(seed: number): Scenario {
     badOn,
     supervised: random.chance(0.8),
   });
-  return judged(scenario, seededRandom(seed ^ JUDGED));
+  return mirrored(judged(scenario, seededRandom(seed ^ JUDGED)), seededRandom(seed ^ MIRRORED));
 }
 
 /** So chosen that the seeds that are replayed for ever tell the stories that they told before. */
@@ -165,6 +166,24 @@ function judged(scenario: Scenario, random: Random): Scenario {
     application: { ...application, analysis: ANALYSIS },
     behaviours: { ...behaviours, [canary]: behaviour },
   };
+}
+
+/** As JUDGED: no seed that is replayed for ever tells another story by it. */
+const MIRRORED = 0x2c1b_3c6e;
+
+/** In some of what is judged the first step mirrors, as much as the slots take. */
+function mirrored(scenario: Scenario, random: Random): Scenario {
+  const { application } = scenario;
+  if (application.analysis === null || !random.chance(0.3)) return scenario;
+  const { policy, hosts } = application;
+  const n = poolOf(hosts).length;
+  const most = mostMirrored(n, n, Math.min(policy.maxUnavailable, n - 1));
+  const first: Step = {
+    ...step(0, 1),
+    mirror: basisPoints(Math.min(most, random.pick([500, 2000, 10_000]))),
+  };
+  const steps = [first, ...policy.steps.filter(({ share }) => share > 0)];
+  return { ...scenario, application: { ...application, policy: { ...policy, steps } } };
 }
 
 /** With so small an alpha that no story meets a false alarm. */

@@ -1,6 +1,7 @@
 import { seededRandom } from "../base/random.ts";
 import { ok } from "../base/result.ts";
 import { instant, millis, type Duration, type Instant } from "../base/time.ts";
+import type { Step } from "../model/application.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ArtifactPort } from "../ports/artifact.ts";
 import type { Clock, Ids } from "../ports/clock.ts";
@@ -185,11 +186,14 @@ function portsOf(parts: StoreParts): SimPorts {
   };
 }
 
+const stepText = ({ share, mirror }: Step): string =>
+  mirror === undefined ? String(share / 100) : `mirror ${mirror / 100}`;
+
 function describe({ scenario, faults, faultsUntil, timeline }: Context): string {
   const { application, stable, canary, behaviours, badOn } = scenario;
   const { hosts, gateways, policy } = application;
   const shape = hosts.map((host) => `${host.name}×${host.slots.length}`).join(" ");
-  const steps = policy.steps.map((step) => step.share / 100).join(",");
+  const steps = policy.steps.map(stepText).join(",");
   const where = badOn === null ? "" : ` on ${badOn}`;
   const behaves = `${stable ?? "nothing"} → ${canary} (${behaviours[canary] ?? "good"}${where})`;
   const fleet = `${shape}, ${gateways.length} gateways, u=${policy.maxUnavailable}, steps ${steps} %`;

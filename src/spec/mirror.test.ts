@@ -81,7 +81,7 @@ describe("a step cannot mirror", () => {
     {
       title: "what is no part",
       steps: ["{ mirror: some, bake: 1m }", ALL],
-      said: /^f:7:5 rollout\.steps\[0\]\.mirror: /,
+      said: at(7, "5 rollout.steps[0].mirror: "),
     },
     {
       title: "more than the slots take that may be out",
@@ -135,11 +135,11 @@ describe("a step cannot mirror", () => {
       title: "without a config of ours",
       gateway: "passive: true",
       steps: [MIRROR, ALL],
-      said: /^f:7:5 rollout\.steps\[0\]\.mirror: goes with a config of ours, not with gateway\.passive/,
+      said: at(7, "5 rollout.steps[0].mirror: goes with a config of ours, not with gateway.passive"),
     },
   ])("$title", ({ said, title: _title, ...file }) => {
     const found = read(file).said;
-    expect(found).toContainEqual(typeof said === "string" ? said : expect.stringMatching(said));
+    expect(found.some((one) => one.startsWith(said))).toBe(true);
   });
 
   it("for more than half of the requests with three slots, nor for less than all with two", () => {

@@ -66,7 +66,12 @@ const BASE = {
       { header: "X-Canary", is: ["always"], to: "canary" },
       { address: ["10.0.0.0/8"], to: "stable" },
     ],
-    steps: [{ share: "5%", bake: "1m" }, { servers: "50%" }, { servers: ["zone=a"] }],
+    steps: [
+      { mirror: "5%", bake: "1m" },
+      { share: "5%", bake: "1m" },
+      { servers: "50%" },
+      { servers: ["zone=a"] },
+    ],
     drain: { requests: "30s", uploads: "5m", events: "5s", websockets: "5s" },
     ramp: "30s",
     progressDeadline: "10m",
