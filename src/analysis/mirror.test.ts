@@ -27,9 +27,9 @@ function slices({ seconds, rate, copy = () => ({}), twin = () => ({}) }: Mirrore
     ];
   });
   const copies = new Map(slicesOf(pairs.flat()).map((each) => [each.slice, each]));
-  return users.map(({ slice, canary, stable }) => {
-    const mirrored = copies.get(slice);
-    return { slice, canary, stable, ...(mirrored === undefined ? {} : { mirrored }) };
+  return users.map((each) => {
+    const mirrored = copies.get(each.slice);
+    return mirrored === undefined ? each : Object.assign(each, { mirrored });
   });
 }
 

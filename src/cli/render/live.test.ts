@@ -117,6 +117,13 @@ describe("the live view", () => {
     const routing = { canary: [A], stable: [B, C, D], share: basisPoints(200) };
     expect(view({ rollout: rollout({ routing }) })[1]).toMatch(/2 % of 5 %$/);
   });
+
+  test.each([80, 40])("shows what is mirrored in place of a share, in %d columns", (columns) => {
+    const routing = { canary: [A], stable: [B, C, D], share: basisPoints(0), mirror: basisPoints(1000) };
+    const line = view({ rollout: rollout({ routing }) }, columns)[1] ?? "";
+    expect(line).toMatch(/^ {2}mirror {2}█.*░ {2}10 %, seen by nobody$/);
+    expect(line.length).toBeLessThanOrEqual(columns);
+  });
 });
 
 test.each([

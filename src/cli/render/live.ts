@@ -110,16 +110,16 @@ function barLine({ label, part, words }: Bar, columns: number): Line {
   return line(`  ${label}  `, canary(full), dim(rest), `  ${words}`);
 }
 
-/** What is copied for nobody's eyes, where there is anything; null: there is not. */
-export function mirrorWords({ routing }: Rollout): string | null {
-  if (routing.mirror === undefined) return null;
-  return `${share(routing.mirror)} of what only reads is mirrored, nobody sees it`;
-}
+/** What is copied for nobody's eyes; null: nothing is. */
+export const mirrorWords = ({ routing }: Rollout): string | null =>
+  routing.mirror === undefined ? null : `${share(routing.mirror)} mirrored`;
 
 function shareLine(rollout: Rollout, columns: number): Line {
-  const copies = mirrorWords(rollout);
-  if (copies !== null)
-    return barLine({ label: "mirror", part: (rollout.routing.mirror ?? 0) / 10_000, words: copies }, columns);
+  const { mirror } = rollout.routing;
+  if (mirror !== undefined) {
+    const words = `${share(mirror)}, seen by nobody`;
+    return barLine({ label: "mirror", part: mirror / 10_000, words }, columns);
+  }
   const now = reachOf(rollout);
   const wanted = rollout.plan.steps[rollout.step]?.share ?? now;
   const words = rollout.aborted === null && wanted !== now ? `${share(now)} of ${share(wanted)}` : share(now);

@@ -48,6 +48,14 @@ describe("the receipt", () => {
     expect(told.at(-1)).toBe(`  at the end of their drain were cut: ${expected}`);
   });
 
+  test.each([
+    { failed: 0, said: "  1,204 requests mirrored · 0 failed · seen by nobody" },
+    { failed: 37, said: "  1,204 requests mirrored · 37 failed · seen by nobody" },
+  ])("tells copies apart from the users' requests: $failed failed", ({ failed, said }) => {
+    const told = receiptLines(receipt({ mirrored: { requests: 1204, failed } })).map(textOf);
+    expect(told.slice(0, 2)).toEqual(["  48,112 requests · 0 failed · 0 cut", said]);
+  });
+
   test("without traffic shows no latency", () => {
     const quiet = receipt({
       before: NO_TRAFFIC,

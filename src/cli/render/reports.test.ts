@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { appError } from "../../base/errors.ts";
-import { instant } from "../../base/time.ts";
+import { instant, seconds } from "../../base/time.ts";
 import { generation, slotKey, type HostName, type RolloutId } from "../../model/ids.ts";
-import type { SlotStatus } from "../../ports/control.ts";
+import type { PlannedStep, SlotStatus } from "../../ports/control.ts";
 import type { JournalEntry } from "../../ports/journal.ts";
 import {
   A,
@@ -51,6 +51,17 @@ describe("plan", () => {
       "",
       "  gateway",
       "    web1  /etc/nginx/conf.d/shop.conf stays as it is: no reload",
+    ]);
+  });
+
+  test("says of a step that mirrors who sees what", () => {
+    const [first] = story().steps;
+    const mirror = { ...(first as PlannedStep), share: 0, mirror: 1000, bake: seconds(120) };
+    const lines = planLines(story({ steps: [mirror, ...story().steps] }), application, 90).map(textOf);
+    expect(lines.slice(4, 7)).toEqual([
+      "  mirror     update web1:8001; then 10 % of the GET and HEAD requests are copied to v2 on",
+      "             1 slot, whose answers nobody gets; hold for 2m and watch",
+      "  5 %        no further slot; then 5 % of the users get v2 on 1 slot (5 % each), the rest",
     ]);
   });
 

@@ -140,6 +140,15 @@ describe("a verdict", () => {
     expect(lines.join("\n")).not.toMatch(/NaN|undefined|Infinity/);
   });
 
+  test("on copies has both answers to the same requests", () => {
+    const lines = shown({ mirrored: { canary: role(200, 9), stable: role(210, 0) } });
+    const rows = lines.filter((text) => /cop(y|ies|ied) /.test(text));
+    expect(rows.map((text) => text.trim().replaceAll(/ +/g, " "))).toEqual([
+      "v1, copied 210 0 (0 %) 41 ms 230 ms",
+      "v2, copies 200 9 (4.5 %) 41 ms 230 ms",
+    ]);
+  });
+
   test("draws nothing where it says 0 %", () => {
     const tests = BAD.tests.map((one) => ({ ...one, wealth: 1e-6, proof: null }));
     const lines = shown({ tests }).filter((text) => text.includes("% against"));

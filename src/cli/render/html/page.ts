@@ -1,7 +1,7 @@
 import { between, millis } from "../../../base/time.ts";
 import { coursesIn } from "../../../model/course.ts";
 import type { ProbeCount, ProbeReport } from "../../../model/probing.ts";
-import type { Receipt } from "../../../model/receipt.ts";
+import type { MirrorCount, Receipt } from "../../../model/receipt.ts";
 import { ENDED, type Rollout } from "../../../model/rollout.ts";
 import { quantile } from "../../../model/traffic.ts";
 import type { HistoryRecord, JournalEntry } from "../../../ports/journal.ts";
@@ -87,7 +87,7 @@ const BACK = {
   estimated: "to go back, had it been needed (estimated)",
 } as const;
 
-function tiles({ during, cut, commits, skew, back, probe }: Receipt): Safe {
+function tiles({ during, cut, mirrored, commits, skew, back, probe }: Receipt): Safe {
   const lost = during.cut + cut;
   const counts = probe?.counts ?? [];
   const sent = counts.reduce((sum, one) => sum + one.sent, 0);
@@ -97,6 +97,7 @@ function tiles({ during, cut, commits, skew, back, probe }: Receipt): Safe {
   return html`<div class="tiles">
     ${tile(count(during.requests), "requests of users")}
     ${tile(count(during.failed), "failed", toneOf(during.failed))} ${tile(count(lost), "cut", toneOf(lost))}
+    ${mirrored ? copiesTile(mirrored) : NOTHING}
     ${sent > 0 ? tile(count(broken), `lost of ${count(sent)} by the probe`, toneOf(broken)) : NOTHING}
     ${gap > 0 ? tile(time(gap), "longest gap between good GETs") : NOTHING}
     ${commits && commits.longest > 0 ? tile(time(commits.longest), "longest switch of a gateway") : NOTHING}
@@ -104,6 +105,9 @@ function tiles({ during, cut, commits, skew, back, probe }: Receipt): Safe {
     ${back && back.users > 0 ? tile(time(back.users), BACK[back.how]) : NOTHING}
   </div>`;
 }
+
+const copiesTile = ({ requests, failed }: MirrorCount): Safe =>
+  tile(count(failed), `failed of ${count(requests)} copies, for nobody`);
 
 const cutOffs = ({ cutKinds }: Receipt): Safe =>
   cutKinds === undefined ? NOTHING : html`<p class="bad">${sentence(cutWords(cutKinds))}.</p>`;
