@@ -166,7 +166,9 @@ function lookGateways(context: Context, rollout: Rollout, { interest, now }: Loo
     const until = held.get(name);
     if (until !== undefined && now < until) return earliest(next, until);
     const gateway = gatewayOf(application, name);
-    const isDraining = rollout.change?.stage !== "committing" && wereBusy(context, gateway, { measure, now });
+    const { askedFrom } = interest;
+    const isDraining =
+      rollout.change?.stage !== "committing" && wereBusy(context, gateway, { measure, now, askedFrom });
     const every = isDraining ? BUSY_AGAIN : interest.again;
     const look = (): Promise<boolean> => lookGateway(context, gateway, measure);
     const ask = isDraining
@@ -184,9 +186,11 @@ const BUSY_AGAIN = millis(50);
 function wereBusy(
   { looks }: Context,
   { name }: Gateway,
-  { measure, now }: { readonly measure: readonly Slot[]; readonly now: Instant },
+  { measure, now, askedFrom }: Pick<Interest, "askedFrom"> & { measure: readonly Slot[]; now: Instant },
 ): boolean {
   const last = looks.gateways[name];
+  // Who is there is to be asked to go: of which kind they are only a look tells.
+  if (last?.known === true && askedFrom !== null && last.at < askedFrom) return false;
   if (last?.known !== true || now >= after(last.at, DRAIN_LOOK) || measure.length === 0) return false;
   const { routing, inFlight } = last.value;
   return measure.every(

@@ -14,6 +14,8 @@ export interface Interest {
   readonly gateways: boolean;
   /** No look at a gateway is of use before: the second sample of a drain must be apart from the first. */
   readonly gatewaysFrom: Instant;
+  /** A look that begins after this tells what an application is to be asked; null: nothing. */
+  readonly askedFrom: Instant | null;
   /** How long after a look the next one is due though nothing was heard. */
   readonly again: Duration;
 }
@@ -37,6 +39,7 @@ export function interestOf(rollout: Rollout): Interest {
   const inFlight: SlotKey[] = [];
   const unasked = new Set<SlotKey>();
   let from = Infinity;
+  let askedFrom: Instant | null = null;
   for (const { slot } of musterOf(rollout).moving) {
     const course = courseOf(rollout, slot);
     if (!ASKED.has(course.at)) unasked.add(slot);
@@ -56,6 +59,7 @@ export function interestOf(rollout: Rollout): Interest {
       case "draining":
         if (plan.passive) break;
         inFlight.push(slot);
+        if (plan.asks !== undefined && course.asking === undefined) askedFrom = after(course.since, APART);
         from = Math.min(from, course.zeros > 0 ? after(course.sampledAt, APART) : 0);
         break;
       default:
@@ -67,5 +71,5 @@ export function interestOf(rollout: Rollout): Interest {
       : plan.slots.filter((slot) => !unasked.has(slot));
   const gatewaysFrom = instant(isCommitting || from === Infinity ? 0 : from);
   const gateways = isCommitting || inFlight.length > 0;
-  return { slots, health, inFlight, gateways, gatewaysFrom, again: AGAIN };
+  return { slots, health, inFlight, gateways, gatewaysFrom, askedFrom, again: AGAIN };
 }

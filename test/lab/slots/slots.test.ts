@@ -96,6 +96,17 @@ describe.runIf(canLab("slots under systemd"))("slots under systemd", () => {
       expect((await host.sh("systemctl is-failed $1", place.unit)).stdout).toBe("inactive\n");
     });
 
+    test.concurrent("hears it when it is asked to send its clients elsewhere, and goes on", async () => {
+      const place = await started(fresh(run), "v1");
+      const { driver, slot, seen } = place;
+      await says(place, "v1 on");
+      const ask = { kinds: ["websockets"], ask: { kind: "signal", signal: "SIGUSR1" } } as const;
+      expect(await driver.ask(slot, ask, at(1))).toMatchObject(FENCED);
+      expect(await driver.ask(slot, ask, at(2))).toMatchObject(DONE);
+      await says(place, "heard");
+      expect(await seen()).toMatchObject({ generation: 2, process: "running", restarts: 0 });
+    });
+
     test.concurrent("that crashes is started again, and counted", async () => {
       const place = await started(fresh(run), "v1");
       const kill = 'for one; do kill -9 "${one#/proc/}" 2>/dev/null; done; true';

@@ -48,6 +48,7 @@ WantedBy=multi-user.target
 const RUN = `#!/bin/sh
 echo "$(cat name) on $1, port $PORT"
 [ ! -e stubborn ] || trap "" TERM
+trap 'echo heard' USR1
 while :; do sleep 0.1; done
 `;
 
