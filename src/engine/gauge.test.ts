@@ -22,7 +22,7 @@ interface Asked {
 }
 
 /** A log that answers when the test says so. */
-function scene() {
+function scene(cutOffs: readonly CutOff[] = []) {
   const asked: Asked[] = [];
   const heard: Read[] = [];
   let now = 1000;
@@ -42,7 +42,13 @@ function scene() {
     exists: true,
   });
   const clock = { now: () => instant(now) } as EnginePorts["clock"];
-  const gauge = createGauge({ application, ports: { telemetry, clock }, back: instant(0), places: {} });
+  const gauge = createGauge({
+    application,
+    ports: { telemetry, clock },
+    back: instant(0),
+    places: {},
+    cutOffs,
+  });
   return {
     gauge,
     heard,
@@ -71,6 +77,11 @@ test("a reading during which a slot is cut off is none: the same is read again",
   await second.done;
   expect(heard).toHaveLength(1);
   expect(gauge.places()).toEqual({ web1: "after 2" });
+});
+
+test("whoever goes on with a rollout knows what was cut off before", async () => {
+  const { read } = scene([CUT]);
+  expect((await read()).roles.cutOffs).toEqual([CUT]);
 });
 
 test("when it was cut off is told by the gateway's own clock", async () => {

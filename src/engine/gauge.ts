@@ -38,11 +38,13 @@ export interface GaugeOptions {
   /** Gateways without a place are read from what ended after this. */
   readonly back: Instant;
   readonly places: Places;
+  /** What was cut off before somebody went on with it: its lines may be unread. */
+  readonly cutOffs: readonly CutOff[];
 }
 
-export function createGauge({ application, ports, back, places }: GaugeOptions): Gauge {
+export function createGauge({ application, ports, back, places, ...before }: GaugeOptions): Gauge {
   const { telemetry, clock } = ports;
-  let cutOffs: readonly CutOff[] = [];
+  let { cutOffs } = before;
   const clocks = createClocks();
   const known = new Map<HostName, LogCursor>(Object.entries(places) as [HostName, LogCursor][]);
   const busy = new Set<HostName>();

@@ -87,6 +87,7 @@ export async function createWatch(options: WatchOptions): Promise<Watch> {
       ports,
       back: instant(rollout.startedAt - LEARNED),
       places: memory?.places ?? {},
+      cutOffs: rollout.cutOffs ?? [],
     }),
     meter: createMeter(application, rollout, memory?.counted ?? null),
     judging,

@@ -1,3 +1,4 @@
+import type { Instant } from "../base/time.ts";
 import { poolOf, type Gateway, type Slot } from "../model/application.ts";
 import {
   generation,
@@ -9,7 +10,7 @@ import {
 } from "../model/ids.ts";
 import { inRotation, type Routing, type RoutingTable } from "../model/routing.ts";
 import { NOTHING } from "../model/share.ts";
-import type { TrafficKind } from "../model/drain.ts";
+import type { ByKind, TrafficKind } from "../model/drain.ts";
 import type { LogSlice } from "../ports/telemetry.ts";
 import type { Behaviour, Scenario } from "./scenario.ts";
 
@@ -77,9 +78,17 @@ export interface SimGateway {
   readonly log: SimLog;
 }
 
+export interface Break {
+  readonly slot: SlotKey;
+  readonly at: Instant;
+  readonly kinds: ByKind<number>;
+}
+
 /** What a gateway has logged; it survives every controller. */
 export interface SimLog {
   readonly slices: LogSlice[];
+  /** Requests that ended with their slot. */
+  readonly breaks: Break[];
   /** The first slice that is not written yet. */
   next: number;
   /** When it could last be read. */
@@ -172,7 +181,7 @@ function buildGateway(gateway: Gateway, host: SimHost, table: RoutingTable | nul
     prepared: new Map(),
     withdrawn: null,
     traffic: new Map(),
-    log: { slices: [], next: 0, readAt: 0, gone: 0 },
+    log: { slices: [], breaks: [], next: 0, readAt: 0, gone: 0 },
   };
 }
 

@@ -3,13 +3,14 @@ import type { Random } from "../base/random.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { instant, millis } from "../base/time.ts";
 import { NO_EVIDENCE, sliceOf, startOf, type Mirrored, type RoleEvidence } from "../model/evidence.ts";
+import { sumOfKinds, type CutOff } from "../model/drain.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Routing } from "../model/routing.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
 import { bucketOf, NO_TRAFFIC } from "../model/traffic.ts";
 import type { LogReading, LogSlice } from "../ports/telemetry.ts";
 import { faultsNow, type Context } from "./context.ts";
-import { isAlive, isReachable, isServing, type SimGateway, type SimSlot } from "./fleet.ts";
+import { isAlive, isReachable, isServing, type Break, type SimGateway, type SimSlot } from "./fleet.ts";
 
 /** Requests of one gateway in a slice. */
 const REQUESTS = 20;
@@ -114,7 +115,11 @@ function answerOf(random: Random, able: readonly SimSlot[]): number | null {
 }
 
 /** What follows after `cursor`, if it can be read now. */
-export function readLog(context: Context, sim: SimGateway, cursor: number): Result<LogReading, AppError> {
+export function readLog(
+  context: Context,
+  sim: SimGateway,
+  { cursor, cutOffs = [] }: { readonly cursor: number; readonly cutOffs?: readonly CutOff[] | undefined },
+): Result<LogReading, AppError> {
   const { host, log } = sim;
   const now = context.timeline.now();
   if (!isReachable(host, now) || context.dice.log.chance(faultsNow(context).lookUnknown)) {
@@ -124,7 +129,11 @@ export function readLog(context: Context, sim: SimGateway, cursor: number): Resu
   log.readAt = now;
   const through = instant(now - LATE);
   const until = sliceOf(through);
-  const slices = log.slices.filter(({ slice }) => slice >= cursor && slice < until);
+  const isRead = (slice: number): boolean => slice >= cursor && slice < until;
+  const ended = log.breaks.filter(
+    ({ slot, at }) => isRead(sliceOf(at)) && cutOffs.some((one) => one.slot === slot && one.at <= at),
+  );
+  const slices = [...log.slices.filter(({ slice }) => isRead(slice)), ...ended.map(sliceOfBreak)];
   const end = Math.max(cursor, until);
   return ok({
     cursor: String(end),
@@ -135,6 +144,13 @@ export function readLog(context: Context, sim: SimGateway, cursor: number): Resu
     exists: true,
   });
 }
+
+const sliceOfBreak = ({ at, kinds }: Break): LogSlice => ({
+  slice: sliceOf(at),
+  canary: NO_EVIDENCE,
+  stable: NO_EVIDENCE,
+  traffic: { ...NO_TRAFFIC, requests: sumOfKinds(kinds), cutKinds: kinds },
+});
 
 const unreadable = ({ gateway }: SimGateway): AppError =>
   appError("host.unreachable", `${gateway.name}: its log could not be read`, { hint: "look again" });

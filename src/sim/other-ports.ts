@@ -161,6 +161,7 @@ export function telemetryPort(line: Line): TelemetryPort {
   const find = ({ name }: Gateway): SimGateway => present(context.fleet.gateways.get(name), name);
   return {
     open: (_gateway, back) => answer(line, 5, () => ok(String(sliceOf(back)))),
-    read: (gateway, cursor) => answer(line, 5, () => readLog(context, find(gateway), Number(cursor))),
+    read: (gateway, cursor, { cutOffs }) =>
+      answer(line, 5, () => readLog(context, find(gateway), { cursor: Number(cursor), cutOffs })),
   };
 }

@@ -1,4 +1,5 @@
-import { breakOff, leftAt, pending } from "./traffic.ts";
+import { instant } from "../base/time.ts";
+import { breakOff, leftAt, pending, pendingKinds } from "./traffic.ts";
 import { benchOf, tell, type Context } from "./context.ts";
 import { NEVER, silence, type SimHost, type SimSlot } from "./fleet.ts";
 import { harmsOfStop } from "./harms.ts";
@@ -96,7 +97,10 @@ export function halt(context: Context, slot: SimSlot, after: () => void): void {
 function countCut(context: Context, slot: SimSlot): void {
   const now = context.timeline.now();
   for (const gateway of context.fleet.gateways.values()) {
-    if (leftAt(gateway, slot.slot.key) <= now) context.cut += pending(gateway, slot.slot.key, now);
+    const { key } = slot.slot;
+    if (leftAt(gateway, key) > now) continue;
+    context.cut += pending(gateway, key, now);
+    gateway.log.breaks.push({ slot: key, at: instant(now), kinds: pendingKinds(gateway, key, now) });
   }
 }
 

@@ -67,3 +67,19 @@ test("who is asked to go is not cut, and nobody is asked at a slot that is route
   expect(await took({ ...ASKED, drainKinds: short, asks: [] }, CALM)).toBeGreaterThan(5);
   await took(ASKED);
 });
+
+test("the receipts count exactly what was cut, also where the controller is killed", async () => {
+  const short = { websockets: millis(400), uploads: millis(900), events: millis(700) };
+  const scenario = scenarioOf({ ...KINDS, drainKinds: short });
+  for (const killed of [0, 0.05]) {
+    let total = 0;
+    for (let seed = 1; seed <= 25; seed += 1) {
+      const { cut, broken } = await simulate(seed, { scenario, faults: { ...CALM, killed }, quiet: true });
+      // One that is killed between a rollout's end and its receipt leaves none.
+      const counted = cut.counted ?? cut.really;
+      expect({ seed, broken, counted }).toEqual({ seed, broken: [], counted: cut.really });
+      if (cut.counted !== null) total += cut.counted;
+    }
+    expect(total).toBeGreaterThan(20);
+  }
+});

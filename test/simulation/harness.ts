@@ -29,7 +29,12 @@ export interface Report {
   readonly trace: readonly string[];
   readonly writes: number;
   /** Requests that a stop cut although they had their drain time; and how many the rollout says. */
-  readonly cut: { readonly really: number; readonly reported: number };
+  readonly cut: {
+    readonly really: number;
+    readonly reported: number;
+    /** By the receipts of all rollouts; null: one has none, or could not read all. */
+    readonly counted: number | null;
+  };
   readonly events: number;
   /** Simulated time, in seconds. */
   readonly took: number;
@@ -58,6 +63,12 @@ function intended(world: World, lost: readonly string[]): string {
   return lines
     .filter((line) => !lost.some((host) => line.startsWith(`${host}:`) || line.startsWith(`${host} `)))
     .join("\n");
+}
+
+function countedIn(world: World): number | null {
+  const receipts = [...world.store.rollouts.values()].map(({ receipt }) => receipt);
+  const isWhole = receipts.every((one) => one !== null && one.missing.length === 0);
+  return isWhole ? receipts.reduce((sum, receipt) => sum + (receipt?.cut ?? 0), 0) : null;
 }
 
 class Story {
@@ -106,7 +117,7 @@ class Story {
       description: world.description,
       trace: world.trace,
       writes: world.store.writes,
-      cut: { really: world.cut(), reported: world.rollout()?.cut ?? 0 },
+      cut: { really: world.cut(), reported: world.rollout()?.cut ?? 0, counted: countedIn(world) },
       events: world.timeline.happened,
       took: (world.timeline.now() - (world.store.entries[0]?.at ?? world.timeline.now())) / 1000,
     };
