@@ -35,6 +35,28 @@ test.each([0, 1, 99, 100, 101, 525, 3301, 5000, 9999, 10_000])(
   },
 );
 
+test.each([1, 525, 1000, 3333, 10_000])(
+  "of %i of 10 000 mirrored, exactly the draws below it are copied, to the canary's own slots",
+  (part) => {
+    const { routing, ...rest } = table(0);
+    const entries = generationTree(layout, { ...rest, routing: { ...routing, mirror: basisPoints(part) } });
+    const links = entries.flatMap((one): readonly Entry[] =>
+      one.kind === "link" && one.path.startsWith("mirror/") ? [{ ...one, path: one.path.slice(7) }] : [],
+    );
+    const groupOf = groupsIn(links);
+    const wrong = Array.from({ length: 10_000 }, (_, draw) => draw).filter((draw) => {
+      const wanted = draw < part ? "/as/p1" : "/as/nowhere";
+      return !groupOf(draw).endsWith(wanted);
+    });
+    expect(wrong).toEqual([]);
+    expect(entries).toContainEqual({ kind: "directory", path: "as/p1" });
+  },
+);
+
+test("where nothing is mirrored there is no directory for it", () => {
+  expect(generationTree(layout, table(500)).filter(({ path }) => path.includes("mirror"))).toEqual([]);
+});
+
 test("5.25 %: ten links, ten for each digit that the share splits, and ten in each group", () => {
   const entries = generationTree(layout, table(525));
   expect(entries.slice(0, 3)).toEqual([

@@ -1,10 +1,11 @@
 // Copies of requests for the canary, through a real nginx: nobody waits for them, and nobody sees an answer.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Step } from "../../../src/model/application.ts";
 import { seconds } from "../../../src/base/time.ts";
 import { basisPoints } from "../../../src/model/share.ts";
+import { startNginx, stopNginx } from "../../../src/demo/nginx.ts";
 import { until } from "../../support/until.ts";
 import { ask, world, type World } from "./world.ts";
 
@@ -123,6 +124,30 @@ test("neither the next request on a connection nor any other waits for the canar
   await when(async () => (await look()) === 0);
   await when(() => logged("copy").length === 20);
   expect(logged("copy").every((fields) => fields[3] === "200")).toBe(true);
+  agent.destroy();
+});
+
+test("without the copier the next request on a connection does wait: the control of the test above", async () => {
+  await mirrored(10_000);
+  const text = readFileSync(w.gateway.config, "utf8");
+  const direct = text
+    .replaceAll(/proxy_(connect|send|read)_timeout 50ms;/g, "proxy_$1_timeout 10s;")
+    .replace(/proxy_pass http:\/\/127[.\d]+:7930/, `proxy_pass http://127.0.0.1:${canary().port}`);
+  expect(direct).not.toBe(text);
+  await stopNginx(w.nginx);
+  writeFileSync(w.gateway.config, direct);
+  await startNginx(w.nginx);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const first = ask({ port: w.listen, path: "/hold", agent });
+  await when(() => stable().held.length === 1 && canary().held.length === 1);
+  stable().held[0]?.end("held");
+  await first;
+  const second = ask({ port: w.listen, path: "/second", agent });
+  for (let i = 0; i < 10; i += 1) await ask({ port: w.listen, path: "/other" });
+  expect(stable().seen).toContain("GET /other");
+  expect(stable().seen).not.toContain("GET /second");
+  canary().held[0]?.end("late");
+  expect(await second).toMatchObject({ status: 200 });
   agent.destroy();
 });
 
