@@ -2,7 +2,14 @@ import fc, { assert } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { millis, seconds } from "../../src/base/time.ts";
 import { HOOKS, type Step } from "../../src/model/application.ts";
-import { canarySlotsFor, evenShare, serversFor, sharesFor, wayBack } from "../../src/model/capacity.ts";
+import {
+  canarySlotsFor,
+  evenShare,
+  mostMirrored,
+  serversFor,
+  sharesFor,
+  wayBack,
+} from "../../src/model/capacity.ts";
 import type { HostName, SlotKey } from "../../src/model/ids.ts";
 import { unknown } from "../../src/model/outcome.ts";
 import { isEnded, isStuck, type Order, type Rollout, type SlotStage } from "../../src/model/rollout.ts";
@@ -36,6 +43,8 @@ const stories = fc.record({
   /** Steps that name more slots than their share needs. */
   more: fc.array(fc.nat(), { minLength: 4, maxLength: 4 }),
   split: fc.constantFrom("users", "servers"),
+  /** What a first step mirrors, where users are split. */
+  mirror: fc.constantFrom(0, 0, 500, 10_000),
   /** Seconds. */
   ramp: fc.constantFrom(0, 0, 3),
   warmUps: fc.constantFrom(0, 0, 2),
@@ -61,9 +70,16 @@ function named({ pool: { n, u }, steps, more }: Story): readonly Step[] {
   });
 }
 
+/** As much as the slots take that may be out, before the steps that users get the release by. */
+function mirrored({ pool: { n, u }, mirror, split }: Story, rest: readonly Step[]): readonly Step[] {
+  if (mirror === 0 || split === "servers") return rest;
+  const part = basisPoints(Math.min(mirror, mostMirrored(n, n, u)));
+  return [step(0, { mirror: part, bake: millis(400) }), ...rest.filter(({ share }) => share > 0)];
+}
+
 function walkOf(story: Story): readonly Turn[] {
   const { pool, gateways, seed, throws, split, ramp, warmUps, hooks, ...shape } = story;
-  const rollout = rolloutOf({ ...pool, ...shape, steps: named(story) });
+  const rollout = rolloutOf({ ...pool, ...shape, steps: mirrored(story, named(story)) });
   const plan = {
     ...rollout.plan,
     split,
@@ -167,6 +183,19 @@ it("law 3: unknown only waits", () => {
 });
 
 describe("law 4: no slot is planned above its limit", () => {
+  it("and nobody is led to a release that gets copies; going back, none are made", () => {
+    const law = ({ routings, decision: { actions, rollout } }: Turn) => [
+      ...routings.filter(
+        ({ mirror, share, canary }) => mirror !== undefined && (share > 0 || canary.length === 0),
+      ),
+      ...actions.filter(
+        (action) =>
+          rollout.aborted !== null && action.kind === "prepare" && action.table.routing.mirror !== undefined,
+      ),
+    ];
+    assert(always(law), RUNS);
+  });
+
   const share = fc.integer({ min: 0, max: 10_000 }).map(basisPoints);
 
   it("in either role, for any share, with as many canary slots as the step asks for", () => {

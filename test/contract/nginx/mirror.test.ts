@@ -127,7 +127,7 @@ test("neither the next request on a connection nor any other waits for the canar
   agent.destroy();
 });
 
-test("without the copier the next request on a connection does wait: the control of the test above", async () => {
+test("without the copier the next request on a connection waits: the control of the test above", async () => {
   await mirrored(10_000);
   const text = readFileSync(w.gateway.config, "utf8");
   const direct = text
