@@ -26,6 +26,8 @@ export interface SimHost {
   readonly releases: Set<ReleaseId>;
   /** It never comes back by itself; somebody may replace it at the end. */
   isDead: boolean;
+  /** When a controller was last told that a look at it had no answer. */
+  unheardAt: number;
 }
 
 export interface SimSlot {
@@ -132,6 +134,7 @@ export function buildFleet({ application, stable }: Scenario): Fleet {
       cutUntil: 0,
       releases: new Set<ReleaseId>(),
       isDead: false,
+      unheardAt: Number.NEGATIVE_INFINITY,
     };
     hosts.set(name, host);
     return host;

@@ -208,14 +208,24 @@ function returns({ gateway, table }: SimGateway, next: Routing, { now, rollout }
   return [harm(now, 12, what)];
 }
 
-/** Law 5: forward, no host and no label is left without a slot by an update where that can be. */
-function emptied({ gateway, table }: SimGateway, next: Routing, { now, rollout }: Bench): readonly Harm[] {
+/**
+ * Law 5: forward, no host is left without a slot by an update where that can be. Hosts are the fleet's,
+ * whatever groups the plan has.
+ */
+function emptied(
+  { gateway, table }: SimGateway,
+  next: Routing,
+  { fleet, now, rollout }: Bench,
+): readonly Harm[] {
   const before = table?.routing;
   if (rollout === null || before === undefined || rollout.aborted !== null || rollout.from === null)
     return [];
   const was = new Set([...before.canary, ...before.stable]);
   const stays = new Set([...next.canary, ...next.stable]);
-  const { groups, slots } = rollout.plan;
+  const { slots } = rollout.plan;
+  const groups = [...Map.groupBy(slots, (key) => fleet.slots.get(key)?.slot.host).values()].filter(
+    (group) => group.length > 1,
+  );
   // What serves another release than the stable one protects nobody by staying.
   return groups
     .filter(

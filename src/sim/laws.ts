@@ -189,6 +189,16 @@ const isSame = (some: readonly SlotKey[], others: readonly SlotKey[]): boolean =
 const backStaysBack: Rule = ({ before, after }) =>
   before.aborted !== null && after.aborted === null ? ["an aborted rollout goes forward again"] : [];
 
+/** A controller that is told of nothing for so long does nothing either. */
+const HEARD = 5000;
+
+/** Law 3: a host is left out when looks at it have no answer, and for nothing else. */
+const lostIsUnheard: Rule = ({ truth, before, after }) =>
+  after.excluded
+    .filter((name) => !before.excluded.includes(name))
+    .filter((name) => truth.now - (truth.fleet.hosts.get(name)?.unheardAt ?? truth.now) > HEARD)
+    .map((name) => `${name} is left out, and every look at it had an answer lately`);
+
 /** Longer than the judge waits for a gateway that says nothing. */
 const SILENT = 8000;
 
@@ -219,6 +229,7 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
 const RULES: readonly (readonly [number, Rule])[] = [
   [2, routingIsTrue],
   [1, courseIsTrue],
+  [3, lostIsUnheard],
   [6, endIsEnd],
   [6, phasesFollow],
   [6, backStaysBack],

@@ -138,7 +138,9 @@ export async function look<T>(line: Line, asked: Look<T>): Promise<Observed<T>> 
     }
     return isStale && asked.memory[0] !== undefined ? asked.memory[0] : remember(asked, began);
   });
-  return isSlow ? answer(line, dice.look.int(100, 3000), () => seen) : seen;
+  const told = isSlow ? await answer(line, dice.look.int(100, 3000), () => seen) : seen;
+  if (!told.known) asked.host.unheardAt = timeline.now();
+  return told;
 }
 
 function remember<T>(asked: Look<T>, at: Instant): Observed<T> {

@@ -86,7 +86,10 @@ export function probePort(line: Line): ProbePort {
     health: ({ key }) =>
       answer(line, 3, () => {
         const slot = present(fleet.slots.get(key), key);
-        if (!isReachable(slot.host, timeline.now())) return null;
+        if (!isReachable(slot.host, timeline.now())) {
+          slot.host.unheardAt = timeline.now();
+          return null;
+        }
         const health = healthOf(slot, timeline.now());
         const lies = dice.look.chance(faultsNow(context).healthFlaps);
         slot.lies = lies && health.healthy ? slot.lies + 1 : 0;

@@ -1,9 +1,22 @@
-import { describe, expect, test } from "vitest";
-import type { SlotKey } from "../../src/model/ids.ts";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import type { HostName, SlotKey } from "../../src/model/ids.ts";
 import type { Observed, SlotState } from "../../src/model/observation.ts";
-import type { RoutingTable } from "../../src/model/routing.ts";
+import type { Routing, RoutingTable } from "../../src/model/routing.ts";
+import { basisPoints } from "../../src/model/share.ts";
 import type { SimPorts } from "../../src/sim/world.ts";
 import { simulate, type SimulationOptions } from "./harness.ts";
+
+/** A plan that knows of no groups: each slot leaves for itself. */
+const planted = vi.hoisted(() => ({ isForgetful: false }));
+vi.mock(import("../../src/rollout/create.ts"), async (original) => {
+  const real = await original();
+  const createRollout: typeof real.createRollout = (...args) => {
+    const made = real.createRollout(...args);
+    if (!made.ok || !planted.isForgetful) return made;
+    return { ...made, value: { ...made.value, plan: { ...made.value.plan, groups: [] } } };
+  };
+  return { ...real, createRollout };
+});
 
 /** A gateway that is believed as soon as it is told: requested is taken for confirmed. */
 function believeTheSwitch(ports: SimPorts): SimPorts {
@@ -78,12 +91,79 @@ function believeTheFirstLook(ports: SimPorts): SimPorts {
   };
 }
 
+/** Looks at one host come to nothing after a while, though it answers: it is taken for lost. */
+function goDeaf(ports: SimPorts): SimPorts {
+  let looks = 0;
+  const hear = <T>(host: HostName, seen: Observed<T>): Observed<T> =>
+    host === "web1" && looks > 20 && seen.known ? { known: false, at: seen.at, why: "deaf" } : seen;
+  return {
+    ...ports,
+    slots: {
+      ...ports.slots,
+      observe: async (host, slots) => {
+        looks += 1;
+        const seen = await ports.slots.observe(host, slots);
+        return new Map([...seen].map(([key, state]) => [key, hear(host, state)]));
+      },
+    },
+    gateways: {
+      ...ports.gateways,
+      observe: async (gateway, measure) => hear(gateway.name, await ports.gateways.observe(gateway, measure)),
+    },
+    probes: {
+      ...ports.probes,
+      health: (slot, release) =>
+        slot.host === "web1" && looks > 20 ? Promise.resolve(null) : ports.probes.health(slot, release),
+    },
+  };
+}
+
+/** When all slots of the canary are lost its users stay with it, and more are sent after them. */
+function followTheLost(ports: SimPorts): SimPorts {
+  const last = new Map<HostName, Routing>();
+  const hostOf = (slot: SlotKey): HostName => slot.split(":")[0] as HostName;
+  return {
+    ...ports,
+    gateways: {
+      ...ports.gateways,
+      prepare: (gateway, table) => {
+        const former = last.get(gateway.name);
+        const isLost = (slot: SlotKey): boolean => table.excluded?.includes(hostOf(slot)) === true;
+        if (former === undefined || former.canary.length === 0 || !former.canary.every(isLost)) {
+          last.set(gateway.name, table.routing);
+          return ports.gateways.prepare(gateway, table);
+        }
+        const share = basisPoints(Math.min(10_000, former.share + 1000));
+        const routing: Routing = { ...table.routing, canary: former.canary, share };
+        return ports.gateways.prepare(gateway, { ...table, routing });
+      },
+    },
+  };
+}
+
 const SEEDS = Array.from({ length: 120 }, (_, i) => 1000 + i);
+
+/** A canary all of whose slots are lost is rare. */
+const MORE = SEEDS.map((seed) => seed + 400);
+
+interface Planted {
+  readonly what: RegExp;
+  readonly options: SimulationOptions;
+}
+
+/** Whether one of these seeds breaks the law in these words. */
+async function isFound({ what, options }: Planted): Promise<boolean> {
+  for (const seed of [...SEEDS, ...MORE]) {
+    const { broken } = await simulate(seed, options);
+    if (broken.some((harm) => what.test(`law ${harm.law}: ${harm.what}`))) return true;
+  }
+  return false;
+}
 
 /** The laws that these seeds break, up to the seed that breaks the one that is looked for. */
 async function lawsBroken(options: SimulationOptions, wanted?: number): Promise<readonly number[]> {
   const laws = new Set<number>();
-  for (const seed of SEEDS) {
+  for (const seed of wanted === undefined ? [...SEEDS, ...MORE] : SEEDS) {
     const { broken } = await simulate(seed, options);
     for (const { law } of broken) laws.add(law);
     if (wanted !== undefined && laws.has(wanted)) break;
@@ -101,6 +181,23 @@ describe("a bug that is planted is found", () => {
     ["a slot or a gateway accepts an older write", 9, { acceptStale: true }],
   ])("%s: law %i", async (_, law, options) => {
     expect(await lawsBroken(options, law)).toContain(law);
+  });
+
+  test.each<[string, RegExp, SimulationOptions]>([
+    ["a host that answers is left out", /^law 3: web1 is left out/, { wrap: goDeaf }],
+    [
+      "a share is widened for a canary that is lost",
+      /^law 4: .* more to a canary that does not serve/,
+      { wrap: followTheLost },
+    ],
+  ])("%s", async (_, what, options) => {
+    expect(await isFound({ what, options })).toBe(true);
+  });
+
+  test("a wave takes the last slot of a host", async () => {
+    planted.isForgetful = true;
+    onTestFinished(() => void (planted.isForgetful = false));
+    expect(await isFound({ what: /^law 5: .* is left with none of/, options: {} })).toBe(true);
   });
 
   test("control: without a planted bug these seeds break no law", async () => {
