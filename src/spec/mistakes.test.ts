@@ -70,6 +70,10 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
     "rollout: { ramp: 10m }",
     ["5:12 rollout.ramp: is not shorter than progressDeadline, which would end the rollout"],
   ],
+  [
+    "analysis: { look: 20s }\nrollout: { progressDeadline: 15s }",
+    ["5:13 analysis.look: is not shorter than progressDeadline: … (shorten analysis.look, or raise …)"],
+  ],
   ["warm: [{}]", ["5:8 warm[0]: one of http, run is required"]],
   ["smoke: [{}]", ["5:9 smoke[0]: one of http, run is required"]],
   ["smoke: [{ run: x, status: 200 }]", ["5:19 smoke[0].status: goes with http, not with run"]],

@@ -19,6 +19,7 @@ export function trafficFindings(file: Tree): readonly Finding[] {
     ...stepsIn(file).findings,
     ...unavailableFindings(file),
     ...rampFindings(file),
+    ...lookFindings(file),
     ...askFindings(file),
   ];
 }
@@ -169,4 +170,14 @@ function rampFindings(file: Tree): readonly Finding[] {
   return deadline === null || ramp < deadline
     ? []
     : [finding("conflict", at, "is not shorter than progressDeadline, which would end the rollout")];
+}
+
+/** Nothing moves while the first slots are alone with their users. */
+function lookFindings(file: Tree): readonly Finding[] {
+  const look = parseDuration(textOf(get(section(file, "analysis"), "look")) ?? "");
+  const limit = parseDuration(textOf(get(section(file, "rollout"), "progressDeadline")) ?? "10m");
+  if (look === null || limit === null || look < limit) return [];
+  const message = "is not shorter than progressDeadline: the rollout goes back before such a look is over";
+  const hint = "shorten analysis.look, or raise rollout.progressDeadline";
+  return [finding("conflict", ["analysis", "look"], { message, hint })];
 }
