@@ -31,6 +31,12 @@ function patienceOf({ policy, gateway }: Application): number {
 const longerThan = (patience: number): string =>
   `"~^(?:${patience > 9 ? "" : `[${patience}-9]|`}[1-9][0-9]+)[.]"`;
 
+/**
+ * What nginx's own config says of errors is not for copies: it would lead them on to pages, and copy them
+ * anew. Any `error_page` keeps others from being inherited; nobody answers with this status.
+ */
+const NO_PAGES = ["error_page 598 /;", "proxy_intercept_errors off;"];
+
 /** The directory of a generation that is there while it mirrors: see tree.ts. */
 const switchOf = (pool: string): string => `${pool}/cur/mirror`;
 
@@ -133,6 +139,7 @@ export function mirrorLocation({ application, pool }: Omit<Place, "log">, copier
     `location = ${MIRROR} {`,
     ...[
       "internal;",
+      ...NO_PAGES,
       ...unlessMirrored(pool, { draw: `$${v}_draw`, to: `$${v}_copied` }),
       `set $${v}_twin 1;`,
       "proxy_pass_request_body off;",
@@ -175,11 +182,18 @@ export function copier({ application, log, pool }: Place, listen: string): reado
       "access_log off;",
       "keepalive_timeout 0;",
       "location / {",
-      ...inside([`root ${pool}/none;`, "log_not_found off;", `mirror ${COPY};`, "mirror_request_body off;"]),
+      ...inside([
+        `root ${pool}/none;`,
+        "log_not_found off;",
+        ...NO_PAGES,
+        `mirror ${COPY};`,
+        "mirror_request_body off;",
+      ]),
       "}",
       `location = ${COPY} {`,
       ...inside([
         "internal;",
+        ...NO_PAGES,
         "# The first of all draws is copied, whatever the part.",
         ...unlessMirrored(pool, { draw: "0/0/0/0", to: `$${v}_copier` }),
         `limit_conn ${v} 65535;`,

@@ -180,6 +180,23 @@ test("a canary that is down is known by the copies, and by nobody else", async (
   expect(logged("stable")).toHaveLength(5);
 });
 
+test("pages for errors in nginx's own config lead no copy on, and make none anew", async () => {
+  await w.close();
+  w = await world({
+    policy: { steps: [step(0, 1000), step(10_000)] },
+    http: "error_page 404 502 504 /error.html; proxy_intercept_errors on;",
+  });
+  await mirrored(10_000);
+  for (const path of ["/a", "/b", "/c"]) await ask({ port: w.listen, path });
+  await when(() => logged("copy").length === 3);
+  expect(canary().seen.toSorted()).toEqual(["GET /a", "GET /b", "GET /c"]);
+  await canary().close();
+  expect(await ask({ port: w.listen, path: "/d" })).toMatchObject({ status: 200 });
+  await when(() => logged("copy").length === 4);
+  expect(logged("copy").at(-1)?.[3]).toBe("502");
+  expect(stable().seen).toEqual(["GET /a", "GET /b", "GET /c", "GET /d"]);
+});
+
 test("testers reach the canary while it is mirrored to, and what they ask is not copied", async () => {
   const { port, gateway } = w.changed({
     rules: [{ by: "header", name: "X-Canary", is: ["always"], to: "canary" }],
