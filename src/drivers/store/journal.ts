@@ -41,6 +41,12 @@ function load(database: Database, app: AppName): Saved {
   };
 }
 
+const REVISION = "SELECT revision FROM saved WHERE app = ?";
+
+/** Without the state, which of a large pool is megabytes to read. */
+const revisionOf = ({ sqlite }: Database, app: AppName): number =>
+  Number(sqlite.prepare(REVISION).get(app)?.["revision"] ?? NOTHING_SAVED.revision);
+
 const conflict = (app: AppName, expected: number, found: number): AppError =>
   appError(
     "journal.conflict",
@@ -79,7 +85,7 @@ function save(database: Database, given: Save): Result<number, AppError> {
     const { app } = given.rollout;
     const refusal = refusalOf(database, app, given.fence);
     if (refusal !== null) return err(refusal);
-    const { revision } = load(database, app);
+    const revision = revisionOf(database, app);
     if (revision !== given.revision) return err(conflict(app, given.revision, revision));
     return ok(write(database, given));
   });
