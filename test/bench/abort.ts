@@ -6,6 +6,8 @@ import { openGates, type Gates } from "../support/gates.ts";
 
 export interface Aborted {
   readonly gateways: number;
+  /** `rollout.maxLoad`. */
+  readonly maxLoad: number;
   /** What the rollout did when it was told to go back. */
   readonly during: string;
   readonly requests: number;
@@ -56,7 +58,9 @@ const lastOf = (report: LoadReport, release: string): number =>
     ...report.answers.filter((one) => one.answeredBy.startsWith(`${release}@`)).map((one) => one.lastSentAt),
   );
 
-async function abortOnce(w: Gates, release: string, moment: Moment): Promise<Aborted> {
+type Once = Omit<Aborted, "maxLoad">;
+
+async function abortOnce(w: Gates, release: string, moment: Moment): Promise<Once> {
   await w.addRelease(release, BOOTS);
   const loads = w.gates.map((port) => startLoad({ url: `http://127.0.0.1:${port}/`, rate: 100 }));
   await Promise.all(loads.map((load) => load.warm));
@@ -80,26 +84,53 @@ async function abortOnce(w: Gates, release: string, moment: Moment): Promise<Abo
   };
 }
 
-const SETTINGS = {
-  hosts: 4,
+const HOSTS = 4;
+const settingsFor = (maxLoad: number) => ({
+  hosts: HOSTS,
   slots: 1,
-  rollout: { key: "cookie:uid", steps: STEPS, drain: "5s" },
+  rollout: { key: "cookie:uid", steps: STEPS, drain: "5s", maxLoad },
   sections: { hooks: { beforeRelease: HELD, afterShift: HELD }, analysis: "off" },
-};
+});
+
+interface Round {
+  readonly gateways: number;
+  readonly maxLoad: number;
+  readonly moments: readonly Moment[];
+}
+
+/** Where three of four slots are the canary's, the fourth may carry everybody, or half of them. */
+const isWide = ({ step }: Moment): boolean => step === SHARES.length;
+
+/** Every moment at the default `maxLoad`; those at 100 % also where one slot may carry all traffic. */
+const ROUNDS: readonly Round[] = [1, 4].flatMap((gateways) => [
+  { gateways, maxLoad: 2, moments: MOMENTS },
+  { gateways, maxLoad: HOSTS, moments: MOMENTS.filter(isWide) },
+]);
+
+async function roundOf({ gateways, maxLoad, moments }: Round): Promise<readonly Aborted[]> {
+  const all: Aborted[] = [];
+  if (moments.length === 0) return all;
+  const w = await openGates({ ...settingsFor(maxLoad), gateways });
+  try {
+    await w.bringUp("v1");
+    for (const [i, moment] of moments.entries()) {
+      const one = { ...(await abortOnce(w, `v2.${i}`, moment)), maxLoad };
+      process.stderr.write(`bench: abort ${JSON.stringify(one)}\n`);
+      all.push(one);
+    }
+    return all;
+  } finally {
+    await w.close();
+  }
+}
 
 /** On one gateway and on four; GLIDEPATH_MOMENTS (a pattern such as `^updating`) asks for some only. */
 export async function benchAbort(): Promise<readonly Aborted[]> {
   const asked = new RegExp(process.env["GLIDEPATH_MOMENTS"] ?? "");
-  const moments = MOMENTS.filter((moment) => asked.test(wordsOf(moment)));
   const all: Aborted[] = [];
-  for (const gateways of [1, 4]) {
-    const w = await openGates({ ...SETTINGS, gateways });
-    try {
-      await w.bringUp("v1");
-      for (const [i, moment] of moments.entries()) all.push(await abortOnce(w, `v2.${i}`, moment));
-    } finally {
-      await w.close();
-    }
+  for (const round of ROUNDS) {
+    const moments = round.moments.filter((moment) => asked.test(wordsOf(moment)));
+    all.push(...(await roundOf({ ...round, moments })));
   }
   return all;
 }

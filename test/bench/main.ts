@@ -108,14 +108,16 @@ async function soak(args: readonly string[]): Promise<number> {
 }
 
 function printAborts(results: readonly Aborted[]): void {
-  const rows = results.map(({ gateways, during, ...numbers }) => [
+  const rows = results.map(({ gateways, maxLoad, during, ...numbers }) => [
     String(gateways),
+    String(maxLoad),
     during,
     ...[numbers.requests, numbers.failed].map(String),
     ...[numbers.lastCanary ?? "-", numbers.afterOrder ?? "-", numbers.took].map(String),
   ]);
   const header = [
     "gateways",
+    "maxLoad",
     "abort during",
     "requests",
     "failed",
