@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { hasOpenssl } from "../support/certificate.ts";
+import { benchNginx, printNginx } from "./nginx/main.ts";
 import { hasNginx } from "../support/nginx.ts";
 import { needs } from "../support/skip.ts";
 import { FULL, benchAnalysis } from "./analysis/main.ts";
@@ -32,7 +33,7 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput"];
-const NAMES = [...MEASURED, "abort", "scale", "analysis", "judge", "ssh", "ramp", "soak"];
+const NAMES = [...MEASURED, "abort", "scale", "analysis", "judge", "ssh", "ramp", "soak", "nginx"];
 /** What takes long, or is computed, is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
@@ -168,6 +169,11 @@ async function main(asked: readonly string[]): Promise<number> {
   if (judge !== null) {
     printJudge(judge);
     save("judge", judge);
+  }
+  const claims = names.includes("nginx") ? await benchNginx() : null;
+  if (claims !== null) {
+    printNginx(claims);
+    save("nginx", claims);
   }
   const ramp = names.includes("ramp") ? await benchRamp() : null;
   if (ramp !== null) {

@@ -34,7 +34,7 @@ export interface Throughput {
 }
 
 /** A way to the application, which is open now. */
-interface Path {
+export interface Path {
   readonly name: string;
   readonly port: number;
   /** Null: nothing stands between. */
@@ -53,11 +53,16 @@ function cpuOf(pids: readonly number[]): number {
     .reduce((sum, one) => sum + one, 0);
 }
 
-async function wrk(port: number, cookie: string): Promise<number> {
+interface Sampling {
+  readonly cookie: string;
+  readonly seconds: number;
+}
+
+async function wrk(port: number, { cookie, seconds }: Sampling): Promise<number> {
   const args = [
     "-t1",
     `-c${CONNECTIONS}`,
-    `-d${SECONDS}s`,
+    `-d${seconds}s`,
     "-H",
     `Cookie: ${cookie}`,
     `http://127.0.0.1:${port}/`,
@@ -67,10 +72,10 @@ async function wrk(port: number, cookie: string): Promise<number> {
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
 }
 
-async function sample({ port, pids }: Path, cookie: string): Promise<Side> {
+export async function sample({ port, pids }: Path, sampling: Sampling): Promise<Side> {
   const before = pids === null ? 0 : cpuOf(pids());
-  const requestsPerSecond = await wrk(port, cookie);
-  const cpu = pids === null ? null : (cpuOf(pids()) - before) / (requestsPerSecond * SECONDS);
+  const requestsPerSecond = await wrk(port, sampling);
+  const cpu = pids === null ? null : (cpuOf(pids()) - before) / (requestsPerSecond * sampling.seconds);
   return { requestsPerSecond, cpuUsPerRequest: cpu };
 }
 
@@ -155,7 +160,7 @@ async function compare(
     const sides = new Map<Path, Side[]>(paths.map((path) => [path, []]));
     for (let round = 0; round < ROUNDS; round++) {
       process.stderr.write(`bench: throughput, ${name}, round ${round + 1} of ${ROUNDS}\n`);
-      for (const [path, all] of sides) all.push(await sample(path, cookie));
+      for (const [path, all] of sides) all.push(await sample(path, { cookie, seconds: SECONDS }));
     }
     const [minimal = [], ours = []] = [...sides.values()];
     const ratios = ours.map((one, at) => one.requestsPerSecond / (minimal[at]?.requestsPerSecond ?? 1));
