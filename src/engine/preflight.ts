@@ -85,7 +85,28 @@ function unequalIn(
   // What was sent to a gateway before it was lost may come to it late.
   const isLate = application.gateways.some(({ name }) => excluded.includes(name));
   const isUnequal = excluded.length > 0 || strays.length > 0;
-  return { newcomers, strays, apart: isLate || (isUnequal && routings.some(isApart)) };
+  return {
+    newcomers,
+    strays: withTheirHosts(application, strays, newcomers),
+    apart: isLate || (isUnequal && routings.some(isApart)),
+  };
+}
+
+/**
+ * A gateway's config has groups for the prefixes and suffixes of its pool alone: of a slot in their midst the
+ * whole host is no part of the pool until it is what the others are.
+ */
+function withTheirHosts(
+  application: Application,
+  strays: readonly SlotKey[],
+  newcomers: readonly SlotKey[],
+): readonly SlotKey[] {
+  const pool = poolOf(application.hosts);
+  if (strays.every((key, i) => key === pool[i]?.key)) return strays;
+  const hosts = new Set(pool.filter(({ key }) => strays.includes(key)).map(({ host }) => host));
+  const all = pool.filter(({ host, key }) => hosts.has(host) && !newcomers.includes(key));
+  // Somebody must serve meanwhile.
+  return all.length + newcomers.length < pool.length ? all.map(({ key }) => key) : strays;
 }
 
 /** How many rollouts back a release is remembered. */

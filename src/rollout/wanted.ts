@@ -84,7 +84,7 @@ export const wantedBack = (rollout: Rollout, seen: Observation): Routing =>
 
 function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   const { plan, from, routing } = rollout;
-  const stable = serving(rollout, from);
+  const stable = suffixOf(plan, serving(rollout, from));
   const canary = plan.slots.filter((slot) => canServeCanary(rollout, slot));
   if (from === null) return { canary: [], stable: [], share: NOTHING };
   // Whoever leaves now goes on serving until somebody can take its place.
@@ -100,6 +100,17 @@ function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   // Less what rounding a share has added.
   const needed = Math.ceil(((share - 1) * plan.slots.length) / (EVERYTHING * load));
   return { canary: keptOf(canary, Math.max(1, needed), seen), stable, share };
+}
+
+/**
+ * The stable stays a suffix: who is before one that has failed waits for it. Hosts of which nobody serves are
+ * no part of the pool.
+ */
+function suffixOf({ slots, hostOf }: Rollout["plan"], serving: readonly SlotKey[]): readonly SlotKey[] {
+  const isServing = new Set(serving);
+  const used = new Set(serving.map((slot) => hostOf[slot]));
+  const gap = slots.findLastIndex((slot) => !isServing.has(slot) && used.has(hostOf[slot]));
+  return gap === -1 ? serving : slots.slice(gap + 1).filter((slot) => isServing.has(slot));
 }
 
 /** The canary stays a prefix: as long a one as has so many slots that are seen to be well, or all of it. */

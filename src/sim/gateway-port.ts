@@ -11,7 +11,7 @@ import type { GatewayPort } from "../ports/gateway.ts";
 import { benchOf, faultsNow, mustBeWritten, tell, trafficOf, type Context, type Line } from "./context.ts";
 import { isAlive, isReachable, routingText, type SimGateway } from "./fleet.ts";
 import { isLate } from "./fence.ts";
-import { harmsOfSwitch } from "./harms.ts";
+import { groupless, harmsOfSwitch } from "./harms.ts";
 import { writeLog } from "./log.ts";
 import { answer, deliver, look, type Effect } from "./network.ts";
 import { followRouting, inFlight } from "./traffic.ts";
@@ -113,7 +113,8 @@ function commit(context: Context, sim: SimGateway, { table, at, before }: Sent):
   const isLost = rollout !== null && rollout.excluded.includes(sim.gateway.name);
   const isOurs = rollout === null || (table.writer === rollout.id && !isLost);
   const bench = { ...benchOf(context), sentAt: at, before };
-  if (isOurs) context.harms.push(...harmsOfSwitch(sim, prepared.routing, bench));
+  if (isOurs)
+    context.harms.push(...harmsOfSwitch(sim, prepared.routing, bench), ...groupless(sim, prepared, bench));
   writeLog(context, sim);
   followRouting(sim, prepared.routing, trafficOf(context));
   sim.table = prepared;

@@ -2,7 +2,7 @@ import { instant, type Instant } from "../base/time.ts";
 import { drainOf, TRAFFIC_KINDS, type Drain } from "../model/drain.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
-import { heaviestOf, rotationSize, sameRouting, type Routing } from "../model/routing.ts";
+import { heaviestOf, rotationSize, sameRouting, type Routing, type RoutingTable } from "../model/routing.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import { healthOf } from "./health.ts";
@@ -80,6 +80,26 @@ export function harmsOfSwitch(gateway: SimGateway, next: Routing, bench: SwitchB
     ...returns(gateway, next, bench),
     ...emptied(gateway, next, bench),
     ...(isBegun(next, bench) ? [] : [...deserted(gateway, next, bench), ...unserved(gateway, next, bench)]),
+  ];
+}
+
+/** Law 4: a gateway's config has a group for each prefix and suffix of its pool, and for nothing else. */
+export function groupless(
+  { gateway }: SimGateway,
+  table: RoutingTable,
+  { fleet, now }: Bench,
+): readonly Harm[] {
+  const { canary, stable } = table.routing;
+  const pool = [...fleet.slots.values()].flatMap(({ slot }) =>
+    table.excluded?.includes(slot.host) === true ? [] : [slot.key],
+  );
+  const isRun = (slots: readonly SlotKey[], from: number): boolean =>
+    slots.every((slot, i) => slot === pool[from + i]);
+  const what = (role: string, end: string): Harm =>
+    harm(now, 4, `${gateway.name} has a ${role} that is no ${end} of the pool`);
+  return [
+    ...(isRun(canary, 0) ? [] : [what("canary", "prefix")]),
+    ...(isRun(stable, pool.length - stable.length) ? [] : [what("stable", "suffix")]),
   ];
 }
 
