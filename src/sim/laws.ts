@@ -202,8 +202,11 @@ const lostIsUnheard: Rule = ({ truth, before, after }) =>
 /** Longer than the judge waits for a gateway that says nothing. */
 const SILENT = 8000;
 
-/** Both releases have answered for so long: one that was down with its host says nothing of the other. */
-const STEADY = 1500;
+/**
+ * Both releases have answered for so long: one that was down with its host says nothing of the other. A
+ * stable that was down has taught the judge that requests fail, and it takes more of them to say who does.
+ */
+const STEADY = { canary: 1500, stable: 5000 } as const;
 
 /** Law 13: by itself no bake ends on evidence that is missing, or for a release of which all fails. */
 const evidenceIsSeen: Rule = ({ truth, before, after }) => {
@@ -216,8 +219,8 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   );
   const canary = before.routing.canary.map((key) => slots.get(key)?.behaviour);
   const fails = canary.length > 0 && canary.every((behaviour) => behaviour === "fails-requests");
-  const isSteady = [...before.routing.canary, ...before.routing.stable].every(
-    (key) => (slots.get(key)?.servesFrom ?? Infinity) <= truth.now - STEADY,
+  const isSteady = (["canary", "stable"] as const).every((role) =>
+    before.routing[role].every((key) => (slots.get(key)?.servesFrom ?? Infinity) <= truth.now - STEADY[role]),
   );
   const isCompared = isSteady && (plan.steps[step]?.share ?? 0) < EVERYTHING;
   return [
