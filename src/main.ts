@@ -196,10 +196,10 @@ async function explain(
   if (routing === undefined) {
     return err(appError("gateway.absent", `${application.name}: no gateway routes it yet`));
   }
-  const place = placeOf(application, routing, asked);
+  const canary = rollout !== null && !isEnded(rollout) ? rollout.release : stable;
+  const place = placeOf(application, { ...routing, releases: { canary, stable } }, asked);
   if (!place.ok) return place;
   const { user, role, by, changesAt } = place.value;
-  const canary = rollout !== null && !isEnded(rollout) ? rollout.release : stable;
   const release = role === "canary" ? canary : stable;
   return ok({ user, release, role, share: routing.share, by, changesAt });
 }

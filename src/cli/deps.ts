@@ -54,7 +54,10 @@ export interface Explanation {
   readonly role: "stable" | "canary" | "none";
   /** Basis points of the canary. */
   readonly share: number;
-  readonly by: { readonly rule: string } | { readonly bucket: number; readonly of: number };
+  readonly by:
+    | { readonly rule: string }
+    /** `pin`: he stays with this release until he is idle. */
+    | { readonly bucket: number; readonly of: number; readonly pin?: ReleaseId };
   /** Basis points from which on the canary serves; null: a rule decides, whatever the share. */
   readonly changesAt: number | null;
 }

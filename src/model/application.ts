@@ -173,6 +173,8 @@ export interface GatewaySettings {
   readonly maxBody?: number;
   readonly split: "users" | "servers";
   readonly key: UserKey;
+  /** So long after his last request a visitor stays with the release that answered; absent: he does not. */
+  readonly pin?: Duration;
   readonly rules: readonly Rule[];
   /** Who may say in a header which client a request comes from; null: the connection alone tells. */
   readonly realIp: RealIp | null;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canarySlotsFor, evenShare, wayBack } from "./capacity.ts";
+import { canarySlotsFor, evenShare, pinsHeldFrom, wayBack } from "./capacity.ts";
 import { basisPoints, EVERYTHING } from "./share.ts";
 
 const pools = fc.integer({ min: 2, max: 60 }).chain((n) =>
@@ -73,4 +73,15 @@ describe("going back", () => {
       ),
     );
   });
+});
+
+it.each([
+  [2, 1, 2, 0],
+  [4, 2, 2, 0],
+  [4, 1, 2, 5000],
+  [10, 3, 2, 4000],
+  [40, 19, 2, 1000],
+  [4, 1, 4, 0],
+])("of %i slots %i stable ones at a load of %d hold visitors from bucket %i on", (n, stable, load, from) => {
+  expect(pinsHeldFrom(n, stable, load)).toBe(from);
 });

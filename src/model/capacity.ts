@@ -61,3 +61,23 @@ export function wayBack(n: number, stable: number, maxLoad: number): WayBack {
   const share = basisPoints(EVERYTHING - carried);
   return { share, keep: Math.min(n - stable, Math.ceil((share * n) / (EVERYTHING * maxLoad))) };
 }
+
+/** What an update asks of a slot it can carry on the way back too: with less nobody could ever leave. */
+export const maxLoadBack = ({ slots, maxUnavailable, maxLoad }: LoadLimits): number =>
+  Math.max(maxLoad, slots.length / Math.max(1, slots.length - maxUnavailable));
+
+interface LoadLimits {
+  readonly slots: readonly unknown[];
+  readonly maxUnavailable: number;
+  readonly maxLoad: number;
+}
+
+/** A gateway's switch needs no more files for it. */
+const TENTH = EVERYTHING / 10;
+
+/**
+ * Were all users of `stable` slots to stay with them whatever the share, these would carry everybody. So
+ * those stay whose bucket is from here on: as many as the slots carry at `maxLoad` times the even load 1/n.
+ */
+export const pinsHeldFrom = (n: number, stable: number, maxLoad: number): BasisPoints =>
+  basisPoints(Math.ceil(wayBack(n, stable, maxLoad).share / TENTH) * TENTH);

@@ -78,6 +78,8 @@ export interface RolloutPlan extends Drain {
   readonly groups: readonly (readonly SlotKey[])[];
   readonly steps: readonly Step[];
   readonly split: GatewaySettings["split"];
+  /** How long visitors stay with the release that answered them last; absent: they do not. */
+  readonly pin?: Duration;
   readonly maxUnavailable: number;
   readonly maxLoad: number;
   readonly progressDeadline: Duration;

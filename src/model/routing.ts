@@ -14,6 +14,8 @@ export interface Routing {
   readonly ramp?: Ramp;
   /** Of the stable's requests that change nothing, the part of which the canary gets a copy; absent: none. */
   readonly mirror?: BasisPoints;
+  /** Absent: nobody stays with the release that he has a page of. */
+  readonly pins?: Pins;
 }
 
 /** Slots of one role that have joined lately, while they get less than the others of it. */
@@ -21,6 +23,14 @@ export interface Ramp {
   readonly newcomers: readonly SlotKey[];
   /** The part of the role's traffic that goes to all its slots; the rest goes to those that it had before. */
   readonly part: BasisPoints;
+}
+
+/** Whose visitors stay with their release, whatever their bucket says, while both serve. */
+export interface Pins {
+  /** Those of the canary: not on the way back. */
+  readonly canary: boolean;
+  /** Those of the stable release whose bucket is not below: its slots carry so many and no more. */
+  readonly stable: BasisPoints;
 }
 
 /** The routing without its newcomers: what serves the rest of their role. A role may be left by all. */
@@ -76,4 +86,6 @@ export const sameRouting = (a: Routing, b: Routing): boolean =>
     sameSlots(a.canary, b.canary) &&
     sameSlots(a.stable, b.stable) &&
     a.ramp?.part === b.ramp?.part &&
+    a.pins?.canary === b.pins?.canary &&
+    a.pins?.stable === b.pins?.stable &&
     sameSlots(a.ramp?.newcomers ?? [], b.ramp?.newcomers ?? []));

@@ -15,6 +15,7 @@ import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../mod
 import type { PlannedAnalysis, Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
 import { asOne, leave, stop } from "./evolve.ts";
+import { pinned } from "./pins.ts";
 
 export interface Beginning {
   readonly id: RolloutId;
@@ -75,8 +76,9 @@ export function createRollout(application: Application, beginning: Beginning): R
     touched: false,
     orderTaken: 0,
   };
-  if (from === null) return ok(rollout);
-  return ok({ ...withNewcomers(rollout, newcomers, strays), unsettled: apart, touched: false });
+  const settledIn = { ...rollout, routing: pinned(rollout, rollout.routing) };
+  if (from === null) return ok(settledIn);
+  return ok({ ...withNewcomers(settledIn, newcomers, strays), unsettled: apart, touched: false });
 }
 
 /** A pool that has grown: what is new in it serves what the others serve before anything else happens. */
@@ -135,6 +137,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     groups: groupsOf(hosts),
     steps: isStraight ? STRAIGHT : policy.steps,
     split: application.gateway.split,
+    ...(application.gateway.pin === undefined ? {} : { pin: application.gateway.pin }),
     maxUnavailable: Math.max(1, Math.min(policy.maxUnavailable, pool.length - 1)),
     maxLoad: policy.maxLoad,
     drain: policy.drain,

@@ -1,4 +1,5 @@
 import type { Rollout } from "../model/rollout.ts";
+import { maxLoadBack } from "../model/capacity.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { heaviestOf, rotationSize } from "../model/routing.ts";
 import { courseOf, isFirst } from "./evolve.ts";
@@ -19,6 +20,7 @@ function sharesCarried(rollout: Rollout): readonly string[] {
   const canary = routing.share / EVERYTHING;
   const broken: string[] = [];
   if (canary > 0 && routing.canary.length === 0) broken.push("law 4: a share without a canary slot");
+  broken.push(...pinsCarried(rollout));
   if (routing.mirror !== undefined) broken.push(...mirrorKept(rollout));
   if (canary < 1 && routing.stable.length === 0 && rotationSize(routing) > 0) {
     broken.push("law 4: a share without a stable slot");
@@ -33,6 +35,23 @@ function sharesCarried(rollout: Rollout): readonly string[] {
 }
 
 /** Copies go to a release that nobody sees yet, and end with its going back. */
+/** Law 4: nobody is held at a release that is given up, nor at more load than going back may bring. */
+function pinsCarried({ plan, routing, change, aborted, kind }: Rollout): readonly string[] {
+  const broken: string[] = [];
+  const back = change?.back === true ? change.routing.pins : undefined;
+  if (back?.canary === true) broken.push("law 4: going back, visitors are held at the canary");
+  const { pins, stable, canary, share } = routing;
+  if (pins === undefined || canary.length === 0 || stable.length === 0) return broken;
+  if (kind === "rollback" && aborted === null && pins.stable < share) {
+    broken.push("law 4: visitors are held at what a rollback leaves");
+  }
+  const held = (EVERYTHING - pins.stable) / EVERYTHING / stable.length;
+  const limit = maxLoadBack(plan) / plan.slots.length;
+  if (pins.stable < share && held > limit + ROUNDING)
+    broken.push(`law 4: pins hold ${held} at a stable slot`);
+  return broken;
+}
+
 function mirrorKept({ routing, change }: Rollout): readonly string[] {
   const broken: string[] = [];
   if (routing.share > 0) broken.push("law 4: requests are mirrored while users get the release");

@@ -7,6 +7,7 @@ import { rotationSize, type Routing } from "../model/routing.ts";
 import { request } from "./change.ts";
 import { goBack } from "./endings.ts";
 import { abortBy, enter, isFirst, isGoingBack } from "./evolve.ts";
+import { pinned } from "./pins.ts";
 import type { Seen } from "./seen.ts";
 import { serving } from "./wanted.ts";
 
@@ -98,7 +99,7 @@ function goOn(rollout: Rollout, now: Instant): Rollout {
   // What was only written has the lost slots in it, and leads nobody anywhere yet.
   const free = change?.stage === "preparing" ? { ...stepped, change: null } : stepped;
   const remaining = remainingOf(free);
-  return rotationSize(remaining) === 0 ? free : request(free, remaining, now);
+  return rotationSize(remaining) === 0 ? free : request(free, pinned(free, remaining), now);
 }
 
 /** As before, but for the lost slots. A role without any has no users: the other one answers for it. */

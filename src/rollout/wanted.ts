@@ -1,10 +1,11 @@
 import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
-import { evenShare, wayBack } from "../model/capacity.ts";
+import { evenShare, maxLoadBack, wayBack } from "../model/capacity.ts";
 import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
 import { sameRouting, type Routing } from "../model/routing.ts";
 import { courseOf, isFirst, isLeftOut } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
+import { pinned } from "./pins.ts";
 import { rampedBack, rampedForward } from "./ramp.ts";
 import type { Observation } from "../model/observation.ts";
 import { isHealthy } from "./sight.ts";
@@ -16,7 +17,10 @@ export function serving(rollout: Rollout, release: ReleaseId | null): readonly S
 }
 
 /** What the gateways should route while the rollout goes forward and its step asks for `limit`. */
-export function wantedForward(rollout: Rollout, limit: BasisPoints): Routing {
+export const wantedForward = (rollout: Rollout, limit: BasisPoints): Routing =>
+  pinned(rollout, unpinnedForward(rollout, limit));
+
+function unpinnedForward(rollout: Rollout, limit: BasisPoints): Routing {
   const { plan } = rollout;
   const canary = serving(rollout, rollout.release);
   const stable = serving(rollout, rollout.from);
@@ -36,11 +40,8 @@ export function wantedForward(rollout: Rollout, limit: BasisPoints): Routing {
 }
 
 /** The end of a completed rollout: the canary has become stable. */
-export const wantedAtEnd = (rollout: Rollout): Routing => ({
-  canary: [],
-  stable: rollout.plan.slots,
-  share: NOTHING,
-});
+export const wantedAtEnd = (rollout: Rollout): Routing =>
+  pinned(rollout, { canary: [], stable: rollout.plan.slots, share: NOTHING });
 
 export const areAllSettled = (rollout: Rollout, release: ReleaseId | null): boolean =>
   musterOf(rollout).moving.length === 0 &&
@@ -53,7 +54,7 @@ export const areAllSettled = (rollout: Rollout, release: ReleaseId | null): bool
 export function isAllAt(rollout: Rollout, release: ReleaseId | null): boolean {
   if (rollout.change !== null || rollout.unsettled || !areAllSettled(rollout, release)) return false;
   const stable = release === null ? [] : rollout.plan.slots.filter((slot) => !isLeftOut(rollout, slot));
-  return sameRouting(rollout.routing, { canary: [], stable, share: NOTHING });
+  return sameRouting(rollout.routing, pinned(rollout, { canary: [], stable, share: NOTHING }));
 }
 
 /** Runs the canary and was not written to: also one that was told to leave and can still be called back. */
@@ -71,16 +72,14 @@ function returning({ routing, change }: Rollout, canarySlots: number, share: Bas
   return canarySlots === 0 ? NOTHING : basisPoints(Math.min(share, routing.share, landed));
 }
 
-/** What an update asks of a slot it can carry on the way back too: with less nobody could ever leave. */
-const loadBack = ({ slots, maxUnavailable, maxLoad }: Rollout["plan"]): number =>
-  Math.max(maxLoad, slots.length / Math.max(1, slots.length - maxUnavailable));
-
 /**
  * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no
  * share needs any more are left out, and can go back all at once.
  */
-export const wantedBack = (rollout: Rollout, seen: Observation): Routing =>
-  rampedBack(rollout, unrampedBack(rollout, seen), (slot) => isHealthy(seen, slot));
+export function wantedBack(rollout: Rollout, seen: Observation): Routing {
+  const wanted = pinned(rollout, unrampedBack(rollout, seen));
+  return rampedBack(rollout, wanted, (slot) => isHealthy(seen, slot));
+}
 
 function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   const { plan, from, routing } = rollout;
@@ -92,7 +91,7 @@ function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   // Nobody is led from slots that serve to slots that are not seen to.
   const isCanaryWell = canary.some((slot) => isHealthy(seen, slot));
   const able = isCanaryWell ? stable.filter((slot) => isHealthy(seen, slot)) : stable;
-  const load = loadBack(plan);
+  const load = maxLoadBack(plan);
   const back = wayBack(plan.slots.length, able.length, load);
   const share = stable.length === 0 ? EVERYTHING : returning(rollout, canary.length, back.share);
   // Without a share a canary that is well still answers for a stable release that is not.

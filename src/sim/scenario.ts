@@ -149,11 +149,20 @@ export function drawScenario(seed: number): Scenario {
     badOn,
     supervised: random.chance(0.8),
   });
-  return mirrored(judged(scenario, seededRandom(seed ^ JUDGED)), seededRandom(seed ^ MIRRORED));
+  const story = mirrored(judged(scenario, seededRandom(seed ^ JUDGED)), seededRandom(seed ^ MIRRORED));
+  return seededRandom(seed ^ PINNED).chance(0.3) ? pinned(story) : story;
 }
 
 /** So chosen that the seeds that are replayed for ever tell the stories that they told before. */
 const JUDGED = 0x841e_224a;
+
+const PINNED = 0x51de_10c5;
+
+/** Visitors stay with a release. The gateways see no users: the laws judge what they are told of them. */
+const pinned = ({ application, ...rest }: Scenario): Scenario => ({
+  ...rest,
+  application: { ...application, gateway: { ...application.gateway, pin: seconds(1800) } },
+});
 
 /** Some are judged, of these some are what only a judge can find. From a stream of its own. */
 function judged(scenario: Scenario, random: Random): Scenario {

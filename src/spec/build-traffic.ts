@@ -160,6 +160,7 @@ export function gatewaySettings({ gateway, rollout }: FileValue, lists: Lists): 
     ...(gateway.maxBody === undefined ? {} : { maxBody: gateway.maxBody }),
     split: rollout.split,
     key: userKey(rollout.key),
+    ...(rollout.pin === undefined ? {} : { pin: rollout.pin }),
     rules: rollout.rules.flatMap((one, i) => rule(one, lists.get(i) ?? [])),
     realIp: gateway.realIp ?? null,
     releaseHeader: gateway.releaseHeader ?? null,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { millis, minutes } from "../base/time.ts";
+import { millis, minutes, seconds } from "../base/time.ts";
 import { ASK_METHODS } from "../model/drain.ts";
 import {
   command,
@@ -283,6 +283,12 @@ export const rollout = mapping(
       .prefault("auto")
       .describe(
         "Who a user is: auto (a cookie that the gateway issues), a cookie, header, argument, or the address.",
+      ),
+    pin: duration(seconds(1), minutes(24 * 60))
+      .optional()
+      .describe(
+        "A visitor stays with the release that answered him, told by a cookie, until he asks for nothing " +
+          "for so long or no slot of it serves; a rule wins, and going back. Default: the share decides.",
       ),
     rules: list(rule, "rules")
       .prefault([])

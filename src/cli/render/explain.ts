@@ -5,7 +5,8 @@ import { share } from "./words.ts";
 
 function whyWords({ by, share: points, changesAt }: Explanation): string {
   if ("rule" in by) return `a rule says so, whatever the share: ${clean(by.rule)}`;
-  const where = `bucket ${by.bucket} of ${by.of}`;
+  const pin = by.pin === undefined ? "" : `pinned to ${by.pin} until idle; without that `;
+  const where = `${pin}bucket ${by.bucket} of ${by.of}`;
   const from = changesAt === null ? "" : `; the canary's from a share of ${share(basisPoints(changesAt))} on`;
   return points === 0
     ? `${where}${from}, and no canary has a share now`

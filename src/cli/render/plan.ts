@@ -117,6 +117,15 @@ function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boole
   ].join(" → ");
 }
 
+/** Nobody's release changes at once. */
+function pinText({ gateway }: Application): string | null {
+  if (gateway.pin === undefined) return null;
+  return (
+    `visitors stay with the release of their page until they are idle for ${time(gateway.pin)}, ` +
+    "while it serves and its slots can carry them: the real share lags behind"
+  );
+}
+
 function lastText({ steps, order, maxUnavailable }: PlanStory): string | null {
   const rest = order.slice(Math.max(0, ...steps.map(({ canarySlots }) => canarySlots)));
   return rest.length === 0 ? null : `update ${slotsText(rest, maxUnavailable)}, which nobody uses any more`;
@@ -130,8 +139,10 @@ type Put = (label: string, text: string) => readonly Line[];
 function stepLines(telling: Telling, put: Put): readonly Line[] {
   const { story } = telling;
   const last = lastText(story);
+  const pin = story.from === null ? null : pinText(telling.application);
   return [
     ...story.steps.flatMap((step, i) => put(stepLabel(step), stepText(telling, i))),
+    ...(pin === null ? [] : put("pin", pin)),
     ...(last === null ? [] : put("finish", last)),
   ];
 }

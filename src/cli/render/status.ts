@@ -140,9 +140,18 @@ function rolloutLines(status: Status, view: StatusView): readonly Line[] {
       ...paused,
     ),
     line("  ", clean(rollout.because)),
+    ...pinLines(rollout),
     ...judgeLines(status, view),
     ...(holder?.alive === true ? [line("  ", dim(`carried by ${holder.who}`))] : orphanLines(rollout)),
   ];
+}
+
+/** The share says whom the release may get; whom it has lags behind. */
+function pinLines({ plan, aborted, routing }: Rollout): readonly Line[] {
+  if (plan.pin === undefined || aborted !== null || routing.canary.length === 0) return [];
+  const until = `until idle for ${time(plan.pin)}`;
+  const words = `visitors stay with the release they have ${until}: its part lags behind`;
+  return [line("  ", dim(words))];
 }
 
 function orphanLines(rollout: Rollout): readonly Line[] {

@@ -5,6 +5,7 @@ import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { EVERYBODY, groupsOf, MOST_TRIES, type Group, type Layout } from "./groups.ts";
 import { cidr, controlAddress, digest, endpoint, headerName, path, prefix, serverName } from "./names.ts";
 import { altSvcLines, listenLines, redirectBody } from "./listen.ts";
+import { pinMaps, switchVariable } from "./pins.ts";
 import { snippetOf } from "./place.ts";
 import { copier, mirrorFormats, mirrorHere, mirrorLocation, mirrorMaps } from "./mirror.ts";
 import { splitMaps } from "./split.ts";
@@ -118,16 +119,21 @@ function upstream(application: Application, group: Group, pool: readonly Slot[])
 const nginxTime = (time: Duration): string => (time % 1000 === 0 ? `${time / 1000}s` : `${time}ms`);
 
 /** From the resolved directory to the group; nginx falls back to all slots when it cannot read the switch. */
-function switchMaps({ name, gateway }: Application): readonly string[] {
+function switchMaps(application: Application): readonly string[] {
+  const { name, gateway } = application;
   const v = prefix(name);
   const named = gateway.releaseHeader !== null;
   return [
-    ...block(`map $realpath_root $${v}_upstream`, [
+    ...pinMaps(application),
+    ...block(`map ${switchVariable(application)} $${v}_upstream`, [
       `default ${v}_${EVERYBODY};`,
       `"~/(?:groups|as)/([a-z][a-z0-9_]*)(?:@[^/]+)?$" ${v}_$1;`,
     ]),
     ...(named
-      ? block(`map $realpath_root $${v}_release`, ['default "";', '"~/as/[a-z0-9_]+@([^/]+)$" $1;'])
+      ? block(`map ${switchVariable(application)} $${v}_release`, [
+          'default "";',
+          '"~/as/[a-z0-9_]+@([^/=]+)(?:=[^/]*)?$" $1;',
+        ])
       : []),
     ...block(`map $${v}_upstream $${v}_group`, [`"~^${v}_(.+)$" $1;`]),
     ...block(
@@ -215,7 +221,7 @@ function logFormat(application: Application): readonly string[] {
  * where headers are added anyway, or the file asks for the probe.
  */
 const tellsSlot = ({ gateway, probe }: Application): boolean =>
-  issuesCookie(gateway) || gateway.releaseHeader !== null || probe.always;
+  issuesCookie(gateway) || gateway.pin !== undefined || gateway.releaseHeader !== null || probe.always;
 
 const issuesCookie = ({ key, split }: Application["gateway"]): boolean =>
   key.by === "auto" && split === "users";
@@ -247,6 +253,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     `access_log ${path(gateway.log)} ${v} buffer=64k flush=100ms if=$${v}_counted;`,
     ...(application.gateway.mode === "upstream" ? clientAddress(application) : []),
     ...(issuesCookie(application.gateway) ? [`add_header Set-Cookie $${v}_cookie;`] : []),
+    ...(application.gateway.pin === undefined ? [] : [`add_header Set-Cookie $${v}_keep;`]),
     ...(releaseHeader === null ? [] : [`add_header ${headerName(releaseHeader)} $${v}_release always;`]),
     ...altSvcLines(gateway),
     ...(tellsSlot(application) ? [`add_header X-Glidepath-Slot $${v}_told always;`] : []),

@@ -2,9 +2,11 @@ import { appError, type AppError } from "../../base/errors.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import type { Application, Rule, UserKey } from "../../model/application.ts";
 import type { Asked, Named } from "../../model/asked.ts";
-import type { Routing } from "../../model/routing.ts";
+import type { ReleaseId } from "../../model/ids.ts";
+import type { Routing, RoutingTable } from "../../model/routing.ts";
 import { bucketOfUser } from "./bucket.ts";
 import { prefix, type Source } from "./names.ts";
+import { isPinLabel, pinCookie, pinLabel } from "./pins.ts";
 import { canonical, clientOf, isInside } from "./ranges.ts";
 
 /** Where one request goes, as nginx reckons it; none is made. */
@@ -13,13 +15,16 @@ export interface Place {
   /** The user's key: as given, or as the request has it. */
   readonly user: string;
   /** What decided: the first rule that matches, else one of 10 000 buckets. */
-  readonly by: { readonly rule: string } | { readonly bucket: number; readonly of: number };
+  readonly by:
+    | { readonly rule: string }
+    /** `pin`: the release that he stays with until he is idle. */
+    | { readonly bucket: number; readonly of: number; readonly pin?: ReleaseId };
   /** The share, in basis points, from which on the canary serves the request; null: no share changes it. */
   readonly changesAt: number | null;
 }
 
 /** As the maps of the config do, in their order. */
-export function placeOf(application: Application, routing: Routing, asked: Asked): Result<Place, AppError> {
+export function placeOf(application: Application, routing: Routed, asked: Asked): Result<Place, AppError> {
   const { split, key, rules } = application.gateway;
   if (split === "servers") return err(noUsers(application));
   const request = withUser(application, asked);
@@ -33,8 +38,43 @@ export function placeOf(application: Application, routing: Routing, asked: Asked
   const found = bucketOf(application, request, asked.user);
   if (found === null) return err(nobody(key));
   const { user, bucket } = found;
+  const pin = pinOf(application, routing, { request, bucket });
+  if (pin !== null) {
+    const by = { bucket, of: 10_000, pin: pin.release };
+    return ok({ role: pin.role, user, by, changesAt: bucket + 1 });
+  }
   const role = servedBy(routing, bucket < routing.share ? "canary" : "stable");
   return ok({ role, user, by: { bucket, of: 10_000 }, changesAt: bucket + 1 });
+}
+
+/** What the gateways route, and what its roles run: by that visitors who stay are known. */
+export interface Routed extends Routing {
+  readonly releases?: RoutingTable["releases"];
+}
+
+interface Pinned {
+  readonly role: Place["role"];
+  readonly release: ReleaseId;
+}
+
+/** The release with which this visitor is kept; null: with none. */
+function pinOf(
+  application: Application,
+  { canary, stable, pins, releases }: Routed,
+  { request, bucket }: { readonly request: Asked; readonly bucket: number },
+): Pinned | null {
+  const { name, gateway } = application;
+  const told = valueOf(request, "cookie", pinCookie(name));
+  if (gateway.pin === undefined || pins === undefined || !isPinLabel(told)) return null;
+  const isKept = {
+    canary: canary.length > 0 && pins.canary,
+    stable: stable.length > 0 && bucket >= pins.stable,
+  };
+  for (const role of ["canary", "stable"] as const) {
+    const release = releases?.[role] ?? null;
+    if (isKept[role] && release !== null && pinLabel(name, release) === told) return { role, release };
+  }
+  return null;
 }
 
 /** A role without a slot is served by the other. */

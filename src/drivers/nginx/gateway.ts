@@ -3,7 +3,7 @@ import { err, ok, type Result } from "../../base/result.ts";
 import { instant, millis, seconds } from "../../base/time.ts";
 import { withoutHosts, type Application, type Gateway, type Slot } from "../../model/application.ts";
 import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
-import { generation } from "../../model/ids.ts";
+import { generation, type ReleaseId } from "../../model/ids.ts";
 import type { GatewayState, InFlight, Observed } from "../../model/observation.ts";
 import { DONE, refused, type Outcome } from "../../model/outcome.ts";
 import { inRotation, type RoutingTable } from "../../model/routing.ts";
@@ -17,10 +17,11 @@ import { groupsWith, inFlightOf, isAlone, withKinds, type Measured } from "./inf
 import { install, withdraw } from "./install.ts";
 import { readLook, type Look } from "./look.ts";
 import { sha256 } from "./names.ts";
+import { pinLabel } from "./pins.ts";
 import { controlOf, homeOf, isPassive, type Place } from "./place.ts";
 import { BUILD, COMMIT, FIND_MASTERS, LOOK, LOOK_AND_BUILD, READ } from "./scripts.ts";
 import { tarOf } from "./tar.ts";
-import { generationTree, groupsTree, memoOf, type Entry } from "./tree.ts";
+import { generationTree, groupsTree, memoOf, type Entry, type Says } from "./tree.ts";
 import { troubleOf } from "./trouble.ts";
 import { unsuitable } from "./unsuitable.ts";
 
@@ -233,9 +234,11 @@ async function build(place: Place, seen: Look, { table, pool }: Building): Promi
 
 function generationEntries(place: Place, table: RoutingTable): readonly Entry[] {
   const directory = `.new-gen-${table.generation}`;
-  const named = place.application.gateway.releaseHeader !== null;
+  const { name, gateway } = place.application;
+  const labelOf = gateway.pin === undefined ? null : (release: ReleaseId) => pinLabel(name, release);
+  const says: Says = { named: gateway.releaseHeader !== null, labelOf };
   const layout = layoutOf(place.application);
-  const entries = isPassive(place) ? memoOf(table) : generationTree(layout, table, named);
+  const entries = isPassive(place) ? memoOf(table) : generationTree(layout, table, says);
   return [{ kind: "directory", path: directory }, ...entries.map((entry) => below(`${directory}/`, entry))];
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { generation, type RolloutId, type SlotKey } from "../../model/ids.ts";
-import type { RoutingTable } from "../../model/routing.ts";
+import { generation, type ReleaseId, type RolloutId, type SlotKey } from "../../model/ids.ts";
+import type { Pins, RoutingTable } from "../../model/routing.ts";
 import { basisPoints } from "../../model/share.ts";
 import type { Layout } from "./groups.ts";
 import { generationTree, groupsTree, type Entry } from "./tree.ts";
@@ -116,5 +116,41 @@ describe("while a slot ramps", () => {
   test("so does a slot that comes back", () => {
     const routing = { canary: [], stable: four, share: basisPoints(0), ramp: newcomers(0, 5050) };
     expect(counted(routing)).toEqual({ s0: 5050, s1: 4950 });
+  });
+});
+
+describe("where visitors stay with a release", () => {
+  const says = { named: false, labelOf: (release: ReleaseId) => `label-${release}` };
+  const releases = { canary: "v2" as ReleaseId, stable: "v1" as ReleaseId };
+  const led = (pins: Pins, bucket: number | "canary" | "stable", share = 5000): string => {
+    const given = { ...table(share), releases };
+    const entries = generationTree(layout, { ...given, routing: { ...given.routing, pins } }, says);
+    if (typeof bucket === "number") return groupsIn(entries)(bucket).replace(/^(?:\.\.\/)*/, "");
+    return entries.flatMap((one) => (one.kind === "link" && one.path === bucket ? [one.to] : []))[0] ?? "";
+  };
+  const V1 = "s1b1@=label-v1";
+  const V2 = "p1b1@=label-v2";
+
+  test("the other release's group and label stand beside a bucket's own, and beside no rule's", () => {
+    const pins = { canary: true, stable: basisPoints(0) };
+    const all = [0, 4999, 5000].map((bucket) => led(pins, bucket));
+    expect(all).toEqual([`as/${V2}+${V1}`, `as/${V2}+${V1}`, `as/${V1}+${V2}`]);
+    expect([led(pins, "canary"), led(pins, "stable")]).toEqual([`as/${V2}`, `as/${V1}`]);
+  });
+
+  test("from a bucket on only, when the stable slots cannot carry everybody", () => {
+    const pins = { canary: true, stable: basisPoints(2000) };
+    expect([led(pins, 1999), led(pins, 2000)]).toEqual([`as/${V2}`, `as/${V2}+${V1}`]);
+    expect([led(pins, 999, 1000), led(pins, 1000, 1000)]).toEqual([`as/${V2}`, `as/${V1}+${V2}`]);
+  });
+
+  test("going back nobody is kept at the canary, and nobody is told its label", () => {
+    const pins = { canary: false, stable: basisPoints(0) };
+    expect([led(pins, 0), led(pins, 9999)]).toEqual([`as/p1b1+${V1}`, `as/${V1}`]);
+  });
+
+  test("a rollback keeps nobody at what it leaves", () => {
+    const pins = { canary: true, stable: basisPoints(10_000) };
+    expect([led(pins, 0), led(pins, 9999)]).toEqual([`as/${V2}`, `as/s1b1+${V2}`]);
   });
 });

@@ -1,6 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import type { ReleaseId } from "../../model/ids.ts";
-import { beforeRamp, type Routing, type RoutingTable } from "../../model/routing.ts";
+import { beforeRamp, type Pins, type Routing, type RoutingTable } from "../../model/routing.ts";
 import { EVERYTHING } from "../../model/share.ts";
 import { groupFor, groupsOf, type Layout, type Role } from "./groups.ts";
 
@@ -11,6 +11,15 @@ export type Entry =
   | { readonly kind: "file"; readonly path: string; readonly text: string };
 
 const DIGITS = Array.from({ length: 10 }, (_, i) => i);
+
+/** What a group's directory has in its name besides. */
+export interface Says {
+  /** The release, for the header that says it. */
+  readonly named: boolean;
+  /** The label by which visitors of a release are known; null: they are not. */
+  readonly labelOf: ((release: ReleaseId) => string) | null;
+}
+const NOTHING_SAID: Says = { named: false, labelOf: null };
 
 /** Every group is an empty directory, so that the control server can be asked about any of them. */
 export const groupsTree = (layout: Layout): readonly Entry[] =>
@@ -33,15 +42,20 @@ function groupTree(path: string): readonly Entry[] {
  * so on: a switch is some tens of files, and a disk may take a millisecond for each. They lead to the groups
  * of this generation, below `as/`, which have the release in their names where the gateway says it.
  */
-export function generationTree(layout: Layout, table: RoutingTable, named = false): readonly Entry[] {
-  const { roles, spans } = spansOf(layout, table, named);
+export function generationTree(
+  layout: Layout,
+  table: RoutingTable,
+  says: Says = NOTHING_SAID,
+): readonly Entry[] {
+  const { roles, spans } = spansOf(layout, table, says);
   const copies = mirrorSpans(layout, table);
-  const used = [...spans, ...copies].map(({ group }) => group);
-  const groups = new Set([roles.canary, roles.stable, ...used]);
+  const groups = new Set([...spans, ...copies].map(({ group }) => group));
+  const byRule = new Set([roles.canary, roles.stable].filter((path) => !groups.has(path)));
   return [
     { kind: "file", path: "routing.json", text: `${JSON.stringify(table)}\n` },
     { kind: "directory", path: "as" },
     ...[...groups].flatMap(groupTree),
+    ...[...byRule].map((path): Entry => ({ kind: "directory", path })),
     link("canary", roles.canary),
     link("stable", roles.stable),
     ...bucketLinks(spans, { under: "", up: "", size: 1000, from: 0 }),
@@ -94,13 +108,11 @@ interface Span {
  * While slots ramp, the first buckets of their role go to all its slots and the others to those it had
  * before; whom a rule sends there stays with these.
  */
-function spansOf(layout: Layout, { routing, releases }: RoutingTable, named: boolean) {
+function spansOf(layout: Layout, table: RoutingTable, says: Says) {
+  const { routing } = table;
   const { ramp, share } = routing;
-  const group = (role: Role, among = routing): string => {
-    const { name } = groupFor(layout, among, role);
-    const release = named ? releases?.[served(routing, role)] : null;
-    return release ? `as/${name}@${safe(release)}` : `as/${name}`;
-  };
+  const group = (role: Role, among = routing): string =>
+    `as/${groupFor(layout, among, role).name}${saidOf(table, served(routing, role), says)}`;
   const grows = (role: Role): boolean =>
     ramp?.newcomers.some((slot) => routing[role].includes(slot)) ?? false;
   const roleSpans = (role: Role, from: number, to: number): readonly Span[] => {
@@ -112,8 +124,50 @@ function spansOf(layout: Layout, { routing, releases }: RoutingTable, named: boo
     ];
   };
   const byRule = (role: Role): string => group(role, grows(role) ? beforeRamp(routing) : routing);
-  const spans = [...roleSpans("canary", 0, share), ...roleSpans("stable", share, EVERYTHING)];
-  return { roles: { canary: byRule("canary"), stable: byRule("stable") }, spans };
+  const roles = { canary: byRule("canary"), stable: byRule("stable") };
+  const kept = keptIn(table, says);
+  const own = [...roleSpans("canary", 0, share)].filter((span, i, all) => span.to > (all[i - 1]?.to ?? 0));
+  const others = roleSpans("stable", share, EVERYTHING);
+  return {
+    roles,
+    spans: [
+      ...(kept.stable < EVERYTHING ? keptFrom(own, kept.stable, roles.stable) : own),
+      ...(kept.canary ? keptFrom(others, 0, roles.canary) : others),
+    ],
+  };
+}
+
+/** Visitors of the other role are kept from this bucket on: their group stands beside the span's own. */
+function keptFrom(spans: readonly Span[], from: number, path: string): readonly Span[] {
+  const other = path.replace(/^as\//, "+");
+  return spans.flatMap(({ to, group }, i): readonly Span[] => {
+    const begins = spans[i - 1]?.to ?? 0;
+    if (to <= from) return [{ to, group }];
+    const rest = { to, group: `${group}${other}` };
+    return begins < from ? [{ to: from, group }, rest] : [rest];
+  });
+}
+
+const NOBODY_KEPT = { canary: false, stable: EVERYTHING } as const;
+
+/** Both releases serve, and are told apart. */
+function keptIn({ routing, releases }: RoutingTable, { labelOf }: Says): Pins {
+  const { canary, stable, pins = NOBODY_KEPT } = routing;
+  const isShared = canary.length > 0 && stable.length > 0 && releases?.canary !== releases?.stable;
+  if (labelOf === null || !isShared) return NOBODY_KEPT;
+  return {
+    canary: pins.canary && releases?.canary != null,
+    stable: releases?.stable == null ? EVERYTHING : pins.stable,
+  };
+}
+
+/** `@v2` for the header, `@=1a2b3c4d` for those who stay with the release, or both. */
+function saidOf({ routing: { pins }, releases }: RoutingTable, role: Role, { named, labelOf }: Says): string {
+  const release = releases?.[role];
+  if (release === null || release === undefined) return "";
+  const isKept = pins !== undefined && (role === "canary" ? pins.canary : pins.stable < EVERYTHING);
+  const label = isKept && labelOf !== null ? `=${labelOf(release)}` : "";
+  return named || label !== "" ? `@${named ? safe(release) : ""}${label}` : "";
 }
 
 /** A role without slots is served by the other. */

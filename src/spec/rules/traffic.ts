@@ -21,6 +21,7 @@ export function trafficFindings(file: Tree): readonly Finding[] {
     ...rampFindings(file),
     ...lookFindings(file),
     ...askFindings(file),
+    ...pinFindings(file),
   ];
 }
 
@@ -151,6 +152,20 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
     );
   }
   return warnings;
+}
+
+/** Users are told apart by their requests, and have a place to keep a cookie. */
+function pinFindings(file: Tree): readonly Finding[] {
+  const rollout = section(file, "rollout");
+  if (!has(rollout, "pin")) return [];
+  const gateway = section(file, "gateway");
+  const others: readonly (readonly [boolean, string])[] = [
+    [get(rollout, "split") === "servers", "goes with split: users, not with split: servers"],
+    [get(gateway, "passive") === true, "goes with split: users, not with gateway.passive"],
+    [get(gateway, "protocol") === "grpc", "needs clients that keep cookies, which those of grpc do not"],
+  ];
+  const message = others.find(([isThere]) => isThere)?.[1];
+  return message === undefined ? [] : [finding("conflict", ["rollout", "pin"], message)];
 }
 
 /** Traffic grows by users' buckets, which the other ways do not have. */

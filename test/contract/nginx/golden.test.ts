@@ -68,6 +68,10 @@ const CASES: Readonly<Record<string, Case>> = {
       ],
     },
   },
+  pins: {
+    slots: [slot(8001), slot(8002)],
+    settings: { pin: seconds(1800), releaseHeader: "X-Release", key: { by: "address" } },
+  },
   servers: { slots: [slot(8001), slot(8002), slot(8003)], settings: { split: "servers" } },
   "no-keepalive": { slots: [slot(8001), slot(8002)], settings: { keepalive: millis(0) } },
   kinds: {

@@ -1,0 +1,137 @@
+// Visitors with a cookie jar, through a gray release by the real command: whoever has a page of a release
+// gets all else from it too while a slot of it serves.
+import { describe, expect, it, onTestFinished } from "vitest";
+import { bucketOfUser } from "../../src/drivers/nginx/bucket.ts";
+import { mustExit } from "../support/exit.ts";
+import { failuresOf } from "../support/load.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { openWorkspace, type Workspace } from "../support/workspace.ts";
+
+const PATIENCE = 180_000;
+const USERS = Array.from({ length: 40 }, (_, i) => `visitor-${i}`);
+const isBetween = (user: string): boolean => {
+  const bucket = bucketOfUser("shop", user);
+  return bucket >= 1000 && bucket < 6000;
+};
+const approvalAt = (share: number): RegExp => new RegExp(`"phase":"approval"[^\\n]*"share":${share * 100},`);
+
+interface Visitor {
+  readonly user: string;
+  pin: { readonly value: string; readonly until: number } | null;
+}
+const newcomer = (user: string): Visitor => ({ user, pin: null });
+
+/** Asks as a browser does: what the jar has is sent, and forgotten when its time is over. */
+async function ask(port: number, visitor: Visitor, path: string): Promise<string> {
+  const isKept = visitor.pin !== null && Date.now() < visitor.pin.until;
+  const kept = isKept ? `; ${visitor.pin?.value}` : "";
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+    headers: { Cookie: `uid=${visitor.user}${kept}` },
+  });
+  await answer.text();
+  for (const line of answer.headers.getSetCookie()) {
+    const [, value = "", age = ""] = /^(glidepin_shop=[0-9a-f]{8});.* Max-Age=(\d+)/.exec(line) ?? [];
+    if (value !== "") visitor.pin = { value, until: Date.now() + Number(age) * 1000 };
+  }
+  return answer.status === 200 ? (answer.headers.get("x-release") ?? "none") : `${answer.status}`;
+}
+
+const pages = (port: number, visitors: readonly Visitor[]): Promise<readonly string[]> =>
+  Promise.all(visitors.map((visitor) => ask(port, visitor, "/")));
+
+/** Visitors of whose ten further answers one was of another release than their page. */
+async function mixed(port: number, visitors: readonly Visitor[], had: readonly string[]) {
+  const all = await Promise.all(
+    visitors.map(async (visitor, i) => {
+      const got = new Set<string>();
+      for (let n = 0; n < 10; n += 1) got.add(await ask(port, visitor, `/part-${n}`));
+      return [...got].some((release) => release !== had[i]) ? [visitor.user] : [];
+    }),
+  );
+  return all.flat();
+}
+
+async function opened(pin: string | null): Promise<Workspace> {
+  const workspace = await openWorkspace({
+    edit: (sections) => ({
+      ...sections,
+      rollout: {
+        key: "cookie:uid",
+        ...(pin === null ? {} : { pin }),
+        rules: [{ header: "X-Tester", is: "yes", to: "canary" }],
+        steps: [{ share: "10%", approve: true }, { share: "60%", approve: true }, { share: "100%" }],
+      },
+      analysis: "off",
+    }),
+  });
+  onTestFinished(workspace.close);
+  await workspace.bringUp("v1");
+  return workspace;
+}
+
+describe.skipIf(!hasNginx("integration: visitors stay with a release"))("a gray release with pin", () => {
+  it.each([["30m"], [null]])(
+    "mixes no releases while both serve: pin is %s, the control is without",
+    async (pin) => {
+      const w = await opened(pin);
+      const load = await w.load({ rate: 40 });
+      const visitors = USERS.map(newcomer);
+      const running = w.start(["release", "v2", "--json"]);
+      await running.says(approvalAt(10));
+      const had = await pages(w.port, visitors);
+      mustExit(await w.glidepath("promote"), 0);
+      await running.says(approvalAt(60));
+      const wanted = pin === null ? USERS.filter(isBetween) : [];
+      expect(await mixed(w.port, visitors, had)).toEqual(wanted);
+      expect(USERS.filter(isBetween).length).toBeGreaterThan(5);
+      mustExit(await w.glidepath("promote"), 0);
+      mustExit(await running.done, 0);
+      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v2"]));
+      expect(failuresOf(await load.stop())).toEqual([]);
+    },
+    PATIENCE,
+  );
+
+  it(
+    "is explained as nginx does it, ends when the visitor is idle, and never outlasts an abort",
+    async () => {
+      const w = await opened("2s");
+      const between = USERS.filter(isBetween);
+      const visitors = between.map(newcomer);
+      const running = w.start(["release", "v2", "--json"]);
+      await running.says(approvalAt(10));
+      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v1"]));
+      const pin = visitors[0]?.pin?.value ?? "";
+      mustExit(await w.glidepath("promote"), 0);
+      await running.says(approvalAt(60));
+      const asked = ["explain", "--cookie", `uid=${between[0]}`, "--json"];
+      const told = await w.glidepath(...asked, "--cookie", pin);
+      expect(told.events[0]).toMatchObject({ release: "v1", role: "stable", by: { pin: "v1" } });
+      expect((await w.glidepath(...asked)).events[0]).toMatchObject({ release: "v2", role: "canary" });
+      const send = async (...cookies: readonly string[]) => {
+        const Cookie = [`uid=${between[0]}`, ...cookies].join("; ");
+        const answer = await fetch(w.url, { headers: { Cookie } });
+        return answer.headers.get("x-release");
+      };
+      expect(await send(pin)).toBe("v1");
+      // Made up: of no release, too long, with the name of a group and of a directory in it.
+      for (const forged of ["00000000", `${pin.split("=")[1]}0`, "/as/s1@=00000000 s1", "../../groups/s1"]) {
+        expect(await send(`glidepin_shop=${forged}`)).toBe("v2");
+      }
+      const tester = await fetch(w.url, { headers: { Cookie: `uid=1; ${pin}`, "X-Tester": "yes" } });
+      expect(tester.headers.get("x-release")).toBe("v2");
+      while (visitors.some((one) => one.pin !== null && Date.now() < one.pin.until)) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v2"]));
+      const canaryPin = visitors[0]?.pin?.value ?? "";
+      expect(canaryPin).not.toBe(pin);
+      mustExit(await w.glidepath("abort"), 0);
+      await running.says(/"phase":"aborting"[^\n]*"share":0,/);
+      mustExit(await running.done, 1);
+      expect(await send(canaryPin)).toBe("v1");
+      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v1"]));
+    },
+    PATIENCE,
+  );
+});
