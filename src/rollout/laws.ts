@@ -34,7 +34,6 @@ function sharesCarried(rollout: Rollout): readonly string[] {
   return broken;
 }
 
-/** Copies go to a release that nobody sees yet, and end with its going back. */
 /** Law 4: nobody is held at a release that is given up, nor at more load than going back may bring. */
 function pinsCarried({ plan, routing, change, aborted, kind }: Rollout): readonly string[] {
   const broken: string[] = [];
@@ -52,6 +51,7 @@ function pinsCarried({ plan, routing, change, aborted, kind }: Rollout): readonl
   return broken;
 }
 
+/** Copies go to a release that nobody sees yet, and end with its going back. */
 function mirrorKept({ routing, change }: Rollout): readonly string[] {
   const broken: string[] = [];
   if (routing.share > 0) broken.push("law 4: requests are mirrored while users get the release");
