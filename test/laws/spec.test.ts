@@ -72,6 +72,7 @@ const BASE = {
       { servers: "50%" },
       { servers: ["zone=a"] },
     ],
+    pin: "30m",
     drain: { requests: "30s", uploads: "5m", events: "5s", websockets: "5s" },
     ramp: "30s",
     progressDeadline: "10m",

@@ -155,9 +155,10 @@ function keptIn({ routing, releases }: RoutingTable, { labelOf }: Says): Pins {
   const { canary, stable, pins = NOBODY_KEPT } = routing;
   const isShared = canary.length > 0 && stable.length > 0 && releases?.canary !== releases?.stable;
   if (labelOf === null || !isShared) return NOBODY_KEPT;
+  const isKnown = (role: Role): boolean => (releases?.[role] ?? null) !== null;
   return {
-    canary: pins.canary && releases?.canary != null,
-    stable: releases?.stable == null ? EVERYTHING : pins.stable,
+    canary: pins.canary && isKnown("canary"),
+    stable: isKnown("stable") ? pins.stable : EVERYTHING,
   };
 }
 
