@@ -158,7 +158,7 @@ const COMMANDS = new RegExp(
 );
 const PHRASES = /\.(?:contains|query|body)$|^run\.env\.MODE$/;
 /** Read into numbers: a space around a share does no harm. */
-const NUMBERS = /share|servers$|margin|maxUnavailable|maxBytes|maxBody|size$/;
+const NUMBERS = /share|mirror$|servers$|margin|maxUnavailable|maxBytes|maxBody|size$/;
 
 /** Compared with what a request says, so that dots mean nothing. */
 const VALUES = /\.is(?:\[\d+\])?$/;
