@@ -202,11 +202,8 @@ const lostIsUnheard: Rule = ({ truth, before, after }) =>
 /** Longer than the judge waits for a gateway that says nothing. */
 const SILENT = 8000;
 
-/**
- * Both releases have answered for so long: one that was down with its host says nothing of the other. A
- * stable that was down has taught the judge that requests fail, and it takes more of them to say who does.
- */
-const STEADY = { canary: 1500, stable: 5000 } as const;
+/** The canary has answered for so long: one that was down with its host says nothing. */
+const STEADY = 1500;
 
 /** Law 13: by itself no bake ends on evidence that is missing, or for a release of which all fails. */
 const evidenceIsSeen: Rule = ({ truth, before, after }) => {
@@ -219,9 +216,12 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   );
   const canary = before.routing.canary.map((key) => slots.get(key)?.behaviour);
   const fails = canary.length > 0 && canary.every((behaviour) => behaviour === "fails-requests");
-  const isSteady = (["canary", "stable"] as const).every((role) =>
-    before.routing[role].every((key) => (slots.get(key)?.servesFrom ?? Infinity) <= truth.now - STEADY[role]),
-  );
+  // A stable that was down meanwhile has taught the judge that requests fail: it takes more of them then.
+  const { canary: some, stable } = before.routing;
+  const isSteady =
+    before.excluded.length === 0 &&
+    some.every((key) => (slots.get(key)?.servesFrom ?? Infinity) <= truth.now - STEADY) &&
+    stable.every((key) => (slots.get(key)?.servesFrom ?? Infinity) <= before.startedAt);
   const isCompared = isSteady && (plan.steps[step]?.share ?? 0) < EVERYTHING;
   return [
     ...silent.map(({ gateway }) => `a bake ends, and nobody has read the log of ${gateway.name} for long`),
