@@ -83,8 +83,8 @@ export function wantedBack(rollout: Rollout, seen: Observation): Routing {
 
 function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   const { plan, from, routing } = rollout;
-  const stable = suffixOf(plan, serving(rollout, from));
   const canary = plan.slots.filter((slot) => canServeCanary(rollout, slot));
+  const stable = suffixOf(plan, serving(rollout, from), canary);
   if (from === null) return { canary: [], stable: [], share: NOTHING };
   // Whoever leaves now goes on serving until somebody can take its place.
   if (stable.length + canary.length === 0) return routing;
@@ -102,14 +102,18 @@ function unrampedBack(rollout: Rollout, seen: Observation): Routing {
 }
 
 /**
- * The stable stays a suffix: who is before one that has failed waits for it. Hosts of which nobody serves are
- * no part of the pool.
+ * The stable stays a suffix: who is before one that has failed, or is not there yet, waits for it. Hosts of
+ * which nobody serves are no part of the pool.
  */
-function suffixOf({ slots, hostOf }: Rollout["plan"], serving: readonly SlotKey[]): readonly SlotKey[] {
-  const isServing = new Set(serving);
-  const used = new Set(serving.map((slot) => hostOf[slot]));
-  const gap = slots.findLastIndex((slot) => !isServing.has(slot) && used.has(hostOf[slot]));
-  return gap === -1 ? serving : slots.slice(gap + 1).filter((slot) => isServing.has(slot));
+function suffixOf(
+  { slots, hostOf }: Rollout["plan"],
+  stable: readonly SlotKey[],
+  canary: readonly SlotKey[],
+): readonly SlotKey[] {
+  const isStable = new Set(stable);
+  const used = new Set([...stable, ...canary].map((slot) => hostOf[slot]));
+  const gap = slots.findLastIndex((slot) => !isStable.has(slot) && used.has(hostOf[slot]));
+  return gap === -1 ? stable : slots.slice(gap + 1).filter((slot) => isStable.has(slot));
 }
 
 /** The canary stays a prefix: as long a one as has so many slots that are seen to be well, or all of it. */
