@@ -1,4 +1,4 @@
-import { after, earliest, millis, seconds, type Duration, type Instant } from "../base/time.ts";
+import { after, earliest, millis, type Duration, type Instant } from "../base/time.ts";
 import type { Application, Gateway, Slot } from "../model/application.ts";
 import { poolOf, slotHosts } from "../model/application.ts";
 import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
@@ -179,7 +179,7 @@ function lookGateways(context: Context, rollout: Rollout, { interest, now }: Loo
 }
 
 /** While a drain lasts the gateway is asked for its end alone, and looked at as seldom as this. */
-const DRAIN_LOOK = seconds(1);
+const DRAIN_LOOK = millis(300);
 const BUSY_AGAIN = millis(50);
 
 /** The last look saw a request in flight to each of these slots, and none of them in rotation. */
