@@ -17,6 +17,8 @@ export interface Nginx {
 }
 
 export interface NginxOptions {
+  /** Another one than the machine's. */
+  readonly binary?: string;
   readonly workers?: number;
   /** Lines in http{}, before the include. */
   readonly http?: string;
@@ -65,7 +67,7 @@ ${http}
 
 /** Writes its directory; starts nothing. */
 export function prepareNginx(directory: string, options: NginxOptions = {}): Nginx {
-  const binary = nginxBinary();
+  const binary = options.binary ?? nginxBinary();
   if (binary === null) throw new Error("there is no nginx on PATH nor in /usr/sbin");
   for (const name of ["conf.d", "temp", "logs"]) mkdirSync(join(directory, name), { recursive: true });
   const nginx: Nginx = {

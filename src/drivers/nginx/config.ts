@@ -88,7 +88,7 @@ function sections(topology: Topology, marks: Marks): readonly (readonly string[]
   return [
     ...groupsOf(layoutOf(application)).map((group) => upstream(application, group, pool)),
     splitMaps(application),
-    switchMaps(application),
+    [...switchMaps(application), ...hostMaps(topology)],
     counters(application),
     logFormat(application),
     ...(isMirrored(application) ? [mirrorMaps(application), copierServer(topology)] : []),
@@ -145,7 +145,24 @@ function switchMaps(application: Application): readonly string[] {
       keepaliveOf(gateway) === 0 ? "default close;" : 'default "";',
       "websocket upgrade;",
     ]),
-    ...block(`map $http_host $${v}_host`, ["default $http_host;", '"" $host;']),
+  ];
+}
+
+/**
+ * What the client asked for. HTTP/3 has it outside of the headers: nginx 1.26 makes no `$http_host` of it,
+ * and `$host` is without the port.
+ */
+function hostMaps({ application, gateway }: Topology): readonly string[] {
+  const v = prefix(application.name);
+  const isEverywhere = gateway.http3 !== true;
+  return [
+    ...(isEverywhere
+      ? []
+      : block(`map $server_port $${v}_authority`, ["default $host:$server_port;", "443 $host;"])),
+    ...block(`map $http_host $${v}_host`, [
+      "default $http_host;",
+      isEverywhere ? '"" $host;' : `"" $${v}_authority;`,
+    ]),
   ];
 }
 

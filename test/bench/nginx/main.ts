@@ -1,6 +1,7 @@
 // The claims of docs/adr/0001 on the nginx of this machine, and on a newer one where there is one.
 import { spawnSync } from "node:child_process";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { nginxBinary } from "../../../src/demo/nginx.ts";
 import { table } from "../../../src/demo/table.ts";
@@ -29,12 +30,15 @@ async function measureHere(): Promise<Measured> {
   return { nginx, claims };
 }
 
+/** What script/newer-nginx unpacks. */
+const UNPACKED = join(import.meta.dirname, "..", "..", "..", ".tools", "newer", "usr", "sbin", "nginx");
+
 /** GLIDEPATH_CLAIMS: a pattern, for some only. GLIDEPATH_NGINX_NEW: the path of a second nginx. */
 export async function benchNginx(): Promise<readonly Measured[]> {
   const here = await measureHere();
-  const newer = process.env["GLIDEPATH_NGINX_NEW"];
-  if (newer === undefined) {
-    const why = "GLIDEPATH_NGINX_NEW names none, and Debian 12 has but one";
+  const newer = process.env["GLIDEPATH_NGINX_NEW"] ?? UNPACKED;
+  if (!existsSync(newer)) {
+    const why = `there is no ${newer}; script/newer-nginx gets one, or GLIDEPATH_NGINX_NEW names one`;
     process.stderr.write(`!! a newer nginx SKIPPED: ${why}\n`);
     return [here];
   }

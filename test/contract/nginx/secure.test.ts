@@ -170,16 +170,4 @@ describe.skipIf(!hasNginx("contract: HTTP/3") || !canCertify)("HTTP/3", () => {
       expect(found).toContainEqual(expect.objectContaining({ severity: "fault", found: lack }));
     },
   );
-
-  const isThere = needs(lack === null, "contract: HTTP/3 for real", `this nginx cannot: ${lack}`);
-  it.skipIf(!isThere)("listens on UDP, and TCP tells of it", async () => {
-    const { made, gateway, port, secure } = await opened({ http3: true });
-    const table = made.table(1, { stable: 0 });
-    expect(await port.prepare(gateway, table)).toEqual({ kind: "done" });
-    expect(await port.commit(gateway, table)).toEqual({ kind: "done" });
-    const answer = await ask(secure, "/", { tls: true });
-    expect(answer.headers["alt-svc"]).toBe(`h3=":${secure}"; ma=86400`);
-    const hex = secure.toString(16).toUpperCase().padStart(4, "0");
-    expect(readFileSync("/proc/net/udp", "utf8")).toContain(`0100007F:${hex} `);
-  });
 });

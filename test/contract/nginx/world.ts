@@ -113,6 +113,7 @@ export interface WorldOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly start?: boolean;
   readonly http?: string;
+  readonly binary?: string;
   readonly policy?: Partial<Policy>;
 }
 
@@ -130,7 +131,8 @@ export const SETTINGS: GatewaySettings = {
 };
 
 export async function world(options: WorldOptions = {}): Promise<World> {
-  const temporary = temporaryNginx(options.http === undefined ? {} : { http: options.http });
+  const { http, binary } = options;
+  const temporary = temporaryNginx({ ...(http && { http }), ...(binary && { binary }) });
   const { nginx } = temporary;
   const backends = await Promise.all(Array.from({ length: options.slots ?? 2 }, () => backend()));
   const listen = await freePort();
