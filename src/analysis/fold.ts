@@ -199,6 +199,7 @@ function settleArrivals(state: JudgeState, rules: Rules, slice: number): JudgeSt
     const share = shareDuring(state.shares, startOf(at), instant(startOf(at) + SLICE));
     if (share === null) continue;
     arrived = { canary: arrived.canary + canary, stable: arrived.stable + stable };
+    if (!rules.countsArrivals) continue;
     traffic = takeGains(traffic, labelGains(missingGains(share), canary, stable), rules.drip);
     crowd = takeGains(crowd, labelGains(excessGains(share), canary, stable), rules.drip);
   }

@@ -94,7 +94,8 @@ function takeMetric(state: JudgeState, rules: Rules, point: MetricPoint): JudgeS
   const known = state.tests.metrics[point.metric];
   if (metric === undefined || known === undefined) return state;
   if (known.last !== null && point.at < after(known.last, METRIC_EVERY)) return state;
-  const bad = isBadPair(metric, point, shareAt(state.shares, point.at));
+  const share = rules.countsArrivals ? shareAt(state.shares, point.at) : null;
+  const bad = isBadPair(metric, point, share);
   if (bad === null) return state;
   const moved = { mixture: takePair(known.mixture, bad, rules.drip), last: point.at };
   const metrics = { ...state.tests.metrics, [point.metric]: moved };

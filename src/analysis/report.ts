@@ -62,7 +62,7 @@ export function testsOf(state: JudgeState, rules: Rules, target: number | null):
     errorsTest(tests, rules, proof(proofs.errors)),
     ...(rules.settings.unit === "user" ? [firstRequestsTest(tests, rules)] : []),
     latencyTest(tests, rules, proof(leastProof(proofs.latency, target))),
-    trafficTest(tests, rules),
+    ...(rules.countsArrivals ? [trafficTest(tests, rules)] : []),
     ...(tests.refused === null ? [] : [refusedTest(tests.refused, rules, proof(proofs.refused))]),
     ...rules.settings.metrics.flatMap((metric) => metricTest(tests, rules, metric) ?? []),
   ];

@@ -15,12 +15,16 @@ export interface JudgePlan {
   readonly shares: readonly BasisPoints[];
   /** How long it is thought to take: wealth is kept for so long, and some for beyond. */
   readonly expected: Duration;
+  /** Visitors stay with their release: a share says whom the canary may get, and not whom it has. */
+  readonly pinned?: boolean;
 }
 
 /** Settings and plan, worked out. */
 export interface Rules {
   readonly settings: AnalysisSettings;
   readonly gateways: readonly HostName[];
+  /** How much traffic comes to whom says something. */
+  readonly countsArrivals: boolean;
   readonly drip: Drip;
   readonly errors: ComparisonRule;
   /** Statuses of 4xx, where they are listed as bad: with a tolerance of their own, and wide. */
@@ -67,6 +71,7 @@ export function rulesOf(settings: AnalysisSettings, plan: JudgePlan): Rules {
   return {
     settings,
     gateways: plan.gateways,
+    countsArrivals: plan.pinned !== true,
     drip,
     errors: rule([settings.errors], ERROR_EFFECTS),
     refused: hasRefused ? rule([REFUSED], ERROR_EFFECTS) : null,
@@ -80,12 +85,17 @@ export function rulesOf(settings: AnalysisSettings, plan: JudgePlan): Rules {
         return risk === null ? null : proofsOf(targets, tolerance, risk);
       }),
     },
-    weights: hasRefused
-      ? { errors: 0.3, refused: 0.1, latency: 0.4, traffic: 0.2 }
-      : { errors: 0.4, refused: 0, latency: 0.4, traffic: 0.2 },
+    weights: weightsOf(hasRefused, plan.pinned === true),
     alpha: settings.alpha * (metrics > 0 ? 1 - METRICS_PART : 1),
     metricAlpha: metrics > 0 ? (settings.alpha * METRICS_PART) / metrics : 0,
   };
+}
+
+function weightsOf(hasRefused: boolean, isPinned: boolean): Rules["weights"] {
+  const all = hasRefused
+    ? { errors: 0.3, refused: 0.1, latency: 0.4, traffic: 0.2 }
+    : { errors: 0.4, refused: 0, latency: 0.4, traffic: 0.2 };
+  return isPinned ? { ...all, errors: all.errors + all.traffic, traffic: 0 } : all;
 }
 
 /** The larger the next share, the less worse the canary may be: their product is the risk that is taken. */

@@ -103,6 +103,7 @@ const judgeOf = (settings: AnalysisSettings, rollout: Rollout, shares: readonly 
     gateways: rollout.plan.gateways.filter((name) => !rollout.excluded.includes(name)),
     shares,
     expected: expectedOf(rollout),
+    pinned: rollout.plan.pin !== undefined,
   });
 
 function beginning(judge: Judge, { startedAt }: Rollout): { readonly state: JudgeState } {

@@ -35,3 +35,16 @@ it.each<[string, unknown]>([
 ])("%s is read or refused", (line, expected) => {
   expect(read(line)).toEqual(expected);
 });
+
+it("a metric that grows with the traffic is warned of", () => {
+  const metric = '{ name: orders, prometheus: "http://p:9090", query: up, grows: true, upper: 2 }';
+  const text = `${LEAST.replace("shop.zip", "shop-{release}.zip")}analysis: { metrics: [${metric}] }\n`;
+  const warned = (more: string): readonly string[] => {
+    const parsed = parseApplication(text + more, { path: "glidepath.yaml", directory: "/home/u/shop" });
+    return parsed.ok ? parsed.value.warnings.map((one) => renderDiagnostic("", one).slice(1)) : ["refused"];
+  };
+  expect(warned("")).toEqual([]);
+  expect(warned("rollout: { pin: 30m }")).toEqual([
+    expect.stringMatching(/^5:\d+ analysis\.metrics\[0\]\.grows: says nothing with rollout\.pin/),
+  ]);
+});

@@ -61,7 +61,7 @@ async function opened(pin: string | null): Promise<Workspace> {
         rules: [{ header: "X-Tester", is: "yes", to: "canary" }],
         steps: [{ share: "10%", approve: true }, { share: "60%", approve: true }, { share: "100%" }],
       },
-      analysis: "off",
+      analysis: { minRequests: 20, warmup: "0s", early: false },
     }),
   });
   onTestFinished(workspace.close);

@@ -138,7 +138,7 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
   if (get(rollout, "split") === "servers" && has(rollout, "rules")) {
     warnings.push(finding("warning", ["rollout", "rules"], "have no effect with split: servers"));
   }
-  warnings.push(...drainWarnings(rollout), ...mirrorWarnings(file));
+  warnings.push(...drainWarnings(rollout), ...mirrorWarnings(file), ...pinWarnings(file));
   const first = listOf(get(rollout, "steps"))[0];
   const isBare = isTree(first) && !has(first, "mirror");
   const nobody = isBare && parseShare(textOf(get(first, "share")) ?? "") === 0;
@@ -152,6 +152,18 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
     );
   }
   return warnings;
+}
+
+/** What grows with the traffic is divided by the share, and those who stay are not where the share says. */
+function pinWarnings(file: Tree): readonly Finding[] {
+  if (!has(section(file, "rollout"), "pin")) return [];
+  const message = "says nothing with rollout.pin: who stays with a release is not of the share";
+  const hint = "ask for a rate of what it is a part of, such as failed / all, without grows";
+  return listOf(get(section(file, "analysis"), "metrics")).flatMap((metric, i) =>
+    isTree(metric) && get(metric, "grows") === true
+      ? [finding("warning", ["analysis", "metrics", i, "grows"], { message, hint })]
+      : [],
+  );
 }
 
 /** Users are told apart by their requests, and have a place to keep a cookie. */
