@@ -38,10 +38,12 @@ it.each<[string, unknown]>([
 
 it("a metric that grows with the traffic is warned of", () => {
   const metric = '{ name: orders, prometheus: "http://p:9090", query: up, grows: true, upper: 2 }';
-  const text = `${LEAST.replace("shop.zip", "shop-{release}.zip")}analysis: { metrics: [${metric}] }\n`;
+  const text = `${LEAST.replace("shop.zip", '"shop-{release}.zip"')}analysis: { metrics: [${metric}] }\n`;
   const warned = (more: string): readonly string[] => {
     const parsed = parseApplication(text + more, { path: "glidepath.yaml", directory: "/home/u/shop" });
-    return parsed.ok ? parsed.value.warnings.map((one) => renderDiagnostic("", one).slice(1)) : ["refused"];
+    return parsed.ok
+      ? parsed.value.warnings.map((one) => renderDiagnostic("", one).slice(1))
+      : parsed.error.map((one) => renderDiagnostic("", one));
   };
   expect(warned("")).toEqual([]);
   expect(warned("rollout: { pin: 30m }")).toEqual([

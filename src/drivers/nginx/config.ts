@@ -123,7 +123,9 @@ function switchMaps(application: Application): readonly string[] {
   const { name, gateway } = application;
   const v = prefix(name);
   const named = gateway.releaseHeader !== null;
+  const setsCookies = issuesCookie(gateway) || gateway.pin !== undefined;
   return [
+    ...(setsCookies ? block(`map $https $${v}_safe`, ['default "";', 'on "; Secure";']) : []),
     ...pinMaps(application),
     ...block(`map ${switchVariable(application)} $${v}_upstream`, [
       `default ${v}_${EVERYBODY};`,

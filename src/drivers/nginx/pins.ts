@@ -45,7 +45,6 @@ export function pinMaps({ name, gateway: { pin } }: Application): readonly strin
       '"~^[0-9a-f]* ([^+]+)" $1;',
     ]),
     ...map(`$${v}_place`, `${v}_label`, ['default "";', '"~=([0-9a-f]{8})$" $1;']),
-    ...map("$https", `${v}_safe`, ['default "";', 'on "; Secure";']),
     "# Not told by an answer that caches may share, nor when another slot had to answer in its place.",
     ...map(`"$${v}_label $upstream_addr|$sent_http_cache_control"`, `${v}_mark`, [
       `default "${value}";`,

@@ -73,7 +73,7 @@ function ownCookie(v: string): readonly string[] {
     "}",
     `map $${v}_kept $${v}_issue {`,
     '    default "";',
-    `    "" "${v}=$${v}_top$${v}_sub; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax";`,
+    `    "" "${v}=$${v}_top$${v}_sub; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax$${v}_safe";`,
     "}",
     `map $sent_http_content_type $${v}_cookie {`,
     '    default "";',

@@ -5,12 +5,16 @@ import { request, type IncomingMessage } from "node:http";
 import { request as secureRequest } from "node:https";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { minutes } from "../../../src/base/time.ts";
 import { nginxBinary } from "../../../src/demo/nginx.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { writeConfig } from "../../../src/drivers/nginx/config.ts";
 import { nginxExaminer } from "../../../src/drivers/nginx/examine.ts";
 import { lackIn } from "../../../src/drivers/nginx/http3.ts";
 import type { Gateway, Tls } from "../../../src/model/application.ts";
+import type { ReleaseId } from "../../../src/model/ids.ts";
+import type { RoutingTable } from "../../../src/model/routing.ts";
+import { basisPoints } from "../../../src/model/share.ts";
 import { hasNginx } from "../../support/nginx.ts";
 import { needs } from "../../support/skip.ts";
 import { freePort, HOST, world, type World } from "./world.ts";
@@ -101,6 +105,28 @@ describe.skipIf(!hasNginx("contract: what comes with TLS") || !canCertify)("plai
     expect((await ask(plain, "/.well-known/acme-challenge/none")).status).toBe(404);
     expect((await ask(secure, "/", { tls: true })).status).toBe(200);
     expect(made.backends.flatMap(({ seen }) => seen)).toEqual(["GET /"]);
+  });
+
+  it("gets cookies for either way, and TLS those that are sent over TLS alone", async () => {
+    const { made, plain, secure, gateway } = await opened();
+    const { redirect, ...without } = gateway;
+    const both = { ...without, listen: [...gateway.listen, ...(redirect?.listen ?? [])] };
+    const pinned = made.changed({ key: { by: "auto" }, pin: minutes(30) }, both);
+    const plainTable = made.table(1, { stable: 0 });
+    const pins = { canary: true, stable: basisPoints(0) };
+    const table: RoutingTable = {
+      ...plainTable,
+      routing: { ...plainTable.routing, pins },
+      releases: { canary: null, stable: "v1" as ReleaseId },
+    };
+    expect(await pinned.port.prepare(both, table)).toEqual({ kind: "done" });
+    expect(await pinned.port.commit(both, table)).toEqual({ kind: "done" });
+    const cookies = async (tls: boolean): Promise<readonly string[]> => {
+      const { headers } = await ask(tls ? secure : plain, "/page", { tls });
+      return (headers["set-cookie"] ?? []).map((line) => line.replace(/=[0-9a-f]+; .*SameSite=Lax/, ""));
+    };
+    expect(await cookies(true)).toEqual(["glidepath_shop; Secure", "glidepin_shop; Secure"]);
+    expect(await cookies(false)).toEqual(["glidepath_shop", "glidepin_shop"]);
   });
 
   it("is led to the usual port without its number; our two servers are no rivals for check", async () => {
