@@ -5,6 +5,7 @@ import { basisPoints, formatShare } from "../model/share.ts";
 import { ENDED, type HookRun, type Order, type Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
 import type { Action } from "../rollout/actions.ts";
+import { musterOf } from "../rollout/muster.ts";
 
 export function entryOf(rollout: Rollout, at: Instant, kind: Entry["kind"] = "decided"): Entry {
   return { at, kind, because: rollout.because, data: courseDataOf(rollout) };
@@ -16,7 +17,9 @@ const courseDataOf = (rollout: Rollout): Course => ({
   share: rollout.routing.share,
   generation: rollout.generation,
   change: rollout.change?.stage ?? null,
-  slots: Object.fromEntries(Object.entries(rollout.slots).map(([slot, course]) => [slot, course.at])),
+  slots: Object.fromEntries(
+    musterOf(rollout).moving.map(({ slot }) => [slot, rollout.slots[slot]?.at ?? "settled"]),
+  ),
 });
 
 /** How a hook ended, with everything that it said. */

@@ -67,10 +67,12 @@ function longestSlot(courses: readonly TimedCourse[]): number {
   const begun = new Map<string, Instant>();
   let longest = 0;
   for (const { at, slots } of courses) {
-    for (const [slot, stage] of Object.entries(slots)) {
-      const since = begun.get(slot);
-      if (stage !== "settled" && since === undefined) begun.set(slot, at);
-      if (stage !== "settled" || since === undefined) continue;
+    const isMoving = (slot: string): boolean => (slots[slot] ?? "settled") !== "settled";
+    for (const slot of Object.keys(slots)) {
+      if (isMoving(slot) && !begun.has(slot)) begun.set(slot, at);
+    }
+    for (const [slot, since] of begun) {
+      if (isMoving(slot)) continue;
       longest = Math.max(longest, between(since, at));
       begun.delete(slot);
     }

@@ -9,6 +9,7 @@ export interface Course {
   readonly share: number;
   readonly generation: number;
   readonly change: "preparing" | "committing" | null;
+  /** Where those stand that are on their way. */
   readonly slots: Readonly<Record<string, string>>;
 }
 

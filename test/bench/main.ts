@@ -22,6 +22,7 @@ import { benchScale, scaleLines } from "./scale.ts";
 import { benchRamp, printRamp } from "./ramp.ts";
 import { benchSoak, printSoak } from "./soak/soak.ts";
 import { benchSsh, printSsh } from "./ssh.ts";
+import { benchStore, storeLines } from "./store.ts";
 import { table } from "../../src/demo/table.ts";
 import { benchThroughput, printThroughput } from "./throughput.ts";
 
@@ -33,7 +34,7 @@ const procedures = new Map<string, () => Promise<Measured>>([
   ["glidepath", benchGlidepath],
 ]);
 const MEASURED = [...procedures.keys(), "throughput"];
-const NAMES = [...MEASURED, "abort", "scale", "analysis", "judge", "ssh", "ramp", "soak", "nginx"];
+const NAMES = [...MEASURED, "abort", "scale", "store", "analysis", "judge", "ssh", "ramp", "soak", "nginx"];
 /** What takes long, or is computed, is asked for by its name. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   procedures: [...procedures.keys()],
@@ -143,7 +144,12 @@ async function main(asked: readonly string[]): Promise<number> {
     console.log(`\n${scaleLines(scale)}`);
     save("scale", scale);
   }
-  if (names.every((name) => name === "scale")) return 0;
+  if (names.includes("store")) {
+    const kept = await benchStore();
+    console.log(`\n${storeLines(kept)}`);
+    save("store", kept);
+  }
+  if (names.every((name) => name === "scale" || name === "store")) return 0;
   if (!hasNginx("bench")) return 3;
   const results: Measured[] = [];
   for (const name of names) {

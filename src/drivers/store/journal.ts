@@ -17,7 +17,8 @@ import type {
   SubmittedOrder,
 } from "../../ports/journal.ts";
 import { refusalOf } from "./lease.ts";
-import { attempt, must, transaction, type Database } from "./sqlite.ts";
+import { piecesOf, restOf, rolloutOf, type KeptPiece } from "./pieces.ts";
+import { attempt, must, reading, transaction, type Database } from "./sqlite.ts";
 
 type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -27,8 +28,14 @@ const textOrNull = (value: SQLOutputValue | undefined): string | null =>
 
 const NOTHING_SAVED: Saved = { revision: 0, stable: null, generation: generation(0), rollout: null };
 
-const LOAD = `SELECT revision, stable, generation, state FROM saved
+const LOAD = `SELECT revision, stable, generation, id, state FROM saved
   LEFT JOIN rollout ON rollout.id = saved.rollout WHERE saved.app = ?`;
+const PIECES = "SELECT part, body FROM piece WHERE rollout = ? ORDER BY part, place";
+
+function stateOf({ sqlite }: Database, row: Row): Rollout {
+  const pieces = sqlite.prepare(PIECES).all(String(row["id"])) as unknown as readonly KeptPiece[];
+  return rolloutOf(String(row["state"]), pieces);
+}
 
 function load(database: Database, app: AppName): Saved {
   const row = database.sqlite.prepare(LOAD).get(app);
@@ -37,7 +44,7 @@ function load(database: Database, app: AppName): Saved {
     revision: Number(row["revision"]),
     stable: textOrNull(row["stable"]) as ReleaseId | null,
     generation: generation(Number(row["generation"])),
-    rollout: row["state"] === null ? null : (jsonOf(row["state"]) as Rollout),
+    rollout: row["id"] === null ? null : stateOf(database, row),
   };
 }
 
@@ -62,6 +69,10 @@ const PUT_SAVED = `INSERT INTO saved (app, revision, stable, generation, rollout
   VALUES ($app, $revision, $stable, $generation, $rollout)
   ON CONFLICT (app) DO UPDATE SET revision = excluded.revision, stable = excluded.stable,
     generation = max(generation, excluded.generation), rollout = excluded.rollout`;
+const PUT_PIECE = `INSERT INTO piece (rollout, part, place, body) VALUES ($rollout, $part, $place, $body)
+  ON CONFLICT (rollout, part, place) DO UPDATE SET body = excluded.body`;
+const DROP_PIECE = "DELETE FROM piece WHERE rollout = ? AND part = ? AND place = ?";
+const DROP_PIECES = "DELETE FROM piece WHERE rollout = ?";
 const PUT_ENTRY = `INSERT INTO entry (rollout, at, kind, because, data)
   VALUES ($rollout, $at, $kind, $because, $data)`;
 
@@ -70,25 +81,45 @@ function insertEntry({ sqlite }: Database, rollout: RolloutId, entry: Entry): vo
   sqlite.prepare(PUT_ENTRY).run({ rollout, at, kind, because, data: JSON.stringify(data ?? null) });
 }
 
-function write(database: Database, { revision, rollout, stable, entry }: Save): number {
+/** Only what differs from what is known to be there. */
+function writePieces({ sqlite }: Database, before: Rollout | null, rollout: Rollout): void {
+  if (before === null) sqlite.prepare(DROP_PIECES).run(rollout.id);
+  const put = sqlite.prepare(PUT_PIECE);
+  for (const { part, place, body } of piecesOf(before, rollout)) {
+    if (body === null) sqlite.prepare(DROP_PIECE).run(rollout.id, part, place);
+    else put.run({ rollout: rollout.id, part, place, body });
+  }
+}
+
+function write(database: Database, before: Rollout | null, given: Save): number {
+  const { revision, rollout, stable, entry } = given;
   const { id, app, startedAt } = rollout;
   const { sqlite } = database;
-  sqlite.prepare(PUT_ROLLOUT).run({ id, app, startedAt, state: JSON.stringify(rollout) });
+  sqlite.prepare(PUT_ROLLOUT).run({ id, app, startedAt, state: restOf(rollout) });
+  writePieces(database, before, rollout);
   const next = { app, revision: revision + 1, stable, generation: rollout.generation, rollout: id };
   sqlite.prepare(PUT_SAVED).run(next);
   insertEntry(database, id, entry);
   return revision + 1;
 }
 
-function save(database: Database, given: Save): Result<number, AppError> {
-  return transaction(database, () => {
-    const { app } = given.rollout;
+/** What this process saved last of each application, and the revision that it became. */
+type LastSaves = Map<AppName, { readonly revision: number; readonly rollout: Rollout }>;
+
+function save(database: Database, last: LastSaves, given: Save): Result<number, AppError> {
+  const { app, id } = given.rollout;
+  const known = last.get(app);
+  // Nobody has saved since when the revision is ours: then it is known what is there.
+  const isThere = known?.revision === given.revision && known.rollout.id === id;
+  const saved = transaction(database, () => {
     const refusal = refusalOf(database, app, given.fence);
     if (refusal !== null) return err(refusal);
     const revision = revisionOf(database, app);
     if (revision !== given.revision) return err(conflict(app, given.revision, revision));
-    return ok(write(database, given));
+    return ok(write(database, isThere ? known.rollout : null, given));
   });
+  if (saved.ok) last.set(app, { revision: saved.value, rollout: given.rollout });
+  return saved;
 }
 
 const PUT_ORDER = "INSERT INTO submitted (rollout, at, by, body) VALUES ($rollout, $at, $by, $body)";
@@ -129,8 +160,8 @@ const entryOf = (row: Row): JournalEntry => ({
   because: String(row["because"]),
   data: jsonOf(row["data"]),
 });
-const recordOf = (row: Row): HistoryRecord => ({
-  rollout: jsonOf(row["state"]) as Rollout,
+const recordOf = (database: Database, row: Row): HistoryRecord => ({
+  rollout: stateOf(database, row),
   receipt: row["receipt"] === null ? null : (jsonOf(row["receipt"]) as Receipt),
 });
 
@@ -157,8 +188,9 @@ function keep(database: Database, { rollout, fence, memory }: Memory): Result<nu
 
 const ORDERS = "SELECT * FROM submitted WHERE rollout = ? AND sequence > ? ORDER BY sequence";
 const ENTRIES = "SELECT * FROM entry WHERE rollout = ? AND sequence > ? ORDER BY sequence";
-const HISTORY = "SELECT state, receipt FROM rollout WHERE app = ? ORDER BY started_at DESC, id DESC LIMIT ?";
-const FIND = "SELECT state, receipt FROM rollout WHERE id = ?";
+const HISTORY =
+  "SELECT id, state, receipt FROM rollout WHERE app = ? ORDER BY started_at DESC, id DESC LIMIT ?";
+const FIND = "SELECT id, state, receipt FROM rollout WHERE id = ?";
 const ATTACH = "UPDATE rollout SET receipt = ? WHERE id = ?";
 
 /** What was decided, why, and what operators said; on disk before a write returns. */
@@ -166,9 +198,19 @@ export function storeJournal(database: Database, clock: Clock): Journal {
   const { sqlite } = database;
   const rows = (sql: string, ...values: (string | number)[]): readonly Row[] =>
     must(database, () => sqlite.prepare(sql).all(...values));
+  const records = (sql: string, ...values: (string | number)[]): readonly HistoryRecord[] =>
+    must(database, () =>
+      reading(database, () =>
+        sqlite
+          .prepare(sql)
+          .all(...values)
+          .map((row) => recordOf(database, row)),
+      ),
+    );
+  const last: LastSaves = new Map();
   return {
-    load: async (app) => attempt(database, () => load(database, app)),
-    save: async (given) => save(database, given),
+    load: async (app) => attempt(database, () => reading(database, () => load(database, app))),
+    save: async (given) => save(database, last, given),
     note: async (rollout, entry) => must(database, () => insertEntry(database, rollout, entry)),
     keep: async (rollout, fence, memory) => void keep(database, { rollout, fence, memory }),
     kept: async (rollout) => rows(MEMORY, rollout).map((row) => jsonOf(row["body"]))[0] ?? null,
@@ -177,7 +219,7 @@ export function storeJournal(database: Database, clock: Clock): Journal {
     submit: async (rollout, order, by) => submit(database, { rollout, order, by, at: clock.now() }),
     orders: async (rollout, sequence) => rows(ORDERS, rollout, sequence).map(orderOf),
     entries: async (rollout, sequence) => rows(ENTRIES, rollout, sequence).map(entryOf),
-    history: async (app, limit) => rows(HISTORY, app, limit).map(recordOf),
-    find: async (id) => rows(FIND, id).map(recordOf)[0] ?? null,
+    history: async (app, limit) => records(HISTORY, app, limit),
+    find: async (id) => records(FIND, id)[0] ?? null,
   };
 }

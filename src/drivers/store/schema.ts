@@ -1,7 +1,8 @@
 /**
  * One row a version, in order; a row that was released is never edited. `saved` holds what decisions are made
- * on, `rollout` every rollout as it last stood, `entry` the journal, `submitted` what operators said, `lease`
- * who may write, `memory` what is known of a rollout besides its state.
+ * on, `rollout` every rollout as it last stood, `piece` what of that grows with the pool, `entry` the
+ * journal, `submitted` what operators said, `lease` who may write, `memory` what is known of a rollout
+ * besides its state.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -53,6 +54,15 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE memory (
     rollout TEXT PRIMARY KEY REFERENCES rollout (id),
     body TEXT NOT NULL
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE piece (
+    rollout TEXT NOT NULL REFERENCES rollout (id),
+    part TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (rollout, part, place)
   ) STRICT;
   `,
 ];

@@ -75,6 +75,16 @@ export function transaction<T>(database: Database, work: () => Result<T, AppErro
   return result.ok ? result.value : result;
 }
 
+/** What `work` reads is of one moment, however many questions it asks. */
+export function reading<T>({ sqlite }: Database, work: () => T): T {
+  sqlite.exec("BEGIN");
+  try {
+    return work();
+  } finally {
+    if (sqlite.isTransaction) sqlite.exec("COMMIT");
+  }
+}
+
 /**
  * SQLite before 3.51.3 can damage a database in WAL mode when two processes begin the log anew at once; with
  * a plain rollback journal it cannot.
