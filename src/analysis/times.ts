@@ -35,7 +35,7 @@ export function addTimes(a: Times, b: Times): Times {
 
 export function totalOf(times: Times): number {
   let total = 0;
-  for (const count of times) total += count;
+  for (let i = 0; i < times.length; i += 1) total += times[i] ?? 0;
   return total;
 }
 

@@ -9,7 +9,7 @@ import { hasOpenssl } from "../support/certificate.ts";
 import { benchNginx, printNginx } from "./nginx/main.ts";
 import { hasNginx } from "../support/nginx.ts";
 import { needs } from "../support/skip.ts";
-import { FULL, benchAnalysis } from "./analysis/main.ts";
+import { FULL, TABLE_NAMES, benchAnalysis } from "./analysis/main.ts";
 import { type Aborted, benchAbort } from "./abort.ts";
 import { benchGlidepath } from "./glidepath.ts";
 import { benchJudge, printJudge } from "./judge.ts";
@@ -84,10 +84,12 @@ function analyse(args: readonly string[]): number {
   const runs = numberAfter("--runs", args, FULL.runs);
   const seed = numberAfter("--seed", args, FULL.seed);
   if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(seed)) {
-    console.error("bench: analysis [--runs N] [--seed N], whole numbers");
+    console.error(`bench: analysis [${TABLE_NAMES.join(" ")}] [--runs N] [--seed N], whole numbers`);
     return 2;
   }
-  const results = benchAnalysis({ ...FULL, runs, seed }, (text) => console.log(text));
+  const named = TABLE_NAMES.filter((name) => args.includes(name));
+  const names = named.length === 0 ? TABLE_NAMES : named;
+  const results = benchAnalysis({ ...FULL, runs, seed }, names, (text) => console.log(text));
   save("analysis", results);
   return 0;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { detected, cellOf, median } from "../bench/analysis/detect.ts";
 import { rolloutsOf } from "../bench/analysis/rollouts.ts";
 import { stickyOf } from "../bench/analysis/sticky.ts";
-import { FAULTS, NULLS } from "../bench/analysis/traces.ts";
+import { FAULTS, NULLS, UNTOLD } from "../bench/analysis/traces.ts";
 
 /** `npm run bench -- analysis` in small: the same seeds give the same numbers for ever. */
 const RUNS = 6;
@@ -16,6 +16,11 @@ describe("looked at twice a second for half an hour", () => {
   it.each(Object.keys(NULLS))("a canary that is no worse than tolerated is not given up: %s", (name) => {
     const { judges } = cell(NULLS, name, 1000);
     expect(detected(judges["ours α=.05"]!)).toBeLessThanOrEqual(2 * ALPHA);
+  });
+
+  it("control: slots that have just joined are slow, and where nobody tells of them it is given up", () => {
+    const { judges } = cell({ untold: UNTOLD }, "untold", 1000);
+    expect(detected(judges["ours α=.05"]!)).toBe(1);
   });
 
   it("control: thresholds give a healthy canary up for what happens to both", () => {

@@ -15,9 +15,53 @@ export function poisson(random: Random, mean: number): number {
   return count;
 }
 
+/** How many of `n` happen, each with probability `p`: from one to the next, so that rare ones cost little. */
+export function binomial(random: Random, n: number, p: number): number {
+  if (p <= 0) return 0;
+  if (p >= 1) return n;
+  if (p > 0.5) return n - binomial(random, n, 1 - p);
+  const perFailure = Math.log1p(-p);
+  let count = 0;
+  let at = 0;
+  for (;;) {
+    at += Math.floor(Math.log(1 - random.next()) / perFailure) + 1;
+    if (at > n) return count;
+    count += 1;
+  }
+}
+
 export function gaussian(random: Random): number {
   const u = Math.max(random.next(), 1e-12);
   return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * random.next());
+}
+
+/** Where a probability lies of which `count` of `n` were seen, 95 times of 100 (Clopper and Pearson). */
+export function intervalOf(count: number, n: number): { readonly low: number; readonly high: number } {
+  const low = count === 0 ? 0 : probabilityAt((p) => 1 - atMost(count - 1, n, p) < 0.025);
+  const high = count === n ? 1 : probabilityAt((p) => atMost(count, n, p) > 0.025);
+  return { low, high };
+}
+
+/** The largest probability of which it is true; it is of the small ones only. */
+function probabilityAt(isTrue: (p: number) => boolean): number {
+  let [low, high] = [0, 1];
+  for (let i = 0; i < 50; i += 1) {
+    const middle = (low + high) / 2;
+    if (isTrue(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The chance of at most `count` of `n`. */
+function atMost(count: number, n: number, p: number): number {
+  let ln = n * Math.log1p(-p);
+  let sum = Math.exp(ln);
+  for (let k = 1; k <= count; k += 1) {
+    ln += Math.log((n - k + 1) / k) + Math.log(p) - Math.log1p(-p);
+    sum += Math.exp(ln);
+  }
+  return sum;
 }
 
 /** Inverse of the normal distribution function (Newton on a series of the error function's complement). */

@@ -7,7 +7,7 @@ import type { AnalysisSettings } from "../../../src/model/analysis.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import { GATEWAY } from "../../support/evidence.ts";
 import { poisson } from "./chance.ts";
-import { START, TICK, evidenceAt, type Counted, type Release, type Tick } from "./traces.ts";
+import { NONE, START, TICK, evidenceAt, type Counted, type Release, type Tick } from "./traces.ts";
 
 /** The file's defaults, but that latency is tolerated by its ratio alone. */
 export const SETTINGS: AnalysisSettings = {
@@ -25,7 +25,6 @@ export const SETTINGS: AnalysisSettings = {
   metrics: [],
 };
 
-const NONE: Counted = { n: 0, errors: 0, ms: 0, buckets: new Map() };
 const SEEN_BEFORE = minutes(10);
 
 /** The stable's ten minutes before, drawn bucket by bucket. */
@@ -34,10 +33,10 @@ function before(random: Random, rate: number, { errors, latency }: Release): Cou
   const weights = new Map<number, number>();
   for (const bucket of latency.bucket) weights.set(bucket, (weights.get(bucket) ?? 0) + 1);
   const part = (n * (1 - errors)) / latency.bucket.length;
-  const buckets = new Map([...weights].map(([bucket, weight]) => [bucket, poisson(random, part * weight)]));
-  const good = [...buckets.values()].reduce((sum, count) => sum + count, 0);
+  const drawn = [...weights].map(([bucket, weight]) => [bucket, poisson(random, part * weight)] as const);
+  const good = drawn.reduce((sum, [, count]) => sum + count, 0);
   const failed = poisson(random, n * errors);
-  return { n: good + failed, errors: failed, ms: 0, buckets };
+  return { ...NONE, n: good + failed, errors: failed, buckets: Object.fromEntries(drawn) };
 }
 
 export interface Watched {

@@ -2,7 +2,7 @@
 import type { Random } from "../../../src/base/random.ts";
 import { edgeOf } from "../../../src/model/traffic.ts";
 import { isHigh } from "./mann-whitney.ts";
-import { TICK, type Counted, type Tick } from "./traces.ts";
+import { type Counted, type Tick } from "./traces.ts";
 
 export interface Minute {
   readonly n: number;
@@ -21,35 +21,63 @@ export interface Minutes {
 export class MinuteMaker {
   readonly canary: Minute[] = [];
   readonly stable: Minute[] = [];
-  #open: Tick[] = [];
+  #open = 0;
+  readonly #sums = { canary: new Sum(), stable: new Sum() };
+  readonly #ticks: number;
 
-  add(tick: Tick): void {
-    this.#open.push(tick);
-    if (this.#open.length * TICK < 60_000) return;
-    this.canary.push(minuteOf(this.#open.map(({ canary }) => canary)));
-    this.stable.push(minuteOf(this.#open.map(({ stable }) => stable)));
-    this.#open = [];
+  constructor(tick: number) {
+    this.#ticks = 60_000 / tick;
+  }
+
+  add({ canary, stable }: Tick): void {
+    this.#sums.canary.add(canary);
+    this.#sums.stable.add(stable);
+    this.#open += 1;
+    if (this.#open < this.#ticks) return;
+    this.canary.push(this.#sums.canary.take());
+    this.stable.push(this.#sums.stable.take());
+    this.#open = 0;
   }
 }
 
-function minuteOf(counted: readonly Counted[]): Minute {
-  const buckets = new Map<number, number>();
-  for (const one of counted) {
-    for (const [bucket, count] of one.buckets) buckets.set(bucket, (buckets.get(bucket) ?? 0) + count);
+class Sum {
+  #n = 0;
+  #errors = 0;
+  #ms = 0;
+  readonly #buckets = new Int32Array(2048);
+
+  add({ n, errors, ms, buckets }: Counted): void {
+    this.#n += n;
+    this.#errors += errors;
+    this.#ms += ms;
+    for (const bucket in buckets) this.#buckets[Number(bucket)]! += buckets[bucket as unknown as number]!;
   }
-  const sum = (key: "n" | "errors" | "ms") => counted.reduce((total, one) => total + one[key], 0);
-  const sorted = [...buckets].toSorted(([a], [b]) => a - b);
-  const good = sorted.reduce((total, [, count]) => total + count, 0);
-  const at = (q: number): number => {
+
+  /** The minute; what comes after is of the next. */
+  take(): Minute {
+    const good = this.#buckets.reduce((total, count) => total + count, 0);
+    const mean = this.#ms / good;
+    const minute = {
+      n: this.#n,
+      errors: this.#errors,
+      p50: this.#at(0.5 * good),
+      p99: this.#at(0.99 * good),
+      mean,
+    };
+    [this.#n, this.#errors, this.#ms] = [0, 0, 0];
+    this.#buckets.fill(0);
+    return minute;
+  }
+
+  #at(rank: number): number {
     let seen = 0;
-    for (const [bucket, count] of sorted) {
+    for (const [bucket, count] of this.#buckets.entries()) {
       // Between the bucket's edges by rank: minutes of real requests would hardly ever tie.
-      if (seen + count >= q * good) return edgeOf(bucket - 1 + (q * good - seen) / count);
+      if (count > 0 && seen + count >= rank) return edgeOf(bucket - 1 + (rank - seen) / count);
       seen += count;
     }
     return Number.NaN;
-  };
-  return { n: sum("n"), errors: sum("errors"), p50: at(0.5), p99: at(0.99), mean: sum("ms") / good };
+  }
 }
 
 const rateOf = ({ n, errors }: Minute): number => errors / n;

@@ -3,7 +3,7 @@ import { instant } from "../../../src/base/time.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { begin } from "./ours.ts";
-import { START, TICK, draw, evidenceAt, randomOf, type Counted, type Scenario } from "./traces.ts";
+import { START, TICK, evidenceAt, randomOf, tickOf, type Counted, type Scenario } from "./traces.ts";
 
 export interface Ended {
   readonly promoted: boolean;
@@ -30,14 +30,11 @@ class Traffic {
   }
 
   tick(share: number): { readonly canary: Counted; readonly stable: Counted } {
-    const { canary, stable } = this.#scenario(this.second);
-    const counted = {
-      canary: draw(this.#random, RATE * share, canary),
-      stable: draw(this.#random, RATE * (1 - share), stable),
-    };
+    const moment = this.#scenario(this.second);
+    const counted = tickOf(this.#random, moment, { rate: RATE, part: share });
     this.second += TICK / 1000;
     this.requests += counted.canary.n;
-    this.errors += counted.canary.errors - counted.canary.n * stable.errors;
+    this.errors += counted.canary.errors - counted.canary.n * moment.stable.errors;
     return counted;
   }
 
@@ -110,9 +107,9 @@ const successOf = (counted: readonly Counted[]): number => {
 const slowPart = (counted: readonly Counted[], bucket: number): number => {
   let [all, slow] = [0, 0];
   for (const { buckets } of counted) {
-    for (const [key, count] of buckets) {
+    for (const [key, count] of Object.entries(buckets)) {
       all += count;
-      if (key > bucket) slow += count;
+      if (Number(key) > bucket) slow += count;
     }
   }
   return slow / all;

@@ -1,12 +1,12 @@
 // Users that keep to their role, some of whom fail again and again: judged by requests, and by users.
 import type { Random } from "../../../src/base/random.ts";
-import { SLICE, sliceOf, type UserRequest } from "../../../src/model/evidence.ts";
+import { SLICE, sliceOf, type RoleEvidence, type UserRequest } from "../../../src/model/evidence.ts";
 import { instant } from "../../../src/base/time.ts";
 import { GATEWAY } from "../../support/evidence.ts";
 import { NORMAL, levelOf, poisson } from "./chance.ts";
-import { type Seen } from "./detect.ts";
+import { ascending, type Seen } from "./detect.ts";
 import { begin } from "./ours.ts";
-import { START, TICK, TICKS, asEvidence, randomOf } from "./traces.ts";
+import { NONE, START, TICK, TICKS, asEvidence, randomOf } from "./traces.ts";
 
 export const STICKY: Readonly<Record<string, number>> = {
   healthy: 0,
@@ -58,7 +58,7 @@ function sliceAt(random: Random, people: ReturnType<typeof population>, at: numb
     isCanary,
     n: 0,
     errors: 0,
-    buckets: new Map<number, number>(),
+    buckets: {} as Record<number, number>,
     users: new Map<number, UserRequest>(),
     failed: new Map<number, UserRequest>(),
   });
@@ -70,21 +70,20 @@ function sliceAt(random: Random, people: ReturnType<typeof population>, at: numb
     const bucket = hasFailed ? null : NORMAL.bucket[levelOf(random)]!;
     const request = { user: user.id, arrived: instant(at - SLICE), bucket, failure: hasFailed ? 500 : null };
     role.n += 1;
-    if (bucket !== null) role.buckets.set(bucket, (role.buckets.get(bucket) ?? 0) + 1);
+    if (bucket !== null) role.buckets[bucket] = (role.buckets[bucket] ?? 0) + 1;
     if (hasFailed) role.errors += 1;
     if (!role.users.has(user.id)) role.users.set(user.id, request);
     if (hasFailed && !role.failed.has(user.id)) role.failed.set(user.id, request);
   }
-  const [canary, stable] = roles.map((role) =>
-    Object.assign(asEvidence({ n: role.n, errors: role.errors, buckets: role.buckets, ms: 0 }, slice), {
-      users: [...role.users.values()],
-      failedUsers: [...role.failed.values()],
-    }),
-  );
+  const shown = (role: (typeof roles)[number]): RoleEvidence => ({
+    ...asEvidence({ ...NONE, n: role.n, errors: role.errors, buckets: role.buckets }, slice),
+    users: [...role.users.values()],
+    failedUsers: [...role.failed.values()],
+  });
   return {
     gateway: GATEWAY,
     through: instant(at),
-    slices: [{ slice, canary: canary!, stable: stable! }],
+    slices: [{ slice, canary: shown(roles[0]), stable: shown(roles[1]) }],
     lost: 0,
   };
 }
@@ -112,5 +111,5 @@ export function stickyOf({ scenario, share, unit, runs, seed }: Asked): Seen {
     }
     return null;
   });
-  return seen.toSorted((a, b) => (a ?? Infinity) - (b ?? Infinity));
+  return ascending(seen);
 }

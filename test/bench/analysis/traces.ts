@@ -8,18 +8,28 @@ import {
   type Evidence,
   type RoleEvidence,
 } from "../../../src/model/evidence.ts";
+import type { Histogram } from "../../../src/model/traffic.ts";
 import { GATEWAY } from "../../support/evidence.ts";
-import { NORMAL, levelOf, longTail, poisson, scaled, twoHumps, type Latency } from "./chance.ts";
+import { NORMAL, binomial, levelOf, longTail, poisson, scaled, twoHumps, type Latency } from "./chance.ts";
 
 export interface Release {
   readonly errors: number;
   readonly latency: Latency;
 }
 /** What both releases are like, `second` seconds after the canary's first request. */
-export type Scenario = (second: number) => { readonly canary: Release; readonly stable: Release };
+export type Scenario = (second: number) => Moment;
+export interface Moment {
+  readonly canary: Release;
+  readonly stable: Release;
+  /** The traffic, as a part of the usual; absent: all of it. */
+  readonly load?: number;
+  /** The part of the canary's requests that slots answer which have just joined, and what these are like. */
+  readonly joined?: { readonly part: number; readonly release: Release };
+}
 
 export const TICK = 500;
-export const TICKS = (30 * 60_000) / TICK;
+export const LENGTH = 30 * 60_000;
+export const TICKS = LENGTH / TICK;
 export const START = 1_700_000_000_000;
 
 const normal = (errors: number): Release => ({ errors, latency: NORMAL });
@@ -49,6 +59,35 @@ const same = (release: Release): Scenario => always(release, release);
 const doubled: Release = { errors: 0.001, latency: scaled(2) };
 const atTheEdge: Release = { errors: 1.1 * 0.01 + 0.0005, latency: scaled(1.1) };
 
+/** A day in half an hour: traffic between a fifth and nine fifths; the busy are slower and fail more. */
+const day: Scenario = (second) => {
+  const phase = Math.sin((second / 1800) * 2 * Math.PI);
+  const both = DAY[Math.round((phase + 1) * DAY_STEPS)]!;
+  return { canary: both, stable: both, load: 1 + 0.8 * phase };
+};
+const DAY_STEPS = 8;
+const DAY = Array.from({ length: 2 * DAY_STEPS + 1 }, (_, i): Release => {
+  const busy = i / (2 * DAY_STEPS);
+  return { errors: 0.0005 * 10 ** busy, latency: scaled(0.8 + 0.7 * busy) };
+});
+
+/** A slot joins, and after a quarter of an hour another: for ten seconds each is five times as slow. */
+const warmingUp = (isTold: boolean): Scenario => {
+  const healthy = normal(0.001);
+  const cold: Release = { errors: 0.001, latency: scaled(5) };
+  const part = (second: number): number => (second < 10 ? 1 : second >= 900 && second < 910 ? 0.5 : 0);
+  const at = (joined: number): Moment => ({
+    stable: healthy,
+    canary: isTold || joined === 0 ? healthy : cold,
+    ...(isTold && joined > 0 ? { joined: { part: joined, release: cold } } : {}),
+  });
+  const moments = new Map([0, 0.5, 1].map((joined) => [joined, at(joined)]));
+  return (second) => moments.get(part(second))!;
+};
+
+/** The control of `warm-up`: the same, but that nobody tells which slots have just joined. */
+export const UNTOLD = warmingUp(false);
+
 /** Nothing is wrong with the canary, or no more than is tolerated. */
 export const NULLS: Readonly<Record<string, Scenario>> = {
   "identical p=0.1%": same(normal(0.001)),
@@ -56,6 +95,8 @@ export const NULLS: Readonly<Record<string, Scenario>> = {
   "tolerance boundary": always(normal(0.01), atTheEdge),
   "shared incident 5% errs min 5-10": during(5, 10, normal(0.05)),
   "shared latency x2 min 5-15": during(5, 15, doubled),
+  "a day's course in 30 min": day,
+  "warm-up x5 for 10 s, twice": warmingUp(true),
 };
 
 /** One role in one tick. */
@@ -64,35 +105,72 @@ export interface Counted {
   readonly errors: number;
   /** Sum of the latencies of those that did not fail. */
   readonly ms: number;
-  readonly buckets: ReadonlyMap<number, number>;
+  readonly buckets: Histogram;
+  /** Of slots that have just joined: in `n` and `errors`, and their times are not told. */
+  readonly cold: number;
 }
 
-export function draw(random: Random, rate: number, { errors, latency }: Release): Counted {
-  const n = poisson(random, (rate * TICK) / 1000);
-  const buckets = new Map<number, number>();
-  let failed = 0;
+export const NONE: Counted = { n: 0, errors: 0, ms: 0, buckets: {}, cold: 0 };
+
+const scratch = new Int32Array(2048);
+
+/** How many fail is drawn at once, the others one by one: as exact as all one by one. */
+export function draw(random: Random, mean: number, { errors, latency }: Release): Counted {
+  const n = poisson(random, mean);
+  if (n === 0) return NONE;
+  const failed = binomial(random, n, errors);
+  const touched: number[] = [];
   let ms = 0;
-  for (let i = 0; i < n; i += 1) {
-    if (errors > 0 && random.next() < errors) {
-      failed += 1;
-      continue;
-    }
+  for (let i = failed; i < n; i += 1) {
     const level = levelOf(random);
     const bucket = latency.bucket[level]!;
     ms += latency.ms[level]!;
-    buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
+    if (scratch[bucket] === 0) touched.push(bucket);
+    scratch[bucket]! += 1;
   }
-  return { n, errors: failed, ms, buckets };
+  const buckets: Record<number, number> = {};
+  for (const bucket of touched) {
+    buckets[bucket] = scratch[bucket]!;
+    scratch[bucket] = 0;
+  }
+  return { n, errors: failed, ms, buckets, cold: 0 };
 }
 
-export function asEvidence(counted: Counted, slice: number): RoleEvidence {
-  if (counted.n === 0) return { ...NO_EVIDENCE };
+interface Flow {
+  readonly rate: number;
+  readonly part: number;
+  readonly tick?: number;
+}
+
+/** Both roles in the tick that begins with `second`; `rate` is the usual one, `part` the canary's of it. */
+export function tickOf(
+  random: Random,
+  { canary, stable, load = 1, joined }: Moment,
+  { rate, part, tick = TICK }: Flow,
+): Tick {
+  const mean = (rate * load * tick) / 1000;
+  const warm = draw(random, mean * part * (1 - (joined?.part ?? 0)), canary);
+  const counted =
+    joined === undefined ? warm : withCold(warm, draw(random, mean * part * joined.part, joined.release));
+  return { canary: counted, stable: draw(random, mean * (1 - part), stable) };
+}
+
+const withCold = (warm: Counted, cold: Counted): Counted => ({
+  ...warm,
+  n: warm.n + cold.n,
+  errors: warm.errors + cold.errors,
+  cold: cold.n - cold.errors,
+});
+
+export function asEvidence({ n, errors, buckets, cold }: Counted, slice: number): RoleEvidence {
+  if (n === 0) return NO_EVIDENCE;
   return {
     ...NO_EVIDENCE,
-    requests: counted.n,
-    failures: counted.errors === 0 ? {} : { 500: counted.errors },
-    latency: Object.fromEntries(counted.buckets),
-    arrived: { [slice]: counted.n },
+    requests: n,
+    failures: errors === 0 ? {} : { 500: errors },
+    latency: buckets,
+    arrived: { [slice]: n },
+    cold,
   };
 }
 
