@@ -1,10 +1,18 @@
 // Visitors with a cookie jar, through a gray release by the real command: whoever has a page of a release
 // gets all else from it too while a slot of it serves.
+import { readFileSync } from "node:fs";
+import { get as plainGet, type IncomingMessage } from "node:http";
+import { get as secureGet } from "node:https";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { bucketOfUser } from "../../src/drivers/nginx/bucket.ts";
+import { hasOpenssl } from "../support/certificate.ts";
 import { mustExit } from "../support/exit.ts";
+import { openGates } from "../support/gates.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
+import { needs } from "../support/skip.ts";
+import { until } from "../support/until.ts";
 import { openWorkspace, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 180_000;
@@ -21,30 +29,37 @@ interface Visitor {
 }
 const newcomer = (user: string): Visitor => ({ user, pin: null });
 
+const get = (url: string, headers: Record<string, string>): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const told = (answer: IncomingMessage): void => void answer.resume().on("end", () => resolve(answer));
+    const isSecure = url.startsWith("https:");
+    const outgoing = isSecure
+      ? secureGet(url, { headers, rejectUnauthorized: false }, told)
+      : plainGet(url, { headers }, told);
+    outgoing.on("error", reject);
+  });
+
 /** Asks as a browser does: what the jar has is sent, and forgotten when its time is over. */
-async function ask(port: number, visitor: Visitor, path: string): Promise<string> {
+async function ask(url: string, visitor: Visitor, path: string): Promise<string> {
   const isKept = visitor.pin !== null && Date.now() < visitor.pin.until;
   const kept = isKept ? `; ${visitor.pin?.value}` : "";
-  const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-    headers: { Cookie: `uid=${visitor.user}${kept}` },
-  });
-  await answer.text();
-  for (const line of answer.headers.getSetCookie()) {
+  const { statusCode, headers } = await get(`${url}${path}`, { cookie: `uid=${visitor.user}${kept}` });
+  for (const line of headers["set-cookie"] ?? []) {
     const [, value = "", age = ""] = /^(glidepin_shop=[0-9a-f]{8});.* Max-Age=(\d+)/.exec(line) ?? [];
     if (value !== "") visitor.pin = { value, until: Date.now() + Number(age) * 1000 };
   }
-  return answer.status === 200 ? (answer.headers.get("x-release") ?? "none") : `${answer.status}`;
+  return statusCode === 200 ? String(headers["x-release"]) : `${statusCode}`;
 }
 
-const pages = (port: number, visitors: readonly Visitor[]): Promise<readonly string[]> =>
-  Promise.all(visitors.map((visitor) => ask(port, visitor, "/")));
+const pages = (url: string, visitors: readonly Visitor[]): Promise<readonly string[]> =>
+  Promise.all(visitors.map((visitor) => ask(url, visitor, "page")));
 
 /** Visitors of whose ten further answers one was of another release than their page. */
-async function mixed(port: number, visitors: readonly Visitor[], had: readonly string[]) {
+async function mixed(url: string, visitors: readonly Visitor[], had: readonly string[]) {
   const all = await Promise.all(
     visitors.map(async (visitor, i) => {
       const got = new Set<string>();
-      for (let n = 0; n < 10; n += 1) got.add(await ask(port, visitor, `/part-${n}`));
+      for (let n = 0; n < 10; n += 1) got.add(await ask(url, visitor, `part-${n}`));
       return [...got].some((release) => release !== had[i]) ? [visitor.user] : [];
     }),
   );
@@ -78,15 +93,15 @@ describe.skipIf(!hasNginx("integration: visitors stay with a release"))("a gray 
       const visitors = USERS.map(newcomer);
       const running = w.start(["release", "v2", "--json"]);
       await running.says(approvalAt(10));
-      const had = await pages(w.port, visitors);
+      const had = await pages(w.url, visitors);
       mustExit(await w.glidepath("promote"), 0);
       await running.says(approvalAt(60));
       const wanted = pin === null ? USERS.filter(isBetween) : [];
-      expect(await mixed(w.port, visitors, had)).toEqual(wanted);
+      expect(await mixed(w.url, visitors, had)).toEqual(wanted);
       expect(USERS.filter(isBetween).length).toBeGreaterThan(5);
       mustExit(await w.glidepath("promote"), 0);
       mustExit(await running.done, 0);
-      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v2"]));
+      expect(new Set(await pages(w.url, visitors))).toEqual(new Set(["v2"]));
       expect(failuresOf(await load.stop())).toEqual([]);
     },
     PATIENCE,
@@ -100,7 +115,7 @@ describe.skipIf(!hasNginx("integration: visitors stay with a release"))("a gray 
       const visitors = between.map(newcomer);
       const running = w.start(["release", "v2", "--json"]);
       await running.says(approvalAt(10));
-      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v1"]));
+      expect(new Set(await pages(w.url, visitors))).toEqual(new Set(["v1"]));
       const pin = visitors[0]?.pin?.value ?? "";
       mustExit(await w.glidepath("promote"), 0);
       await running.says(approvalAt(60));
@@ -123,15 +138,109 @@ describe.skipIf(!hasNginx("integration: visitors stay with a release"))("a gray 
       while (visitors.some((one) => one.pin !== null && Date.now() < one.pin.until)) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
-      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v2"]));
+      expect(new Set(await pages(w.url, visitors))).toEqual(new Set(["v2"]));
       const canaryPin = visitors[0]?.pin?.value ?? "";
       expect(canaryPin).not.toBe(pin);
       mustExit(await w.glidepath("abort"), 0);
       await running.says(/"phase":"aborting"[^\n]*"share":0,/);
       mustExit(await running.done, 1);
       expect(await send(canaryPin)).toBe("v1");
-      expect(new Set(await pages(w.port, visitors))).toEqual(new Set(["v1"]));
+      expect(new Set(await pages(w.url, visitors))).toEqual(new Set(["v1"]));
     },
     PATIENCE,
   );
 });
+
+describe.skipIf(!hasNginx("integration: visitors stay in a smooth release"))(
+  "a smooth release with pin",
+  () => {
+    it(
+      "leaves visitors where they are while old and new slots stand side by side, and takes them back",
+      async () => {
+        const w = await openWorkspace({
+          edit: (sections) => ({
+            ...sections,
+            rollout: { key: "cookie:uid", pin: "30m" },
+            // The first look lasts for as long as this test.
+            analysis: { minRequests: 100_000, warmup: "0s", look: "60s" },
+          }),
+        });
+        onTestFinished(w.close);
+        await w.bringUp("v1");
+        const visitors = USERS.map(newcomer);
+        const had = await pages(w.url, visitors);
+        const running = w.start(["release", "v2", "--json"]);
+        await running.says(/"share":5000,/);
+        const both = new Set<string>();
+        const later = USERS.map(newcomer);
+        await until(
+          async () => both.add((await pages(w.url, later)).join()),
+          (all) => [...all].some((one) => one.includes("v2")),
+        );
+        expect(await mixed(w.url, visitors, had)).toEqual([]);
+        const now = await pages(w.url, later);
+        expect(new Set(now)).toEqual(new Set(["v1", "v2"]));
+        expect(await mixed(w.url, later, now)).toEqual([]);
+        mustExit(await w.glidepath("abort"), 0);
+        mustExit(await running.done, 1);
+        expect(new Set(await pages(w.url, later))).toEqual(new Set(["v1"]));
+      },
+      PATIENCE,
+    );
+  },
+);
+
+const isSecure = needs(hasOpenssl(), "integration: visitors stay over TLS", "there is no openssl here");
+
+describe.skipIf(!hasNginx("integration: visitors stay over TLS") || !isSecure)(
+  "pin and mirror over TLS",
+  () => {
+    it(
+      "through two gateways: copies are made on each, show themselves to nobody, and pins count on both",
+      async () => {
+        const steps = [{ mirror: "50%", approve: true }, { share: "60%", approve: true }, { share: "100%" }];
+        const w = await openGates({
+          hosts: 2,
+          slots: 1,
+          gateways: 2,
+          secure: true,
+          rollout: { key: "cookie:uid", pin: "30m", steps, drain: "10s" },
+          sections: { analysis: { minRequests: 20, warmup: "0s", early: false } },
+        });
+        onTestFinished(w.close);
+        await w.bringUp("v1");
+        const [one = "", other = ""] = w.gates.map((port) => `https://127.0.0.1:${port}/`);
+        const visitors = USERS.map(newcomer);
+        const running = w.start(["release", "v2", "--json"]);
+        await running.says(/"phase":"approval"[^\n]*"mirror":5000/);
+        for (const url of [one, other]) {
+          expect(new Set(await pages(url, visitors))).toEqual(new Set(["v1"]));
+        }
+        const copied = (): readonly number[] =>
+          w.nginxes.map(({ directory }) => {
+            const log = readFileSync(join(directory, "logs", "shop.log"), "utf8");
+            return log.split("\n").filter((line) => line.split("\t")[4] === "copy").length;
+          });
+        await until(
+          async () => copied(),
+          (counts) => counts.every((count) => count > 0),
+        );
+        mustExit(await w.glidepath("promote"), 0);
+        await running.says(approvalAt(60));
+        const had = USERS.map(() => "v1");
+        expect(await mixed(one, visitors, had)).toEqual([]);
+        expect(await mixed(other, visitors, had)).toEqual([]);
+        const later = USERS.map(newcomer);
+        const now = await pages(one, later);
+        expect(new Set(now)).toEqual(new Set(["v1", "v2"]));
+        expect(await mixed(other, later, now)).toEqual([]);
+        mustExit(await w.glidepath("promote"), 0);
+        const ran = await running.done;
+        mustExit(ran, 0);
+        expect(ran.events.at(-1)).toMatchObject({ outcome: "completed", failed: 0 });
+        expect(new Set(await pages(other, visitors))).toEqual(new Set(["v2"]));
+      },
+      PATIENCE,
+    );
+  },
+);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { prepareNginx, startNginx, stopNginx, type Nginx } from "../../src/demo/nginx.ts";
 import { freePorts } from "../../src/demo/ports.ts";
 import type { Scene, Sections } from "../../src/demo/scene.ts";
+import { certify } from "./certificate.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 export interface GatesOptions {
@@ -14,6 +15,8 @@ export interface GatesOptions {
   readonly rollout: Readonly<Record<string, unknown>>;
   /** Other sections, instead of those of the scene. */
   readonly sections?: Sections;
+  /** The gateways speak TLS and HTTP/2, with a certificate of their own making. */
+  readonly secure?: boolean;
 }
 
 export interface Gates extends Workspace {
@@ -28,13 +31,15 @@ export async function openGates(options: GatesOptions): Promise<Gates> {
   const ports = await freePorts(options.gateways - 1 + options.hosts * options.slots);
   const others = ports.slice(0, options.gateways - 1);
   const slots = ports.slice(options.gateways - 1);
+  const own = (port: number): string => `127.0.0.1:${port}${options.secure === true ? " ssl http2" : ""}`;
   const workspace = await openWorkspace({
     edit: (sections, scene) => ({
       ...sections,
       hosts: hostsOf(scene, slots, options),
       gateway: {
         ...(sections["gateway"] as object),
-        hosts: ["web1", ...others.map((port, i) => gatewayOf(scene, `web${i + 2}`, port))],
+        ...(options.secure === true ? { tls: certify(scene.directory), listen: [own(scene.port)] } : {}),
+        hosts: ["web1", ...others.map((port, i) => gatewayOf(scene, `web${i + 2}`, own(port)))],
       },
       rollout: options.rollout,
       ...options.sections,
@@ -65,7 +70,7 @@ const hostsOf = (
     slots: ports.slice(i * slots, (i + 1) * slots),
   }));
 
-function gatewayOf(scene: Scene, name: string, port: number): object {
+function gatewayOf(scene: Scene, name: string, listen: string): object {
   const nginx = prepareNginx(directoryOf(scene, name));
   const state = join(scene.directory, `switch-${name}`);
   mkdirSync(state);
@@ -73,7 +78,7 @@ function gatewayOf(scene: Scene, name: string, port: number): object {
     name,
     config: join(nginx.confd, "shop.conf"),
     main: nginx.main,
-    listen: [`127.0.0.1:${port}`],
+    listen: [listen],
     state,
     log: join(nginx.directory, "logs", "shop.log"),
   };
