@@ -22,7 +22,7 @@ import { placeOf } from "./drivers/nginx/explain.ts";
 import { poolDigest } from "./drivers/nginx/config.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
 import { probeUsers } from "./drivers/nginx/probe-users.ts";
-import { idleExaminer } from "./drivers/probe/examine.ts";
+import { idleExaminer, idlePort } from "./drivers/probe/examine.ts";
 import { hostHeader } from "./drivers/probe/http.ts";
 import { probes } from "./drivers/probe/probes.ts";
 import { readRecorded, type ForeignFormat } from "./drivers/accesslog/recorded.ts";
@@ -113,6 +113,7 @@ function portsOf(application: Application, hosts: Hosts, store: Store): EnginePo
       users: probeUsers(application),
       reach: (gateway) => reachOf(application, gateway),
     }),
+    idle: idlePort({ application, hosts }),
     journal: store.journal,
     lease: store.lease,
     clock: systemClock,

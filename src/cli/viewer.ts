@@ -5,6 +5,7 @@ import { pageOf, type Context } from "./context.ts";
 import { errorLines } from "./render/error.ts";
 import { advance, liveLines, newsLine, NOTHING_YET } from "./render/live.ts";
 import { isTold, judgeLine } from "./render/verdict.ts";
+import { findingLines } from "./render/reports.ts";
 import { line, print, warn, wrap, type Line } from "./render/text.ts";
 import { gist } from "./render/words.ts";
 import { eventJson } from "./wire.ts";
@@ -34,7 +35,8 @@ export function newsFilter(): (event: RolloutEvent) => boolean {
       if (isKnown) judged = turn;
       return isTurn;
     }
-    if (event.kind !== "decided" && event.kind !== "trouble") return event.kind === "ended";
+    if (event.kind !== "decided" && event.kind !== "trouble")
+      return event.kind === "ended" || event.kind === "advice";
     const said = event.kind === "trouble" ? event.error.message : decidedGist(event);
     if (said === last && event.at - lastAt < QUIET_MS) return false;
     last = said;
@@ -69,6 +71,7 @@ function plainViewer(context: Context): Viewer {
       if (event.kind === "ended" || !isNews(event)) return;
       if (event.kind === "decided") say([newsLine(shorten(event.rollout), event.at)]);
       if (event.kind === "trouble") say(errorLines(event.error));
+      if (event.kind === "advice") say(findingLines(event.finding));
       if (event.kind === "verdict") say([judgeLine(event.verdict)]);
     },
     question: () => {},
@@ -98,6 +101,8 @@ function liveViewer(context: Context, now: () => Instant): Viewer {
   const { io } = context;
   let state = NOTHING_YET;
   let asked: string | null = null;
+  /** Said when the view is gone, where it stays. */
+  const advice: Line[] = [];
   const draw = (): void => {
     const page = pageOf(context, "stderr");
     const rows = Math.max(3, io.rows() - OTHER_ROWS);
@@ -109,6 +114,7 @@ function liveViewer(context: Context, now: () => Instant): Viewer {
   return {
     event: (event) => {
       state = advance(state, event);
+      if (event.kind === "advice") advice.push(...findingLines(event.finding));
       if (event.kind !== "traffic") draw();
     },
     question: (text) => {
@@ -118,6 +124,7 @@ function liveViewer(context: Context, now: () => Instant): Viewer {
     end: () => {
       stop();
       io.screen.clear();
+      if (advice.length > 0) io.stderr(print(advice, pageOf(context, "stderr"), false));
     },
   };
 }

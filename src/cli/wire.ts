@@ -147,6 +147,10 @@ export function eventJson(event: RolloutEvent): object | null {
       return { event: kind, ...verdictJson(event.verdict) };
     case "trouble":
       return { event: kind, at, error: event.error };
+    case "advice": {
+      const { subject, found, todo } = event.finding;
+      return { event: kind, at, subject, found, todo };
+    }
     case "ended":
       return null;
     default:

@@ -11,6 +11,7 @@ import { command } from "../rollout/command.ts";
 import { seekHook } from "../rollout/hooks.ts";
 import { alreadyThere } from "../rollout/create.ts";
 import { arithmeticOf } from "../rollout/story.ts";
+import { createAdvice, type Advice } from "./advice.ts";
 import { serveWhatRuns } from "./adopt.ts";
 import { entryOf } from "./entries.ts";
 import { carry, type Held } from "./loop.ts";
@@ -209,18 +210,38 @@ async function run(
   const news = createNews(ports.clock);
   const onJudged = (): void => news.tell();
   const watch = await createWatch({ application, ports, rollout, fence, onEvent, onJudged });
+  const advice = adviceOf(carrier, onEvent);
   const reading = new AbortController();
   const watched = watch.run(reading.signal);
-  const result = await carry(held, { application, ports, onEvent, signal, watch, news });
+  const follow = (state: Rollout): void => {
+    watch.follow(state);
+    advice?.follow(state);
+  };
+  const result = await carry(held, {
+    application,
+    ports,
+    onEvent,
+    signal,
+    watch: { ...watch, follow },
+    news,
+  });
   reading.abort();
   await watched;
   carrier.held = null;
   if (result.ok && ENDED.includes(result.value.phase.name)) {
     await afterwards(carrier, { rollout: result.value, watch, onEvent, signal });
   }
+  advice?.end();
   await ports.lease.release(application.name, held.fence);
   return result;
 }
+
+const adviceOf = ({ application, ports }: Carrier, onEvent: (event: RolloutEvent) => void): Advice | null =>
+  ports.idle === undefined
+    ? null
+    : createAdvice(application, ports.idle, (finding) =>
+        onEvent({ kind: "advice", at: ports.clock.now(), finding }),
+      );
 
 interface Afterwards {
   readonly rollout: Rollout;

@@ -1,6 +1,7 @@
 import type { ArtifactPort } from "../ports/artifact.ts";
 import type { Clock, Ids } from "../ports/clock.ts";
 import type { GatewayPort } from "../ports/gateway.ts";
+import type { IdlePort } from "../ports/idle.ts";
 import type { Journal, Lease } from "../ports/journal.ts";
 import type { HookPort, ProbePort } from "../ports/probe.ts";
 import type { SlotPort } from "../ports/slot.ts";
@@ -19,6 +20,8 @@ export interface EnginePorts {
   readonly metrics: MetricPort;
   /** It looks on: nothing is decided by what it tells. */
   readonly trickle: TricklePort;
+  /** It looks on too; absent: it does not. */
+  readonly idle?: IdlePort;
   readonly journal: Journal;
   readonly lease: Lease;
   readonly clock: Clock;

@@ -9,6 +9,7 @@ import type { RoutingTable } from "../model/routing.ts";
 import type { Slot } from "../model/application.ts";
 import type { Traffic } from "../model/traffic.ts";
 import type { PlannedHarm, Verdict } from "../model/verdict.ts";
+import type { Finding } from "./examine.ts";
 import type { ConfigPreview } from "./gateway.ts";
 import type { HistoryRecord, JournalEntry, LeaseHolder } from "./journal.ts";
 
@@ -69,6 +70,8 @@ export type RolloutEvent =
   | { readonly kind: "traffic"; readonly at: Instant; readonly during: Traffic }
   | { readonly kind: "verdict"; readonly at: Instant; readonly verdict: Verdict }
   | { readonly kind: "trouble"; readonly at: Instant; readonly error: AppError }
+  /** Something to put right some day; the rollout goes on all the same. */
+  | { readonly kind: "advice"; readonly at: Instant; readonly finding: Finding }
   | {
       readonly kind: "ended";
       readonly at: Instant;

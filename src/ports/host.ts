@@ -36,6 +36,8 @@ export interface HostRequest {
   readonly limit?: number;
   /** The connection is kept after the answer, for so long at most, to see when the other end closes it. */
   readonly idle?: Duration;
+  /** Ends that waiting, and the connection. */
+  readonly signal?: AbortSignal;
 }
 
 export type HostAnswer =

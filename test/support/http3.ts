@@ -68,10 +68,10 @@ const LANES: readonly { readonly path: string; readonly args: readonly string[] 
 
 /** Goes on until it is stopped; what is under way then comes to its end. */
 export function startHttp3Load(target: Curl): { stop(): Promise<Http3Load> } {
-  let stopping = false;
+  const stopping = new AbortController();
   const answers = new Map<string, number>();
   const lane = async ({ path, args }: (typeof LANES)[number]): Promise<void> => {
-    while (!stopping) {
+    while (!stopping.signal.aborted) {
       const more = ["--http3-only", "--output", "/dev/null", "--write-out", TOLD];
       const written = await curl(target, path, ...more, ...args);
       for (const line of written.trim().split("\n"))
@@ -81,7 +81,7 @@ export function startHttp3Load(target: Curl): { stop(): Promise<Http3Load> } {
   const all = LANES.map(lane);
   return {
     stop: async () => {
-      stopping = true;
+      stopping.abort();
       await Promise.all(all);
       return { answers };
     },

@@ -48,6 +48,8 @@ export function advance(state: LiveState, event: RolloutEvent): LiveState {
       return { ...state, verdict: event.verdict, trail: trailWith(state.trail, event.verdict) };
     case "trouble":
       return { ...state, trouble: event.error };
+    case "advice":
+      return state;
     case "ended":
       return { ...state, rollout: event.rollout };
     default:

@@ -13,7 +13,7 @@ const MARKS: Readonly<Record<Finding["severity"], Span>> = {
   fault: bad("✗ "),
 };
 
-function findingLines({ severity, subject, found, todo }: Finding): readonly Line[] {
+export function findingLines({ severity, subject, found, todo }: Finding): readonly Line[] {
   const [first = "", ...more] = clean(found).split("\n");
   return [
     line(MARKS[severity], strong(subject), `  ${first}`),

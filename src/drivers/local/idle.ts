@@ -35,12 +35,16 @@ const announcesEnd = ({ headers, httpVersionMinor }: IncomingMessage): boolean =
 
 /** One GET, and what becomes of its connection when nothing follows; see HostRequest.idle. */
 export function watchIdle(dial: () => Duplex, asked: HostRequest): Promise<HostAnswer> {
-  const { to, path, headers, timeout, idle = millis(0) } = asked;
+  const { to, path, headers, timeout, idle = millis(0), signal } = asked;
   const { port, address = "127.0.0.1" } = to;
   return new Promise((resolve) => {
     let connection: Duplex | null = null;
+    let over: NodeJS.Timeout | undefined;
+    const leave = (): void => settle(failed("nobody waited for it"));
     const settle = (answer: HostAnswer): void => {
       clearTimeout(deadline);
+      clearTimeout(over);
+      signal?.removeEventListener("abort", leave);
       resolve(answer);
       connection?.destroy();
     };
@@ -53,10 +57,9 @@ export function watchIdle(dial: () => Duplex, asked: HostRequest): Promise<HostA
       response.on("end", () => {
         if (announcesEnd(response) || connection === null) return settle({ ...answered, closedAfter: NEVER });
         const since = performance.now();
-        const over = setTimeout(() => settle({ ...answered, closedAfter: null }), idle);
+        over = setTimeout(() => settle({ ...answered, closedAfter: null }), idle);
         for (const event of ["end", "close", "error"]) {
           connection.once(event, () => {
-            clearTimeout(over);
             settle({ ...answered, closedAfter: millis(Math.max(1, performance.now() - since)) });
           });
         }
@@ -64,6 +67,8 @@ export function watchIdle(dial: () => Duplex, asked: HostRequest): Promise<HostA
       response.resume();
     });
     sent.on("error", (error) => settle(failed(trouble(error))));
+    signal?.addEventListener("abort", leave);
+    if (signal?.aborted === true) leave();
     sent.end();
   });
 }

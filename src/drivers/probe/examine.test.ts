@@ -27,9 +27,16 @@ const closing = (closedAfter: number | null): HostAnswer => ({
   closedAfter: closedAfter === null ? null : millis(closedAfter),
 });
 
-async function foundOf(answers: readonly HostAnswer[], application = applicationWith({})) {
+const ANSWERED: HostAnswer = { kind: "answered", status: 200, body: "" };
+
+async function foundOf(
+  answers: readonly HostAnswer[],
+  application = applicationWith({}),
+  afterwards: HostAnswer = ANSWERED,
+) {
   const asked: HostRequest[] = [];
   const get = (request: HostRequest): Promise<HostAnswer> => {
+    if (request.idle === undefined) return Promise.resolve(afterwards);
     asked.push(request);
     return Promise.resolve(answers[asked.length - 1] ?? { kind: "failed", why: "connection refused" });
   };
@@ -66,6 +73,11 @@ test.each([
   const { findings, asked } = await foundOf([answer]);
   expect(findings).toMatchObject([{ severity: "fine", found, todo: null }]);
   expect(asked).toMatchObject([{ path: "/healthz", idle: 4500, to: { port: 8001 } }]);
+});
+
+test("an application that died meanwhile is not said to close them", async () => {
+  const refused: HostAnswer = { kind: "failed", why: "connection refused" };
+  expect((await foundOf([closing(1000)], undefined, refused)).findings).toEqual([]);
 });
 
 test("the first slot that answers is enough, and of those that do not nothing is said", async () => {

@@ -2,6 +2,7 @@ import { formatDuration, millis, type Duration } from "../../base/time.ts";
 import { keepaliveOf, poolOf, type Application, type Slot } from "../../model/application.ts";
 import type { Examiner, Finding } from "../../ports/examine.ts";
 import type { Hosts } from "../../ports/host.ts";
+import type { IdlePort } from "../../ports/idle.ts";
 import { hostHeader } from "./http.ts";
 
 export interface IdleExaminerOptions {
@@ -19,27 +20,53 @@ const enough = (keepalive: Duration): Duration => millis(keepalive + Math.min(50
  * which a gateway sends a request on it, sooner or later. nginx asks another slot then, but not for a POST.
  */
 export function idleExaminer({ application, hosts }: IdleExaminerOptions): Examiner {
-  const { gateway, health } = application;
-  const keepalive = keepaliveOf(gateway);
-  const { probe } = health;
-  const isLooked = probe.kind === "http" && keepalive > 0 && !gateway.passive && gateway.protocol !== "grpc";
+  const never = new AbortController().signal;
   return {
     examine: async () => {
-      if (!isLooked) return [];
       for (const slot of poolOf(application.hosts).slice(0, MOST_ASKED)) {
-        const host = hostHeader(application);
-        const answer = await hosts(slot.host).get({
-          to: { port: slot.port, address: slot.address },
-          path: probe.path,
-          timeout: health.timeout,
-          headers: { "User-Agent": "glidepath", ...(host === null ? {} : { Host: host }) },
-          idle: enough(keepalive),
-        });
-        if (answer.kind === "answered") return [findingOf(slot, keepalive, answer.closedAfter ?? null)];
+        const finding = await measure({ application, hosts }, slot, never);
+        if (finding !== null) return [finding];
       }
       return [];
     },
   };
+}
+
+/** It occupies one all the while: a host that allows fewer has none to spare for it in a release. */
+const SESSIONS_TO_SPARE = 4;
+
+/** The same in passing, of one slot. */
+export const idlePort = ({ application, hosts }: IdleExaminerOptions): IdlePort => ({
+  measure: async (slot, signal) => {
+    const sessions = hosts(slot.host).sessions?.() ?? SESSIONS_TO_SPARE;
+    return sessions < SESSIONS_TO_SPARE ? null : measure({ application, hosts }, slot, signal);
+  },
+});
+
+async function measure(
+  { application, hosts }: IdleExaminerOptions,
+  slot: Slot,
+  signal: AbortSignal,
+): Promise<Finding | null> {
+  const { gateway, health } = application;
+  const keepalive = keepaliveOf(gateway);
+  const { probe } = health;
+  const isLooked = probe.kind === "http" && keepalive > 0 && !gateway.passive && gateway.protocol !== "grpc";
+  if (!isLooked) return null;
+  const host = hostHeader(application);
+  const asked = {
+    to: { port: slot.port, address: slot.address },
+    path: probe.path,
+    timeout: health.timeout,
+    headers: { "User-Agent": "glidepath", ...(host === null ? {} : { Host: host }) },
+  };
+  const machine = hosts(slot.host);
+  const answer = await machine.get({ ...asked, idle: enough(keepalive), signal });
+  if (answer.kind !== "answered") return null;
+  const { closedAfter = null } = answer;
+  // Who died closed it too.
+  if (closedAfter !== null && (await machine.get(asked)).kind !== "answered") return null;
+  return findingOf(slot, keepalive, closedAfter);
 }
 
 function findingOf(slot: Slot, keepalive: Duration, closedAfter: Duration | null): Finding {

@@ -6,7 +6,7 @@ import { workerPids } from "../../../src/demo/nginx.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import { certify } from "../../support/certificate.ts";
 import { curl, http3Here, type Curl } from "../../support/http3.ts";
-import { freePort, world, type World } from "./world.ts";
+import { freePort, until, world, type World } from "./world.ts";
 
 const here = http3Here("contract: HTTP/3 for real");
 
@@ -19,7 +19,7 @@ interface Opened {
 
 async function opened(): Promise<Opened> {
   const made = await world({ binary: here?.nginx ?? "nginx" });
-  onTestFinished(made.close);
+  onTestFinished(() => made.close());
   const secure = await freePort();
   const tls = certify(made.nginx.directory);
   const listen = [`127.0.0.1:${secure} ssl http2`];
@@ -73,13 +73,12 @@ describe.skipIf(here === null)("HTTP/3 for real", () => {
     const told = ["--http3-only", "--write-out", " %{http_code} connects %{num_connects}\n"];
     // One connection: a request that is held at the first slot, and one after it.
     const asked = curl(target, "/{hold,after}", ...told);
-    const held = made.backends[0];
-    while (held === undefined || held.held.length === 0)
-      await new Promise((resolve) => setImmediate(resolve));
+    const [slot] = made.backends;
+    await until(() => slot?.held.length === 1);
     const second = made.table(3, { canary: 0, stable: 1 });
     await port.prepare(gateway, second);
     await port.commit(gateway, second);
-    held.held[0]?.end(String(held.port));
+    slot?.held[0]?.end(String(slot.port));
     expect(`\n${await asked}`).toBe(`${to(0)} 1${to(1)} 0\n`);
   });
 });
