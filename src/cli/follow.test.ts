@@ -37,12 +37,33 @@ test("elsewhere than on a terminal a line is written when there is news, and onl
   expect(out).toContain("✓ v2 serves everybody");
 });
 
+const ADVICE: RolloutEvent = {
+  kind: "advice",
+  at: NOW,
+  finding: {
+    severity: "warning",
+    subject: "slot h:1",
+    found: "it closes them",
+    todo: "keep them",
+  },
+};
+
+test.each([
+  { where: "in a log", terminal: false },
+  { where: "on a terminal", terminal: true },
+])("advice is told once, $where, where it stays", async ({ terminal }) => {
+  const control = fakeControl({ events: [decided("staging"), ADVICE, decided("stopping h:1")] });
+  const { err: said } = await runFake("release v2", fakeIo({ interactive: terminal }), { control });
+  expect(said).toContain("! slot h:1  it closes them\n  → keep them\n");
+});
+
 test("with --json every line is a document, and the last is the result", async () => {
   const events: RolloutEvent[] = [
     decided("staging"),
     { kind: "progress", at: NOW, received: 5, total: 10 },
     { kind: "traffic", at: NOW, during: traffic(100, 10, { failed: 1 }) },
     { kind: "trouble", at: NOW, error: appError("host.unreachable", "web2 does not answer") },
+    ADVICE,
     { kind: "ended", at: NOW, rollout: rollout(), receipt: receipt() },
   ];
   const end = rollout({ phase: { name: "completed" }, endedAt: NOW });
@@ -51,7 +72,14 @@ test("with --json every line is a document, and the last is the result", async (
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as { event: string; receipt: { during: object } });
-  expect(lines.map((line) => line.event)).toEqual(["decided", "progress", "traffic", "trouble", "result"]);
+  expect(lines.map((line) => line.event)).toEqual([
+    "decided",
+    "progress",
+    "traffic",
+    "trouble",
+    "advice",
+    "result",
+  ]);
   expect(lines.at(-1)).toMatchObject({
     outcome: "completed",
     exit: 0,

@@ -38,7 +38,7 @@ describe.skipIf(!hasNginx("integration: awkward applications"))("an application 
     expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
   });
 
-  it("closes idle connections after 1 s is told of by releases and check; with what they say none is lost", async () => {
+  it("closes idle connections after 1 s is told of, and loses none with what is told", async () => {
     const behaviour: Behaviour = { keepAliveMs: 1000 };
     const workspace = await openWorkspace({
       releases: { v1: behaviour, v2: behaviour, v3: behaviour },
