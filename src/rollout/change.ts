@@ -1,10 +1,11 @@
-import type { Instant } from "../base/time.ts";
+import { after, seconds, type Instant } from "../base/time.ts";
 import { appError } from "../base/errors.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { GatewayState } from "../model/observation.ts";
 import type { Rollout, RoutingChange, SlotStage } from "../model/rollout.ts";
 import { inRotation, rotationOf, sameRouting, type Routing } from "../model/routing.ts";
 import { isFirst, isGoingBack, nextGeneration } from "./evolve.ts";
+import { NOTHING } from "../model/share.ts";
 import { stuck } from "./endings.ts";
 import { beginHook, isPast } from "./hooks.ts";
 import { stepOf } from "./steps.ts";
@@ -55,6 +56,41 @@ export function widen(rollout: Rollout, routing: Routing, now: Instant): Rollout
 /** Going back replaces whatever was asked for on the way forward, and what is no longer wanted. */
 const isStaleNow = ({ aborted }: Rollout, change: RoutingChange, wanted: Routing): boolean =>
   aborted !== null && (!change.back || !sameRouting(change.routing, wanted));
+
+/** How long a switch is let finish on a gateway that answers, while others have it already. */
+const LET_FINISH = seconds(10);
+
+/**
+ * Going back, a switch that can be made is not overtaken by one that only goes a step further: where slots
+ * come back one after another, faster than a gateway writes, none would ever be made. A gateway that cannot
+ * be asked is not waited for.
+ */
+export function isLetFinish(rollout: Rollout, wanted: Routing, { seen, now }: Sight): boolean {
+  const { change, plan } = rollout;
+  if (change?.back !== true || !goesFurther(change.routing, wanted)) return false;
+  // Written and not begun: whoever it leads users to is not seen to be well.
+  const isHeld = change.stage === "preparing" ? change.prepared.length > 0 : isWithheld(rollout, seen);
+  if (isHeld) return false;
+  const willing = plan.gateways.filter((name) => change.refusals[name] === undefined);
+  const states = willing.map((name) => gatewaySeen(seen, name)?.value);
+  const late = states.filter((state) => !hasIt(rollout, change, state));
+  if (late.length === states.length) return true;
+  return late.some((state) => state !== undefined) && now < after(change.since, LET_FINISH);
+}
+
+interface Sight {
+  readonly seen: Seen;
+  readonly now: Instant;
+}
+
+/** All that `one` leads back, and more; but where all users can return that is not put off. */
+function goesFurther(one: Routing, wanted: Routing): boolean {
+  if (one.ramp !== undefined || wanted.ramp !== undefined || wanted.share > one.share) return false;
+  if (wanted.share === NOTHING && one.share > NOTHING) return false;
+  const stable = new Set(wanted.stable);
+  const canary = new Set(one.canary);
+  return one.stable.every((slot) => stable.has(slot)) && wanted.canary.every((slot) => canary.has(slot));
+}
 
 /**
  *   preparing ─(written on every gateway)→ committing ─(seen on every gateway)→ confirmed
@@ -127,7 +163,9 @@ function leadsAstray(rollout: Rollout, change: RoutingChange, seen: Seen): boole
   const { routing } = rollout;
   const { canary, share } = change.routing;
   const moving = musterOf(rollout).moving.map(({ slot }) => slot);
-  const joining = moving.filter((slot) => GROWS.has(rollout.slots[slot]?.at));
+  const isConcerned = (slot: SlotKey): boolean =>
+    GROWS.has(rollout.slots[slot]?.at) && inRotation(change.routing, slot);
+  const joining = moving.filter(isConcerned);
   // Of a lost host nothing is known, and nothing is led there.
   const kept = canary.filter((slot) => rollout.slots[slot] !== undefined);
   const widens = share > routing.share;

@@ -280,7 +280,8 @@ function joining(
   ) {
     const answer = healthSeen(seen, slot)?.value.answer ?? "";
     // What was written for it shall not be switched to any more.
-    const without = { ...rollout, change: null };
+    const isMeant = rollout.change !== null && inRotation(rollout.change.routing, slot);
+    const without = isMeant ? { ...rollout, change: null } : rollout;
     return failed(without, slot, { now, error: unhealthy(rollout, slot, answer) });
   }
   if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;

@@ -189,6 +189,24 @@ const isSame = (some: readonly SlotKey[], others: readonly SlotKey[]): boolean =
 const backStaysBack: Rule = ({ before, after }) =>
   before.aborted !== null && after.aborted === null ? ["an aborted rollout goes forward again"] : [];
 
+/**
+ * Law 10: on the way back a switch that no gateway has yet is not given up for one that leads only some more
+ * users back: of slots that come back one after another each would have the next one put it off.
+ */
+const backIsMade: Rule = ({ before, after }) => {
+  const [one, next] = [before.change, after.change];
+  if (before.phase.name !== "aborting" || after.phase.name !== "aborting" || !one?.back) return [];
+  if (next === null || next.generation === one.generation) return [];
+  if (one.stage !== "preparing" || one.prepared.length > 0) return [];
+  const [made, asked] = [one.routing, next.routing];
+  if (made.ramp !== undefined || asked.ramp !== undefined || asked.share > made.share) return [];
+  const isOnlyMore =
+    (asked.share > 0 || made.share === 0) &&
+    made.stable.every((key) => asked.stable.includes(key)) &&
+    asked.canary.every((key) => made.canary.includes(key));
+  return isOnlyMore ? [`${routingText(made)} is given up for ${routingText(asked)}`] : [];
+};
+
 /** A controller that is told of nothing for so long does nothing either. */
 const HEARD = 5000;
 
@@ -237,6 +255,7 @@ const RULES: readonly (readonly [number, Rule])[] = [
   [6, phasesFollow],
   [6, backStaysBack],
   [9, generationsGrow],
+  [10, backIsMade],
   [10, endIsTrue],
   [13, evidenceIsSeen],
 ];

@@ -1,7 +1,7 @@
 import { after, millis, type Instant } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { SlotKey } from "../../model/ids.ts";
-import { request } from "../change.ts";
+import { isLetFinish, request } from "../change.ts";
 import { endBack, stuck } from "../endings.ts";
 import { courseOf, leave, stop, withCourse } from "../evolve.ts";
 import { beginHook, isPast } from "../hooks.ts";
@@ -37,7 +37,9 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
     return at === "settled" ? leave(r, slot, { target: from, now }) : r;
   }, rollout);
   const retried = plan.slots.reduce((r, slot) => retry(r, slot, now), freed);
-  return retried.phase.name === "stuck" ? retried : request(retried, wantedBack(retried, seen), now);
+  if (retried.phase.name === "stuck") return retried;
+  const next = wantedBack(retried, seen);
+  return isLetFinish(retried, next, { seen, now }) ? retried : request(retried, next, now);
 }
 
 /**
