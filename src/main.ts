@@ -226,12 +226,14 @@ async function analyze(
   const foreign = foreignOf(request);
   const recorded = await readRecorded(request.logs, foreign);
   if (!recorded.ok) return recorded;
-  const { slices, lines, garbage } = recorded.value;
+  const { slices, ...counts } = recorded.value;
   const settings = foreign === null ? analysis : { ...analysis, unit: "request" as const };
-  const replayed = replay(settings, slices, request.share);
-  if (replayed !== null) return ok({ lines, garbage, ...replayed });
+  const replayed = replay(settings, slices, request.shares);
+  if (replayed !== null) return ok({ ...counts, ...replayed });
   const hint = "name the format by --format";
-  return err(appError("usage", `none of ${lines} lines is of the format of a gateway's log`, { hint }));
+  return err(
+    appError("usage", `none of ${counts.lines} lines is of the format of a gateway's log`, { hint }),
+  );
 }
 
 /** What this machine's nginx serves, in the few words that `init` asks about. */

@@ -32,18 +32,29 @@ export interface AnalyzeRequest {
   readonly format: string | null;
   /** Addresses with commas between, or `$variable=value`; null with our own format. */
   readonly canary: string | null;
-  readonly share: BasisPoints | null;
+  /** As `--share` says; none: as the logs tell. */
+  readonly shares: readonly GivenShare[];
+}
+
+/** From that time of the day on (ms, UTC), null: from the first request on. */
+export interface GivenShare {
+  readonly share: BasisPoints;
+  readonly time: number | null;
 }
 
 export interface Analyzed {
   readonly lines: number;
   /** Lines of another format. */
   readonly garbage: number;
+  /** Lines of requests that no slot was asked for. */
+  readonly unasked: number;
   readonly from: Instant;
   readonly until: Instant;
   /** When the canary's first request ended; null: there is none. */
   readonly canaryAt: Instant | null;
-  readonly share: BasisPoints;
+  readonly shares: readonly { readonly at: Instant; readonly share: BasisPoints }[];
+  /** When another canary came, of a rollout that is not judged; null: there was none. */
+  readonly next: Instant | null;
   /** Each turn of the verdicts, and the last. */
   readonly course: readonly Verdict[];
 }

@@ -69,11 +69,13 @@ function analysisJson(rollout: Rollout | null, verdict: Verdict | null): object 
   return { ...verdictJson(verdict), observe: rollout.plan.analysis?.observe ?? false };
 }
 
-export const analyzeJson = ({ from, until, canaryAt, course, ...rest }: Analyzed): object => ({
+export const analyzeJson = ({ from, until, canaryAt, shares, next, course, ...rest }: Analyzed): object => ({
   ...rest,
   from: when(from),
   until: when(until),
   canaryAt: when(canaryAt),
+  shares: shares.map(({ at, share }) => ({ at: when(at), share })),
+  next: when(next),
   course: course.map(verdictJson),
 });
 

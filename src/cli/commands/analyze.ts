@@ -3,7 +3,7 @@ import { err, ok, type Result } from "../../base/result.ts";
 import { parseShare } from "../../model/share.ts";
 import type { CommandRow } from "../command.ts";
 import { answer, fail, withOpened, type Context } from "../context.ts";
-import type { AnalyzeRequest } from "../deps.ts";
+import type { AnalyzeRequest, GivenShare } from "../deps.ts";
 import { DONE } from "../exit.ts";
 import { analyzeLines } from "../render/analyze.ts";
 import { analyzeJson } from "../wire.ts";
@@ -18,11 +18,28 @@ function requestOf({ args, options }: Context): Result<AnalyzeRequest, AppError>
       }),
     );
   }
-  const points = share === null ? null : parseShare(share);
-  if (share !== null && points === null) {
-    return err(appError("usage", `--share takes a share such as 5%, not ${JSON.stringify(share)}`));
+  const shares = (share ?? "").split(",").map(sharesIn);
+  if (share === null) return ok({ logs: args, format, canary, shares: [] });
+  const known = shares.filter((each) => each !== null);
+  if (known.length < shares.length) {
+    const hint =
+      "for example --share 5%, or --share 5%@21:40:00,25%@21:50:00 with the times of the day in UTC";
+    return err(appError("usage", `--share takes shares, not ${JSON.stringify(share)}`, { hint }));
   }
-  return ok({ logs: args, format, canary, share: points });
+  return ok({ logs: args, format, canary, shares: known });
+}
+
+const TIME = /^([01]\d|2[0-3]):([0-5]\d):([0-5]\d)$/;
+
+/** `5%` or `5%@21:40:00`. */
+function sharesIn(text: string): GivenShare | null {
+  const [points, at, ...more] = text.trim().split("@");
+  const share = parseShare(points ?? "");
+  const [, hours, minutes, seconds] = TIME.exec(at ?? "") ?? [];
+  if (share === null || more.length > 0 || (at !== undefined && hours === undefined)) return null;
+  const time =
+    at === undefined ? null : ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+  return { share, time };
 }
 
 export const analyze: CommandRow = {
@@ -35,7 +52,10 @@ export const analyze: CommandRow = {
       flags: "--canary <who>",
       help: "with --format: the canary's addresses (10.0.0.2:8001,10.0.0.3:8001), or $variable=value",
     },
-    { flags: "--share <share>", help: "the canary's share, if it was another than the logs show" },
+    {
+      flags: "--share <shares>",
+      help: "the canary's share, if it was another than the logs show: 5%, or 5%@21:40:00,25%@21:50:00 (UTC)",
+    },
   ],
   run: async (context) => {
     const request = requestOf(context);

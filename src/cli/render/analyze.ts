@@ -5,15 +5,30 @@ import { bad, clean, dim, EMPTY, good, indent, line, strong, table, warn, type L
 import { verdictSpan } from "./verdict.ts";
 import { clock, count, share, time } from "./words.ts";
 
-function headLines({ lines, garbage, from, until, canaryAt, share: points }: Analyzed): readonly Line[] {
+function headLines(analyzed: Analyzed): readonly Line[] {
+  const { lines, garbage, unasked, from, until, canaryAt, shares, next } = analyzed;
   const others = garbage === 0 ? "" : `, ${count(garbage)} of another format`;
+  const nobody = unasked === 0 ? "" : `, ${count(unasked)} for which no slot was asked`;
+  const [first, ...later] = shares;
+  const steps = later.map(({ at, share: points }) => `, ${share(points)} from ${clock(at)} on`).join("");
+  const own = first === undefined ? "no share gave it any" : `its share is ${share(first.share)}${steps}`;
   const canary =
     canaryAt === null
       ? warn("no request went to a canary")
-      : dim(`the canary's first request ended at ${clock(canaryAt)}; its share is ${share(points)}`);
+      : dim(`the canary's first request ended at ${clock(canaryAt)}; ${own}`);
+  const another =
+    next === null
+      ? []
+      : [
+          line(
+            "  ",
+            warn(`another canary came at ${clock(next)}: give the logs of its rollout by themselves`),
+          ),
+        ];
   return [
-    line(strong(`${count(lines)} lines`), `${others}  ${clock(from)} – ${clock(until)} UTC`),
+    line(strong(`${count(lines)} lines`), `${others}${nobody}  ${clock(from)} – ${clock(until)} UTC`),
     line("  ", canary),
+    ...another,
   ];
 }
 

@@ -1,5 +1,7 @@
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { open } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
 import { appError, type AppError } from "../../base/errors.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import { millis } from "../../base/time.ts";
@@ -19,40 +21,101 @@ export interface Recorded {
   readonly lines: number;
   /** Lines that were not of the format. */
   readonly garbage: number;
+  /** Lines of requests that no slot was asked for. */
+  readonly unasked: number;
 }
 
-/** Logs that lie here, summed up as the gateways' own hosts do it. */
+/** Logs that lie here, plain or packed by gzip, summed up as the gateways' own hosts do it. */
 export async function readRecorded(
   files: readonly string[],
   foreign: ForeignFormat | null,
 ): Promise<Result<Recorded, AppError>> {
-  const compiled = foreign === null ? ok(null) : compileFormat(foreign.format, foreign.canary);
+  const compiled =
+    foreign === null ? ok(null) : compileFormat(asBytes(foreign.format), markOf(foreign.canary));
   if (!compiled.ok) return err(appError("usage", `--format: ${compiled.error}`));
   const fold = emptyFold({ joined: new Map(), warmup: millis(0), users: foreign === null, pool: [] });
-  let lines = 0;
+  const taken = takerOf(fold, compiled.value);
   for (const file of files) {
-    const read = await readFile(file, (line) => {
-      lines += 1;
-      addLine(fold, line, compiled.value);
-    });
+    const read = await readFile(file, taken.take);
     if (read !== null) return err(read);
   }
-  return ok({ slices: slicesOf(cellsOf(fold)), lines, garbage: fold.garbage });
+  const cells = cellsOf(fold);
+  const [garbage, unasked] = [fold.garbage + taken.tooLong, taken.unasked];
+  const lines = cells.reduce((sum, { requests }) => sum + requests, garbage + unasked);
+  return ok({ slices: slicesOf(cells), lines, garbage, unasked });
 }
 
-function addLine(fold: Fold, line: string, read: ReadLine | null): void {
-  if (read === null) return void foldText(fold, `${line}\n`);
-  const request = read(line);
-  if (request === null) fold.garbage += 1;
-  else addRequest(fold, request);
+/** A log is read as bytes, each a character; so is what is looked for in it. */
+const asBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+const markOf = (mark: CanaryMark): CanaryMark =>
+  mark.by === "variable" ? { ...mark, value: asBytes(mark.value) } : mark;
+
+/** Adds whole lines; what is left is the beginning of the next. */
+interface Taker {
+  readonly take: (text: string) => string;
+  unasked: number;
+  tooLong: number;
 }
 
-async function readFile(file: string, onLine: (line: string) => void): Promise<AppError | null> {
+/** No line of a log is as long; it is passed over without being kept. */
+const LONGEST = 1 << 16;
+
+function takerOf(fold: Fold, read: ReadLine | null): Taker {
+  let isWithin = false;
+  const taker: Taker = { unasked: 0, tooLong: 0, take: (text) => cut(takeLines(skipped(text))) };
+  const skipped = (text: string): string => {
+    if (!isWithin) return text;
+    const end = text.indexOf("\n");
+    isWithin = end === -1;
+    return isWithin ? "" : text.slice(end + 1);
+  };
+  const takeLines = (text: string): string => {
+    if (read === null) return text.slice(foldText(fold, text));
+    let from = 0;
+    for (let to = text.indexOf("\n"); to !== -1; to = text.indexOf("\n", from)) {
+      const request = read(text.slice(from, text[to - 1] === "\r" ? to - 1 : to));
+      if (request === null) fold.garbage += 1;
+      else if (request === "unasked") taker.unasked += 1;
+      else addRequest(fold, request);
+      from = to + 1;
+    }
+    return text.slice(from);
+  };
+  const cut = (rest: string): string => {
+    if (rest.length <= LONGEST) return rest;
+    isWithin = true;
+    taker.tooLong += 1;
+    return "";
+  };
+  return taker;
+}
+
+const GZIP = [0x1f, 0x8b] as const;
+
+async function readFile(file: string, take: Taker["take"]): Promise<AppError | null> {
   try {
-    const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
-    for await (const line of lines) onLine(line);
+    let rest = "";
+    const read = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+      for await (const chunk of chunks) rest = take(rest + chunk.toString("latin1"));
+    };
+    const bytes = createReadStream(file, { highWaterMark: 1 << 18 });
+    if (await isPacked(file)) await pipeline(bytes, createGunzip(), read);
+    else await pipeline(bytes, read);
+    // A last line without an end is one too.
+    if (rest !== "") take(`${rest}\n`);
     return null;
   } catch (cause) {
     return appError("file.missing", `${file} cannot be read`, { details: String(cause) });
+  }
+}
+
+/** By its first bytes, whatever it is called. */
+async function isPacked(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(GZIP.length), 0, GZIP.length, 0);
+    return bytesRead === GZIP.length && GZIP.every((byte, i) => buffer[i] === byte);
+  } finally {
+    await handle.close();
   }
 }
