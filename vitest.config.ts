@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 interface Suite {
   readonly name: string;
   readonly include?: readonly string[];
-  /** These use ports, processes and time of the machine: one file after another, and patience. */
-  readonly real?: boolean;
+  /** These use ports, processes and time of the machine: patience, and no more files at once than said. */
+  readonly atOnce?: number;
 }
 
 const suites: readonly Suite[] = [
@@ -12,22 +12,22 @@ const suites: readonly Suite[] = [
     name: "unit",
     include: ["src/**/*.test.ts", "test/{structure,laws,bench}/**/*.test.ts"],
   },
-  { name: "contract", real: true },
-  { name: "integration", real: true },
+  { name: "contract", atOnce: 2 },
+  { name: "integration", atOnce: 2 },
   { name: "simulation" },
-  { name: "e2e", real: true },
-  { name: "lab", real: true },
+  { name: "e2e", atOnce: 1 },
+  { name: "lab", atOnce: 1 },
 ];
 
 export default defineConfig({
   test: {
     passWithNoTests: true,
-    projects: suites.map(({ name, include, real = false }) => ({
+    projects: suites.map(({ name, include, atOnce }) => ({
       test: {
         name,
         include: [...(include ?? [`test/${name}/**/*.test.ts`])],
         environment: "node",
-        fileParallelism: !real,
+        ...(atOnce === undefined ? {} : { maxWorkers: atOnce }),
         testTimeout: name === "unit" ? 30_000 : 120_000,
         hookTimeout: 120_000,
         execArgv: ["--disable-warning=ExperimentalWarning"],
