@@ -11,18 +11,20 @@ const settings = { ...SETTINGS, metrics: [{ ...METRIC, grows: true }] };
 interface Given {
   readonly pinned: boolean;
   readonly unit: "user" | "request";
+  /** Requests a second. */
+  readonly rate?: number;
   readonly canary?: (i: number) => Partial<MadeRequest>;
 }
 
 /** The share is 60 %, and one in ten requests is the canary's: most users have a page of the stable one. */
-function verdictOn({ pinned, unit, canary = () => ({}) }: Given) {
+function verdictOn({ pinned, unit, rate = 100, canary = () => ({}) }: Given) {
   const judge = createJudge(
     { ...settings, unit },
     { gateways: ONE, shares: [6000, 10_000].map(basisPoints), expected: minutes(30), pinned },
   );
   const until = START + 120_000;
   const all = (i: number): Partial<MadeRequest> => ({ user: i % 5000 });
-  const made = traffic({ from: START, seconds: 120, rate: 100, each: 10, canary, all });
+  const made = traffic({ from: START, seconds: 120, rate, each: 10, canary, all });
   let state = feed(judge, seasoned(judge, 6000), { made, until });
   for (let minute = 1; minute <= 12; minute += 1) {
     const at = instant(START + minute * 60_000);
@@ -41,6 +43,12 @@ describe.each(["request", "user"] as const)("where visitors stay, and the unit i
     expect(["continue", "proven"]).toContain(pinned.kind);
     expect(pinned.tests.map(({ name }) => name)).not.toContain("traffic");
     expect(pinned.tests.find(({ name }) => name === "metric orders")?.wealth ?? 0).toBeLessThanOrEqual(0);
+  });
+
+  it("too few requests to judge are told with the reason why they may stay few", () => {
+    const { sentence } = verdictOn({ pinned: true, unit, rate: 1 });
+    expect(sentence).toMatch(/^too little traffic to judge: \d+ more .*stays with it \(rollout\.pin\)$/);
+    expect(verdictOn({ pinned: false, unit, rate: 1 }).sentence).not.toContain("rollout.pin");
   });
 
   it("what fails is found as ever", () => {

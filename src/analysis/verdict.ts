@@ -29,7 +29,8 @@ export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdic
   const mirrored = mirroredOf(state, rules);
   const isCopy = isMirroring(state);
   const told = isCopy && mirrored !== undefined ? mirrored : { canary, stable };
-  const facts = { share, ...told, isCopy, tests, arrived: totals.arrived, requestsMissing, gaps };
+  const isPinned = !rules.countsArrivals;
+  const facts = { share, ...told, isCopy, isPinned, tests, arrived: totals.arrived, requestsMissing, gaps };
   const budget = harmOf(state, rules);
   return {
     kind: KINDS[reason.why],

@@ -15,6 +15,8 @@ export interface Facts {
   readonly share: BasisPoints | null;
   /** What is told of the two roles is of copies, and of what they are copies of. */
   readonly isCopy: boolean;
+  /** Visitors of the stable release stay with it: rollout.pin. */
+  readonly isPinned: boolean;
   readonly canary: RoleSummary;
   readonly stable: RoleSummary;
   readonly tests: readonly TestReport[];
@@ -46,7 +48,8 @@ export function sentenceOf(reason: Reason, facts: Facts): string {
     case "few":
       return facts.isCopy
         ? `too few requests are mirrored to judge: ${missing ?? 0} more are needed`
-        : `too little traffic to judge: ${missing ?? 0} more requests of the canary are needed`;
+        : `too little traffic to judge: ${missing ?? 0} more requests of the canary are needed` +
+            (facts.isPinned ? "; who has a page of the stable release stays with it (rollout.pin)" : "");
     case "proven":
       return `no worse than the next share may be; ${counts(facts)}`;
     case "open": {

@@ -100,7 +100,7 @@ describe("a step cannot mirror", () => {
     {
       title: "after users got the release",
       steps: ["{ share: 5% }", MIRROR, ALL],
-      said: at(8, "3 rollout.steps[1]: each step's mirror is greater than those before"),
+      said: at(8, "3 rollout.steps[1]: requests are mirrored before anybody sees the release: it stands"),
     },
     {
       title: "where slots are split",

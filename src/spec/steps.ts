@@ -201,13 +201,19 @@ function orderFindings(steps: readonly (ResolvedStep | null)[], n: number): read
     const fewer = step === null ? null : fewerFinding(step, before, path);
     if (step === null || fewer !== null) return fewer ?? [];
     if (rankOf(step) > Math.max(-1, ...before.map(rankOf))) return [];
-    const what = step.mirror === undefined || step.share > 0 ? "share" : "mirror";
-    return [finding("conflict", path, `each step's ${what} is greater than those before`)];
+    return [finding("conflict", path, orderWords(step, before))];
   });
   const last = steps.at(-1);
   if (last === undefined || last === null || last.share === EVERYTHING || n === 0) return flat;
   const said = { message: "the last step must be 100%", hint: "add - { share: 100% } after it" };
   return [...flat, finding("value", ["rollout", "steps", steps.length - 1], said)];
+}
+
+function orderWords(step: ResolvedStep, before: readonly ResolvedStep[]): string {
+  if (step.mirror === undefined || step.share > 0) return "each step's share is greater than those before";
+  return before.some(({ share }) => share > 0)
+    ? "requests are mirrored before anybody sees the release: it stands before the steps with a share"
+    : "each step's mirror is greater than those before";
 }
 
 function fewerFinding(step: ResolvedStep, before: readonly ResolvedStep[], path: Path): Finding | null {
