@@ -51,10 +51,10 @@ export function watchIdle(dial: () => Duplex, asked: HostRequest): Promise<HostA
     const deadline = setTimeout(() => settle(failed(noAnswer(timeout))), timeout);
     const agent = new Keeping(() => (connection = dial()));
     const sent = request({ host: address, port, path, headers: { ...headers }, agent }, (response) => {
-      clearTimeout(deadline);
       const answered = { kind: "answered", status: response.statusCode ?? 0, body: "" } as const;
       response.on("error", (error) => settle(failed(trouble(error))));
       response.on("end", () => {
+        clearTimeout(deadline);
         if (announcesEnd(response) || connection === null) return settle({ ...answered, closedAfter: NEVER });
         const since = performance.now();
         over = setTimeout(() => settle({ ...answered, closedAfter: null }), idle);

@@ -208,6 +208,17 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
       const ending = createHttp((_, response) => response.writeHead(200, { connection: "close" }).end("x"));
       const ended = { to: { port: await listen(ending) }, path: "/", timeout: seconds(5), idle: seconds(8) };
       expect(await host.get(ended)).toMatchObject({ kind: "answered", closedAfter: 0 });
+      const endless = createHttp((_, response) => void response.writeHead(200).write("and"));
+      const never = {
+        to: { port: await listen(endless) },
+        path: "/",
+        timeout: millis(300),
+        idle: seconds(8),
+      };
+      expect(await host.get(never)).toMatchObject({
+        kind: "failed",
+        why: expect.stringContaining("no answer"),
+      });
       const gone = await host.get({ to: { port: 1 }, path: "/", timeout: seconds(5), idle: seconds(1) });
       expect(gone).toEqual({ kind: "failed", why: "connection refused" });
     });
