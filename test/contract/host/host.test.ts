@@ -223,6 +223,22 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
       expect(gone).toEqual({ kind: "failed", why: "connection refused" });
     });
 
+    test("whoever waits for an idle connection's end can leave, and the connection is closed", async () => {
+      const made = Object.assign(server() as HttpServer, { keepAliveTimeout: 0 });
+      const closed = new Promise<void>((resolve) => {
+        made.on("connection", (socket) => socket.on("close", () => resolve()));
+      });
+      const port = await listen(made);
+      const leaving = new AbortController();
+      made.on("request", (_, response) => response.on("finish", () => leaving.abort()));
+      const { signal } = leaving;
+      const left = host.get({ to: { port }, path: "/", timeout: seconds(60), idle: seconds(3600), signal });
+      expect(await left).toMatchObject({ kind: "failed" });
+      await closed;
+      const late = host.get({ to: { port }, path: "/", timeout: seconds(60), idle: seconds(3600), signal });
+      expect(await late).toMatchObject({ kind: "failed" });
+    });
+
     test("a body beyond the limit is left out", async () => {
       const port = await listen(server());
       const answer = await host.get({ to: { port }, path: "/large", timeout: seconds(5), limit: 10 });
