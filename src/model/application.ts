@@ -206,8 +206,8 @@ export interface Gateway {
   readonly tls?: Tls;
   /** What is asked for over plain HTTP there is led to the first entry of `listen` that has `ssl`. */
   readonly redirect?: Redirect;
-  /** Entries of `listen` that have `ssl` take HTTP/3 too. */
-  readonly http3?: true;
+  /** Entries of `listen` that have `ssl` take HTTP/3 too; `shared`: as another server there does already. */
+  readonly http3?: true | "shared";
   /** The switch lives in state/APP; absolute. */
   readonly state: string;
   readonly log: string;

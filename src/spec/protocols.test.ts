@@ -117,6 +117,7 @@ describe("what comes with TLS", () => {
     return parsed.value.application.gateways.map(({ redirect, http3 }) => ({ redirect, http3 }));
   };
   it.each<[string, readonly unknown[]]>([
+    [`gateway: { listen: ["443 ssl"], ${TLS}, http3: shared }`, [{ redirect: undefined, http3: "shared" }]],
     [
       `gateway: { listen: ["443 ssl"], ${TLS}, redirect: { acme: www }, http3: true }`,
       [{ redirect: { listen: ["80"], acme: "/home/u/shop/www" }, http3: true }],

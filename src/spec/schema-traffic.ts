@@ -8,7 +8,6 @@ import {
   list,
   mapping,
   oneOf,
-  onlyTrue,
   port,
   share,
   SIGNALS,
@@ -67,10 +66,12 @@ const perGateway = () => ({
   )
     .optional()
     .describe("Requests over plain HTTP that are led to the entry of listen that has ssl. Default: none."),
-  http3: onlyTrue()
+  http3: z
+    .union([z.literal(true), z.literal("shared")], { error: wrong("true, or shared") })
     .optional()
     .describe(
-      "true: entries of listen that have ssl take HTTP/3 (QUIC, UDP) too; nginx 1.25 or newer with http_v3.",
+      "true: entries of listen that have ssl take HTTP/3 (QUIC, UDP) too; nginx 1.25 or newer with " +
+        "http_v3. shared: the same, where another server of that nginx takes it on these ports already.",
     ),
   state: text(grammar.PATH)
     .optional()

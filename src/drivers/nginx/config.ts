@@ -156,7 +156,7 @@ function switchMaps(application: Application): readonly string[] {
  */
 function hostMaps({ application, gateway }: Topology): readonly string[] {
   const v = prefix(application.name);
-  const isEverywhere = gateway.http3 !== true;
+  const isEverywhere = gateway.http3 === undefined;
   return [
     ...(isEverywhere
       ? []

@@ -19,7 +19,7 @@ export function lackIn(build: string): string | null {
 
 /** For `check`. */
 export const http3: Look = (facts) => {
-  if (facts.gateway.http3 !== true) return [];
+  if (facts.gateway.http3 === undefined) return [];
   const lack = lackIn(section(facts, "build"));
   return [lack === null ? fine("it speaks HTTP/3") : fault(lack, TODO)];
 };
@@ -30,7 +30,7 @@ exec "$1" -V 2>&1
 
 /** Before anything is written: nginx would only say that it does not know the word. */
 export async function http3Trouble({ gateway, host }: Place): Promise<AppError | null> {
-  if (gateway.http3 !== true) return null;
+  if (gateway.http3 === undefined) return null;
   const reply = await host.run({ script: BUILD, args: [gateway.nginx], timeout: seconds(10) });
   // Whoever cannot be asked cannot be written to either, and says so then.
   if (reply.kind === "lost" || reply.code !== 0) return null;

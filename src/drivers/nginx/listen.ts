@@ -8,19 +8,21 @@ const secure = ({ listen }: Gateway): readonly string[] =>
 
 /**
  * `reuseport`: each worker has a socket of its own, so that the packets of one connection come to one
- * worker.
+ * worker. nginx takes it once for an address, and then it holds for every server there.
  */
 export const listenLines = (gateway: Gateway): readonly string[] => [
   ...gateway.listen.map((listen) => `listen ${listenWords(listen)};`),
-  ...(gateway.http3 === true
-    ? secure(gateway).map((listen) => `listen ${endpointOf(listen)} quic reuseport;`)
-    : []),
+  ...(gateway.http3 === undefined
+    ? []
+    : secure(gateway).map(
+        (listen) => `listen ${endpointOf(listen)} quic${gateway.http3 === "shared" ? "" : " reuseport"};`,
+      )),
 ];
 
 /** Browsers come by TCP first, and learn there that they may come by QUIC. */
 export const altSvcLines = (gateway: Gateway): readonly string[] => {
   const [first] = secure(gateway);
-  if (gateway.http3 !== true || first === undefined) return [];
+  if (gateway.http3 === undefined || first === undefined) return [];
   return [`add_header Alt-Svc 'h3=":${portOf(first)}"; ma=86400' always;`];
 };
 

@@ -1,8 +1,8 @@
 // HTTP/3 for real: an nginx that has it, the config that we write, and a client that speaks it.
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { workerPids } from "../../../src/demo/nginx.ts";
+import { startNginx, workerPids } from "../../../src/demo/nginx.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import { certify } from "../../support/certificate.ts";
 import { curl, http3Here, type Curl } from "../../support/http3.ts";
@@ -80,5 +80,29 @@ describe.skipIf(here === null)("HTTP/3 for real", () => {
     await port.commit(gateway, second);
     slot?.held[0]?.end(String(slot.port));
     expect(`\n${await asked}`).toBe(`${to(0)} 1${to(1)} 0\n`);
+  });
+
+  it("is shared with another server of that nginx where the file says so, else refused", async () => {
+    const made = await world({ binary: here?.nginx ?? "nginx", start: false });
+    onTestFinished(() => made.close());
+    const secure = await freePort();
+    const tls = certify(made.nginx.directory);
+    const quic = `listen 127.0.0.1:${secure} quic reuseport; server_name blog.example.com;`;
+    const files = `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key};`;
+    writeFileSync(join(made.nginx.confd, "blog.conf"), `server { ${quic} ${files} return 200 blog; }\n`);
+    await startNginx(made.nginx);
+    const listen = [`127.0.0.1:${secure} ssl http2`];
+    const table = made.table(1, { stable: 0 });
+    const alone = made.changed({}, { listen, tls, http3: true });
+    expect(await alone.port.prepare(alone.gateway, table)).toMatchObject({
+      kind: "refused",
+      error: { details: expect.stringContaining("duplicate listen options") },
+    });
+    const shared = made.changed({}, { listen, tls, http3: "shared" });
+    expect(await shared.port.prepare(shared.gateway, table)).toEqual({ kind: "done" });
+    expect(await shared.port.commit(shared.gateway, table)).toEqual({ kind: "done" });
+    const target = { binary: here?.curl ?? "curl", port: secure, certificate: tls.certificate };
+    const ports = made.backends.map(({ port }) => port).join("|");
+    expect(await curl(target, "/", "--http3-only", ...TOLD)).toMatch(new RegExp(`^(${ports}) 200 HTTP/3$`));
   });
 });
