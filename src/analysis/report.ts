@@ -157,7 +157,8 @@ function reportOf({ mixture, alpha, ...test }: Test, { drip }: Rules): TestRepor
 }
 
 const log10 = (ln: number): number => ln / Math.LN10;
-export const percent = (fraction: number): string => `${Number((fraction * 100).toPrecision(3))} %`;
+export const percent = (fraction: number, digits = 3): string =>
+  `${Number((fraction * 100).toPrecision(digits))} %`;
 
 /** The quantile at which most is won. */
 function worstQuantile({ mixture }: Comparison): string | null {

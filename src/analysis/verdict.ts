@@ -3,16 +3,17 @@ import type { HostName } from "../model/ids.ts";
 import { EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
 import type { TestReport, Verdict, VerdictKind } from "../model/verdict.ts";
 import { difference } from "./bands.ts";
-import { totalsSoFar } from "./close.ts";
+import { lnTogether, totalsSoFar } from "./close.ts";
 import { PATIENCE, isSilent } from "./gateways.ts";
 import { lnWealth } from "./mixture.ts";
 import { isMirroring, mirroredOf } from "./mirror.ts";
+import { clamp } from "./numeric.ts";
 import type { Proof } from "./proof.ts";
 import { PROOF_LIMIT, harmOf, summaryOf, testsOf } from "./report.ts";
 import type { Rules } from "./rules.ts";
 import { shareNow } from "./shares.ts";
 import type { JudgeState } from "./state.ts";
-import { sentenceOf, type Reason } from "./words.ts";
+import { sentenceOf, type Against, type Reason } from "./words.ts";
 
 /** Everything that a verdict rests on, in the order in which it decides. */
 export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdict {
@@ -30,7 +31,9 @@ export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdic
   const isCopy = isMirroring(state);
   const told = isCopy && mirrored !== undefined ? mirrored : { canary, stable };
   const isPinned = !rules.countsArrivals;
-  const facts = { share, ...told, isCopy, isPinned, tests, arrived: totals.arrived, requestsMissing, gaps };
+  const against = againstOf(state, rules, tests);
+  const arrived = totals.arrived;
+  const facts = { share, ...told, isCopy, isPinned, tests, against, arrived, requestsMissing, gaps };
   const budget = harmOf(state, rules);
   return {
     kind: KINDS[reason.why],
@@ -180,6 +183,23 @@ function missingOf(
   });
   const most = Math.max(0, ...left);
   return Number.isFinite(most) ? most : null;
+}
+
+/** What decides: the tests on requests together, each of the others alone. */
+function againstOf(state: JudgeState, rules: Rules, tests: readonly TestReport[]): Against {
+  const { alpha } = rules.settings;
+  const alone = tests.filter(({ unit }) => unit !== "request").map(({ wealth, limit }) => wealth / limit);
+  const isByRequest = rules.settings.unit === "request";
+  const together = isByRequest ? [lnTogether(state, rules) / -Math.log(rules.alpha)] : [];
+  const p = pOf(state, rules, tests);
+  const reached = clamp(Math.max(...alone, ...together), 0, 1);
+  return {
+    test: nearest(tests)?.name ?? null,
+    reached,
+    most: clamp(Math.log(p) / Math.log(alpha), 0, 1),
+    p,
+    alpha,
+  };
 }
 
 /** Over all tests: together where they are worth their average, else each by its part of alpha. */

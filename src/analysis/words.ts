@@ -1,5 +1,5 @@
 import { formatShare, type BasisPoints } from "../model/share.ts";
-import type { HarmReport, RoleSummary, TestReport } from "../model/verdict.ts";
+import type { HarmReport, RoleSummary, TestReport, Verdict } from "../model/verdict.ts";
 import { percent } from "./report.ts";
 
 /** Why a verdict is what it is. */
@@ -20,10 +20,31 @@ export interface Facts {
   readonly canary: RoleSummary;
   readonly stable: RoleSummary;
   readonly tests: readonly TestReport[];
+  readonly against: Against;
   readonly arrived: { readonly canary: number; readonly stable: number };
   readonly budget: HarmReport;
   readonly requestsMissing: number | null;
   readonly gaps: readonly string[];
+}
+
+/** How near it is to going back. */
+export interface Against {
+  /** The test that has come nearest. */
+  readonly test: string | null;
+  /** The part of the way to a `fail` that the evidence (its ln) has come, and the most it ever had. */
+  readonly reached: number;
+  readonly most: number;
+  /** Anytime-valid; `fail` is at `alpha`. */
+  readonly p: number;
+  readonly alpha: number;
+}
+
+/** Where the difference of the error rates lies: how the course of a rollout shows it closing in. */
+export function intervalOf({ canary, stable, difference: { low, high } }: Verdict): string {
+  if (canary.requests === 0 || stable.requests === 0) return "";
+  const points = (part: number): string =>
+    `${part < 0 ? "−" : "+"}${Number((Math.abs(part) * 100).toPrecision(2))}`;
+  return `; its error rate less the stable's: ${points(low)} to ${points(high)} points`;
 }
 
 /** One sentence for people. */
@@ -54,11 +75,22 @@ export function sentenceOf(reason: Reason, facts: Facts): string {
       return `no worse than the next share may be; ${counts(facts)}`;
     case "open": {
       const more = missing === null || missing === 0 ? "" : `; about ${missing} more requests prove it fit`;
-      return `nothing against it so far${more}; ${counts(facts)}`;
+      return `${sofar(facts.against)}${more}; ${counts(facts)}`;
     }
     default:
       return reason satisfies never;
   }
+}
+
+/** Less of the way is what chance does to any release. */
+const LITTLE = 0.2;
+
+function sofar({ test, reached, most, p, alpha }: Against): string {
+  if (most < LITTLE) return "nothing against it so far";
+  const chance = `p ${Number(p.toPrecision(2))}; at ${alpha} it goes back`;
+  if (reached < LITTLE)
+    return `little against it now, after ${percent(most, 2)} of what it takes (${chance})`;
+  return `${test ?? "nothing"} against it: ${percent(reached, 2)} of what it takes (${chance})`;
 }
 
 function worse(test: string, facts: Facts): string {

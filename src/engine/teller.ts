@@ -2,6 +2,7 @@ import { after, between, millis, seconds, type Duration, type Instant } from "..
 import type { HostName } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Traffic } from "../model/traffic.ts";
+import { intervalOf } from "../analysis/words.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { RolloutEvent } from "../ports/control.ts";
 import type { Read } from "./gauge.ts";
@@ -39,7 +40,8 @@ export function createTeller({ ports, rollout, onEvent }: TellerOptions): Teller
   const note = async (verdict: Verdict): Promise<void> => {
     noted = verdict;
     const { kind, sentence, at } = verdict;
-    const entry = { at, kind: "verdict", because: `${kind}: ${sentence}`, data: verdict } as const;
+    const because = `${kind}: ${sentence}${intervalOf(verdict)}`;
+    const entry = { at, kind: "verdict", because, data: verdict } as const;
     await ports.journal.note(rollout.id, entry);
   };
   return {

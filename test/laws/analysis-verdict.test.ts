@@ -184,3 +184,36 @@ describe("a metric of Prometheus", () => {
     expect(after(many(60, { canary: 10, stable: 80 }), 1000).kind).not.toBe("fail");
   });
 });
+
+describe("how near a decision is", () => {
+  const judge = judgeOf({}, ONE);
+  /** One canary request of so many fails; one stable request of 500. */
+  const told = (each: number, length: number) => {
+    const failing = (every: number) => (i: number) => ({ status: (i + 1) % every === 0 ? 500 : 200 });
+    const made = traffic({
+      from: START,
+      seconds: length,
+      rate: 200,
+      all: failing(501),
+      canary: (i) => failing(each)(i / 5),
+    });
+    const until = START + length * 1000;
+    return judge.verdict(feed(judge, seasoned(judge, 2000), { made, until }), instant(until));
+  };
+  it("is not told where chance explains all", () => {
+    expect(told(500, 60).sentence).toMatch(/^nothing against it so far/);
+  });
+  it("is told by how much of the way the evidence has come, and by the chance of a false alarm", () => {
+    const near = [5, 6, 7, 8, 9, 10, 11, 12, 14, 16]
+      .map((length) => told(60, length))
+      .filter(({ kind, p }) => kind === "continue" && p < 0.3);
+    const chance = String.raw`\(p 0\.\d+; at 0\.05 it goes back\)`;
+    const now = new RegExp(String.raw`^errors against it: \d+ % of what it takes ${chance}`);
+    const before = new RegExp(String.raw`^little against it now, after \d+ % of what it takes ${chance}`);
+    expect(near.filter(({ sentence }) => now.test(sentence))).not.toEqual([]);
+    for (const { sentence, p } of near) {
+      expect(now.test(sentence) || before.test(sentence)).toBe(true);
+      expect(sentence).toContain(`p ${Number(p.toPrecision(2))};`);
+    }
+  });
+});

@@ -92,7 +92,7 @@ describe("a verdict", () => {
       "    evidence  ▁▂▃▅▆▇",
       "    errors   ██████░░░░░░  50 % against         30.8 % proven",
       "    latency  ███░░░░░░░░░  25 % against at p99",
-      "    error rate against the stable's: −0.12 to +13.1 points  █▅▃▃▂▂",
+      "    errors less the stable's: −0.12 to +13.1 points  ██▇▇▇▆",
       "",
     ]);
   });
@@ -186,9 +186,9 @@ describe("a verdict", () => {
 });
 
 describe("the trail", () => {
-  test("has one moment a second, and the newest twenty-five", () => {
+  test("has one moment a second, and the newest twenty-one", () => {
     const first = trailWith([], BAD);
     expect(trailWith(first, { ...BAD, at: instant(10_999) })).toBe(first);
-    expect(trailOf(40).map(({ at }) => at)).toEqual(Array.from({ length: 25 }, (_, i) => 25_000 + i * 1000));
+    expect(trailOf(40).map(({ at }) => at)).toEqual(Array.from({ length: 21 }, (_, i) => 29_000 + i * 1000));
   });
 });

@@ -19,7 +19,8 @@ interface Counted {
   readonly failed: number;
 }
 
-const MOST_POINTS = 25;
+/** As many as stand beside everything else in 80 columns. */
+const MOST_POINTS = 21;
 const APART = 1000;
 
 const countedOf = ({ requests, failed }: RoleSummary): Counted => ({ requests, failed });
@@ -115,6 +116,9 @@ function testRow(test: TestReport): readonly Line[] {
   ];
 }
 
+/** From 0.1 point (0) to 100 (1) by its logarithm: it closes in with the root of the requests. */
+const closeness = (width: number): number => Math.min(1, Math.max(0, 1 + Math.log10(width) / 3));
+
 export interface VerdictOptions {
   readonly release: string;
   readonly from: string | null;
@@ -142,9 +146,9 @@ export function verdictLines(
     ...copyRows(verdict, { release, from }),
   ];
   const { low, high } = verdict.difference;
-  const band = `error rate against the stable's: ${signed(low)} to ${signed(high)} points`;
-  const widths = trail.map(({ width }) => width);
-  const closing = trail.length > 1 ? spark(widths, Math.max(0.001, ...widths)) : "";
+  const band = `errors less the stable's: ${signed(low)} to ${signed(high)} points`;
+  const widths = trail.map(({ width }) => closeness(width));
+  const closing = trail.length > 1 ? spark(widths, 1) : "";
   const mode = observe ? dim(" (observed only)") : plain("");
   const head = line("  judge  ", KINDS[verdict.kind](verdict.kind), mode, "  ");
   return [
