@@ -57,14 +57,26 @@ interface ReadFile {
   readonly warnings: readonly string[];
 }
 
+function unreadable(file: string, cause: unknown): AppError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const hint =
+    code === "EACCES"
+      ? "be the user who may read it, or let this one do so: see `ls -l` of it and of its directories"
+      : "`glidepath init` writes one; --file names another";
+  const details = cause instanceof Error ? cause.message : String(cause);
+  return appError("file.missing", code === "ENOENT" ? `there is no ${file}` : `${file} cannot be read`, {
+    details,
+    hint,
+  });
+}
+
 function readFile(file: string): Result<ReadFile, AppError> {
   const path = resolve(file);
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
-    const hint = "`glidepath init` writes one; --file names another";
-    return err(appError("file.missing", `${file} cannot be read`, { details: String(cause), hint }));
+    return err(unreadable(file, cause));
   }
   const user = userInfo().username;
   const context = { path: file, directory: dirname(path), user, read: textOf, hostNameOf };

@@ -10,7 +10,7 @@ const SHA = "0123456789abcdef".repeat(4);
 describe("wrong usage ends with 2 and says what would be right", () => {
   test.each([
     ["promot", "✗ unknown command 'promot'\n(Did you mean promote?)"],
-    ["release", "✗ missing required argument 'release'"],
+    ["release", "✗ missing required argument 'release'\n  → `glidepath --help` lists"],
     ["release v1 v2", "✗ too many arguments for 'release'"],
     ["release v1 --jsn", "✗ unknown option '--jsn'\n(Did you mean --json?)"],
     ["explain", "✗ explain whom? Neither a user nor a request is given"],
@@ -34,7 +34,8 @@ describe("wrong usage ends with 2 and says what would be right", () => {
   test("with --json also as a document", async () => {
     const { code, out } = await runFake("statsu --json", fakeIo());
     expect(code).toBe(2);
-    expect(JSON.parse(out)).toMatchObject({ error: { code: "usage" } });
+    const hint = expect.stringMatching(/^`glidepath --help` lists the commands/);
+    expect(JSON.parse(out)).toMatchObject({ error: { code: "usage", hint } });
   });
 });
 

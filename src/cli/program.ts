@@ -89,12 +89,14 @@ function defect(context: Context, thrown: unknown): number {
   return OPERATOR_NEEDED;
 }
 
+const HELP = "`glidepath --help` lists the commands, `glidepath COMMAND --help` explains one";
+
 /** Commander's own words, as ours are: `✗ …`, exit code 2. */
 function usage(deps: CliDeps, thrown: CommanderError, json: boolean): number {
   if (thrown.exitCode === 0) return DONE;
   if (json) {
     const message = thrown.message.replace(/^error: /, "");
-    deps.io.stdout(`${JSON.stringify({ error: appError("usage", message) })}\n`);
+    deps.io.stdout(`${JSON.stringify({ error: appError("usage", message, { hint: HELP }) })}\n`);
   }
   return USAGE;
 }
@@ -110,7 +112,7 @@ function configure(program: Command, { io, version }: CliDeps): void {
     .option("--no-color", "no colours")
     .helpCommand(false)
     .showSuggestionAfterError(true)
-    .showHelpAfterError("→ `glidepath --help` lists the commands, `glidepath COMMAND --help` explains one")
+    .showHelpAfterError(`  → ${HELP}`)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText("after", EXIT_CODES)
     .exitOverride()

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import process from "node:process";
+import type { Readable, Writable } from "node:stream";
 import { confirm, intro, isCancel, outro, text } from "@clack/prompts";
 import { createLogUpdate } from "log-update";
 import type { Files, Io, Prompts, Screen } from "./io.ts";
@@ -68,23 +69,25 @@ function askKey(keys: string, cancel: AbortSignal): Promise<string> {
   });
 }
 
-const prompts: Prompts = {
-  intro: (title) => intro(title, { output: process.stderr }),
-  outro: (message) => outro(message, { output: process.stderr }),
+/** What a question proposes is taken by Enter alone, and gives way to the first letter that is typed. */
+export const promptsOn = (streams: { input: Readable; output: Writable }): Prompts => ({
+  intro: (title) => intro(title, streams),
+  outro: (message) => outro(message, streams),
   text: async ({ message, initial, refuse }) => {
     const answer = await text({
       message,
-      initialValue: initial,
-      output: process.stderr,
-      validate: (value) => refuse(value ?? "") ?? undefined,
+      placeholder: initial,
+      defaultValue: initial,
+      ...streams,
+      validate: (value) => refuse(value === undefined || value === "" ? initial : value) ?? undefined,
     });
     return isCancel(answer) ? null : answer;
   },
   confirm: async (message) => {
-    const answer = await confirm({ message, initialValue: false, output: process.stderr });
+    const answer = await confirm({ message, initialValue: false, ...streams });
     return isCancel(answer) ? null : answer;
   },
-};
+});
 
 const files: Files = {
   exists: (path) => existsSync(path),
@@ -121,7 +124,7 @@ export function processIo(): Io {
       timer.unref();
       return () => clearInterval(timer);
     },
-    prompts,
+    prompts: promptsOn({ input: stdin, output: stderr }),
     files,
   };
 }

@@ -62,6 +62,8 @@ interface State {
   rollout: Rollout;
   revision: number;
   stable: ReleaseId | null;
+  /** The sentence that was told last. */
+  told: string;
   ledger: Ledger;
   outcomes: Settled[];
   wakeAt: Instant | null;
@@ -91,6 +93,7 @@ function createLoop(held: Held, context: LoopContext): Loop {
     rollout: held.rollout,
     revision: held.revision,
     stable: held.stable,
+    told: held.rollout.because,
     ledger: EMPTY,
     outcomes: [],
     wakeAt: null,
@@ -131,6 +134,7 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   const failure = await persist(parts, decided);
   if (failure !== null) return err(failure);
   if (ENDED.includes(decided.phase.name)) return ok(decided);
+  tell(parts, { ...decided, because: decision.because }, now);
   start(parts, decision.actions, now);
   const lookAt = observer.look(decided, now, decided !== before || outcomes.length > 0);
   state.wakeAt = earliest(
@@ -212,9 +216,17 @@ async function persist({ held, context, state }: Parts, rollout: Rollout): Promi
   state.revision = saved.value;
   state.rollout = rollout;
   state.stable = stable;
+  state.told = rollout.because;
   context.watch.follow(rollout);
   context.onEvent({ kind: "decided", at, rollout });
   return null;
+}
+
+/** It can wait for something else though nothing was decided: that is told, and not kept. */
+function tell({ context, state }: Parts, rollout: Rollout, at: Instant): void {
+  if (rollout.because === state.told) return;
+  state.told = rollout.because;
+  context.onEvent({ kind: "decided", at, rollout });
 }
 
 function start(parts: Parts, actions: readonly Action[], now: Instant): void {

@@ -67,11 +67,13 @@ function syntaxMistakes(
     const { line, column } = place(pos[0]);
     if (mistakes.has(line) || (mistakes.size > 0 && code === "UNEXPECTED_TOKEN")) continue;
     const hint = PLACEHOLDER.test(source[line - 1] ?? "") ? { hint: "put a text with {…} in quotes" } : {};
-    mistakes.set(line, { line, column, message: oneLine(message), ...hint });
+    const said = code === "MULTIPLE_DOCS" ? SECOND_DOCUMENT : oneLine(message);
+    mistakes.set(line, { line, column, message: said, ...hint });
   }
   return [...mistakes.values()];
 }
 
+const SECOND_DOCUMENT = "a second document begins here: a file describes one application (remove the ---)";
 const PLACEHOLDER = /\{(?:port|dir|release|host)\}/;
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim();

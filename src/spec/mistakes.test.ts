@@ -382,7 +382,7 @@ describe("what YAML can do and a file for people does not need", () => {
     ["an alias of nothing", "app: *nobody", 'no anchor "nobody" stands above this alias'],
     ["a merge", `${LEAST}health: { <<: { tcp: true } }`, '5:11 health.<<: unknown key "<<"'.slice(0, 12)],
     ["a tag", "app: !!python/object x", "Unresolved tag"],
-    ["a second document", `${LEAST}---\na: 1`, "multiple documents"],
+    ["a second document", `${LEAST}---\na: 1`, "a second document begins here"],
     ["a key that is a list", `${LEAST}? [a]\n: b`, "a key must be plain text"],
     ["a huge number", `${LEAST}artifact: { url: x.zip, keep: 1e400 }`, "found "],
     ["not a number", `${LEAST}rollout: { maxLoad: .nan }`, "found "],

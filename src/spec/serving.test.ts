@@ -108,3 +108,21 @@ describe("a mistake about hosts is told with its line, column and key", () => {
     expect(told.map((line, i) => line.slice(0, expected[i]?.length ?? 0))).toEqual(expected);
   });
 });
+
+describe("nginx takes no port of a slot on the same machine", () => {
+  const HOSTS = "hosts: [{ address: local, root: /srv, slots: [8001, 8002] }]";
+  it.each([
+    ["listen: [80, 8002]", ["4:25 gateway.listen[1]: port 8002 is taken by hosts[0].slots[1]"]],
+    ["listen: ['0.0.0.0:8001']", ["4:21 gateway.listen[0]: port 8001 is taken by hosts[0].slots[0]"]],
+    [
+      "hosts: [{ name: local, listen: [8001] }]",
+      ["4:44 gateway.hosts[0].listen[0]: port 8001 is taken by hosts[0].slots[0]"],
+    ],
+    ["listen: ['10.0.0.1:8001']", []],
+    ["mode: upstream, listen: [8001]", []],
+  ])("%s", (gateway, expected) => {
+    const parsed = parse(`${HOSTS}\ngateway: { ${gateway} }`);
+    const told = parsed.ok ? [] : parsed.error.map((one) => renderDiagnostic("", one).slice(1));
+    expect(told).toEqual(expected);
+  });
+});

@@ -52,3 +52,9 @@ describe("among faults and kills no law is broken", () => {
     expect(ends.filter((journal) => journal.includes("v3 takes its place")).length).toBeGreaterThan(0);
   });
 });
+
+test("who looks on is told how long it still bakes, and nothing is decided meanwhile", async () => {
+  const { told } = await simulate(7000, { scenario: byUsers, quiet: true });
+  const left = new Set(told.filter((text) => text.startsWith("baking 10 % for 2s: ")));
+  expect(left.size).toBeGreaterThan(1);
+});

@@ -36,6 +36,8 @@ export interface Report {
     readonly counted: number | null;
   };
   readonly events: number;
+  /** What a person who looks on was told, in order. */
+  readonly told: readonly string[];
   /** Simulated time, in seconds. */
   readonly took: number;
 }
@@ -78,6 +80,7 @@ class Story {
   readonly #world: World;
   readonly #broken: Harm[] = [];
   readonly #hasTwo: boolean;
+  readonly #told: string[] = [];
   #before: Rollout | null = null;
   #isOver = false;
   #attempts = 0;
@@ -119,6 +122,7 @@ class Story {
       writes: world.store.writes,
       cut: { really: world.cut(), reported: world.rollout()?.cut ?? 0, counted: countedIn(world) },
       events: world.timeline.happened,
+      told: this.#told,
       took: (world.timeline.now() - (world.store.entries[0]?.at ?? world.timeline.now())) / 1000,
     };
   }
@@ -147,7 +151,9 @@ class Story {
   async #carry(control: ControlPlane, controller: Controller): Promise<void> {
     const begun = await this.#begin(control);
     if (!begun) return this.#again(controller);
-    const ended = await control.run(new AbortController().signal, () => undefined);
+    const ended = await control.run(new AbortController().signal, (event) => {
+      if (event.kind === "decided") this.#told.push(event.rollout.because);
+    });
     if (!ended.ok) return this.#again(controller);
     this.#world.kill(controller);
     if (ended.value.phase.name === "stuck") return this.#unstick(ended.value);

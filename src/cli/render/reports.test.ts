@@ -219,9 +219,9 @@ describe("history", () => {
       { rollout: done, receipt: receipt() },
     ]).map(textOf);
     expect(lines.map((text) => text.trimEnd())).toEqual([
-      "id   release  from  started              took  outcome    requests  failed",
-      "01S  v2       v1    2026-03-14 09:19:53  –     under way  –         –",
-      "01R  v2       v1    2026-03-14 09:25:51  1m2s  completed  48,112    0",
+      "id   release  from  outcome    requests  failed  started              took",
+      "01S  v2       v1    under way  –         –       2026-03-14 09:19:53  –",
+      "01R  v2       v1    completed  48,112    0       2026-03-14 09:25:51  1m2s",
     ]);
   });
 

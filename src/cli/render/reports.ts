@@ -45,7 +45,8 @@ function outcomeSpan(rollout: Rollout): Span {
     : warn(name === "superseded" ? name : "under way");
 }
 
-const HEAD = ["id", "release", "from", "started", "took", "outcome", "requests", "failed", ""].map((text) =>
+/** What it did to users stands before what a narrow terminal may cut off. */
+const HEAD = ["id", "release", "from", "outcome", "requests", "failed", "started", "took", ""].map((text) =>
   line(dim(text)),
 );
 
@@ -56,11 +57,11 @@ function historyRow({ rollout, receipt }: HistoryRecord): readonly Line[] {
     line(rollout.id),
     line(rollout.release),
     line(rollout.from ?? "–"),
-    line(clock(rollout.startedAt)),
-    line(rollout.endedAt === null ? "–" : time(between(rollout.startedAt, rollout.endedAt))),
     [outcomeSpan(rollout)],
     line(during === undefined ? "–" : count(during.requests)),
     line(during === undefined ? "–" : during.failed > 0 ? bad(count(during.failed)) : "0"),
+    line(clock(rollout.startedAt)),
+    line(rollout.endedAt === null ? "–" : time(between(rollout.startedAt, rollout.endedAt))),
     line(dim(clean(why))),
   ];
 }

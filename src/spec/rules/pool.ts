@@ -24,6 +24,7 @@ export function poolFindings(file: Tree): readonly Finding[] {
         what: `port ${slot.port}`,
       })),
     ),
+    ...listenFindings(file, hosts, slots),
     ...slots.flatMap((slot, i) => dirFindings(slot, slots.slice(0, i))),
     ...slots.flatMap((slot) => ownedDirFindings(slot, hosts)),
   ];
@@ -95,6 +96,32 @@ function idle(hosts: readonly FoundHost[], file: Tree): readonly Finding[] {
     .map((host) =>
       finding("conflict", [...host.path, "slots"], "no slots here, and no gateway: nothing to do"),
     );
+}
+
+/** Without an address nginx takes the port on all of them: no slot of the same machine could have it. */
+function listenFindings(
+  file: Tree,
+  hosts: readonly FoundHost[],
+  slots: readonly FoundSlot[],
+): readonly Finding[] {
+  const gateway = treeOf(get(file, "gateway"));
+  if (get(gateway, "mode") === "upstream" || get(gateway, "passive") === true) return [];
+  const listed = get(gateway, "hosts");
+  const entries = listed === undefined ? hosts.map(({ name }) => name) : listOf(listed);
+  const found = entries.flatMap((entry, i) => {
+    const own = isTree(entry) ? get(entry, "listen") : undefined;
+    const name = isTree(entry) ? get(entry, "name") : entry;
+    const address = hosts.find((host) => host.name === name)?.address;
+    const path = own === undefined ? ["gateway", "listen"] : ["gateway", "hosts", i, "listen"];
+    return listOf(own ?? get(gateway, "listen")).flatMap((listen, at) => {
+      const port = Number(/^(?:\*:|0\.0\.0\.0:)?(\d+)(?: |$)/.exec(String(listen))?.[1]);
+      const slot = slots.find((one) => one.address === address && one.port === port);
+      if (slot === undefined) return [];
+      return [finding("conflict", [...path, at], `port ${port} is taken by ${dotted(slot.path)}`)];
+    });
+  });
+  const seen = new Set<string>();
+  return found.filter(({ path }) => seen.size < seen.add(path.join(" ")).size);
 }
 
 interface FoundSlot {
