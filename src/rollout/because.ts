@@ -1,7 +1,7 @@
 import { unreachable } from "../base/assert.ts";
 import { after, between, formatDuration, millis, type Instant } from "../base/time.ts";
 import type { HostName, SlotKey } from "../model/ids.ts";
-import type { Rollout, SlotCourse } from "../model/rollout.ts";
+import type { Rollout, SlotCourse, Underway } from "../model/rollout.ts";
 import { sameRouting } from "../model/routing.ts";
 import { unstaged } from "./actions.ts";
 import { slotsWaitedFor } from "./change.ts";
@@ -174,11 +174,11 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
     case "draining":
       return draining(rollout, slot, { seen, now, course });
     case "stopping":
-      return "stops";
+      return `stops${fullWords(course)}`;
     case "switching":
-      return `switches to ${course.target ?? "nothing"}`;
+      return `switches to ${course.target ?? "nothing"}${fullWords(course)}`;
     case "starting":
-      return `starts ${course.target ?? "nothing"}`;
+      return `starts ${course.target ?? "nothing"}${fullWords(course)}`;
     case "checking": {
       const left = formatDuration(between(now, after(course.since, rollout.plan.healthyWithin)));
       return `is not healthy yet (${course.answer}), ${left} left`;
@@ -201,6 +201,9 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
       return unreachable(course);
   }
 }
+
+const fullWords = ({ full }: Underway): string =>
+  full === undefined ? "" : `, tried again and again: ${full}`;
 
 function draining(
   rollout: Rollout,

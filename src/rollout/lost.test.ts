@@ -3,7 +3,7 @@ import { runPerfectly } from "../../test/support/perfect-world.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { instant, seconds, type Instant } from "../base/time.ts";
 import type { HostLostPolicy } from "../model/application.ts";
-import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
+import { generation, type HostName, type ReleaseId, type SlotKey } from "../model/ids.ts";
 import type { Health, Observed } from "../model/observation.ts";
 import type { Phase, Rollout, SlotCourse } from "../model/rollout.ts";
 import { basisPoints } from "../model/share.ts";
@@ -201,5 +201,71 @@ describe("a host that was left out and is back, with something else in its slots
     });
     expect(world.rollout.phase.name).toBe("completed");
     expect([...tables.values()].flat()).toEqual([]);
+  });
+});
+
+describe("a host whose disk has no room for a slot's update", () => {
+  const full = "c:1: cannot stop: no room on the disk";
+  /** c:1, out of rotation, cannot be stopped since the start. */
+  function stopping(policy: HostLostPolicy, gateways = [A, B]): Rollout {
+    const calm = halfWay({ policy, phase: { name: "updating" }, gateways });
+    const c1: SlotCourse = {
+      at: "stopping",
+      target: V2,
+      since: START,
+      attempt: 1,
+      generation: generation(7),
+      full,
+    };
+    const stable = calm.routing.stable.filter((slot) => slot !== "c:1");
+    return {
+      ...calm,
+      generation: generation(7),
+      slots: { ...calm.slots, ["c:1" as SlotKey]: c1 },
+      routing: { ...calm.routing, stable },
+    };
+  }
+  const decided = (rollout: Rollout, s: number): Rollout => decide(rollout, seenAt(at(s), []), at(s)).rollout;
+
+  it("is noted once by the write's answer, which moves nothing; other answers say nothing of it", () => {
+    const rollout = stopping("exclude");
+    const { full: _, ...course } = rollout.slots["c:1" as SlotKey] as SlotCourse & { full?: string };
+    const before = { ...rollout, slots: { ...rollout.slots, ["c:1" as SlotKey]: course as SlotCourse } };
+    const [action] = actionsOf(before).filter((one) => one.kind === "stop");
+    if (action === undefined) throw new Error("nothing is stopped");
+    const told = (code: "host.disk" | "host.unreachable"): Rollout => {
+      const outcome = { kind: "unknown", error: { code, message: full } } as const;
+      const seen = { ...seenAt(at(1), []), outcomes: [{ action, outcome }] };
+      return decide(before, seen, at(1)).rollout;
+    };
+    expect(told("host.disk").slots).toEqual(rollout.slots);
+    expect(told("host.disk").because).toContain("tried again and again: c:1: cannot stop: no room");
+    expect(actionsOf(told("host.disk"))).toContainEqual(action);
+    expect(told("host.unreachable").slots).toEqual(before.slots);
+  });
+
+  it.each([
+    { policy: "exclude", s: 29, excluded: [], aborted: false },
+    { policy: "exclude", s: 31, excluded: [C], aborted: false },
+    { policy: "abort", s: 31, excluded: [C], aborted: true },
+    { policy: "wait", s: 31, excluded: [], aborted: false },
+  ] as const)("$policy, $s s after it was to be stopped", ({ policy, s, excluded, aborted }) => {
+    const after = decided(stopping(policy), s);
+    expect(after.excluded).toEqual(excluded);
+    expect(after.aborted !== null).toBe(aborted);
+    expect(after.plan.slots.includes("c:2" as SlotKey)).toBe(excluded.length === 0);
+    if (aborted) expect(after.aborted?.error).toMatchObject({ code: "host.disk" });
+  });
+
+  it("is waited for while it leads users as a gateway, whatever is said", () => {
+    for (const policy of ["exclude", "abort"] as const) {
+      const after = decided(stopping(policy, [A, C]), 60);
+      expect([after.excluded, after.aborted]).toEqual([[], null]);
+    }
+  });
+
+  it("turns the rollout round when nothing moved for progressDeadline", () => {
+    const after = decided(stopping("wait"), 601);
+    expect(after.aborted).toMatchObject({ by: "deadline" });
   });
 });

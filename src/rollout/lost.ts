@@ -7,23 +7,28 @@ import { rotationSize, type Routing } from "../model/routing.ts";
 import { request } from "./change.ts";
 import { goBack } from "./endings.ts";
 import { abortBy, enter, isFirst, isGoingBack } from "./evolve.ts";
+import { musterOf } from "./muster.ts";
 import { pinned } from "./pins.ts";
 import type { Seen } from "./seen.ts";
 import { serving } from "./wanted.ts";
 
 /**
- * A host is lost when no look at it had an answer for `hostLostAfter`; without looks nothing is known.
+ * A host is lost when no look at it had an answer for `hostLostAfter`; without looks nothing is known. One
+ * whose disk has had no room for a slot's update for as long is as good as lost.
  * What is lost is left out, by order of `onHostLost`: the plan goes on without its slots and its gateway.
  */
 export function watchHosts(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   if (rollout.plan.onHostLost === "wait") return rollout;
-  const lost = lostHosts(rollout, seen);
+  const silent = lostHosts(rollout, seen);
+  const full = fullHosts(rollout, now).filter((host) => !silent.includes(host));
+  const lost = [...silent, ...full];
   if (lost.length === 0) return rollout;
   const left = without(rollout, lost);
   if (!isEnough(left)) return rollout;
   const isOver = left.plan.slots.length < 2 && !isFirst(rollout);
   if (!isGoingBack(rollout) && (rollout.plan.onHostLost === "abort" || isOver)) {
-    return goBack(left, abortBy("host", lostError(lost, rollout), now));
+    const error = silent.length > 0 ? lostError(silent, rollout) : fullError(full, rollout);
+    return goBack(left, abortBy("host", error, now));
   }
   return isGoingBack(left) ? left : goOn(left, now);
 }
@@ -55,6 +60,25 @@ const lostError = (lost: readonly HostName[], { plan }: Rollout) =>
     "host.lost",
     `${lost.join(", ")} could not be asked for ${formatDuration(plan.hostLostAfter)} and is left out`,
     { hint: "`glidepath check` looks closer; the next release brings it to what the others run" },
+  );
+
+/** Not one with a gateway: left out, that would go on leading users to slots that nobody asks after. */
+const fullHosts = (rollout: Rollout, now: Instant): readonly HostName[] => {
+  const { plan, slots } = rollout;
+  const full = musterOf(rollout).moving.flatMap(({ slot }) => {
+    const course = slots[slot];
+    const host = plan.hostOf[slot];
+    if (course === undefined || course.at === "settled" || course.full === undefined) return [];
+    return host === undefined || now < after(course.since, plan.hostLostAfter) ? [] : [host];
+  });
+  return [...new Set(full)].filter((host) => !plan.gateways.includes(host));
+};
+
+const fullError = (hosts: readonly HostName[], { plan }: Rollout) =>
+  appError(
+    "host.disk",
+    `${hosts.join(", ")} had no room on the disk for ${formatDuration(plan.hostLostAfter)} and is left out`,
+    { hint: "free some there; the next release brings it to what the others run" },
   );
 
 function without(rollout: Rollout, lost: readonly HostName[]): Rollout {

@@ -13,7 +13,7 @@ import type { Settled } from "./seen.ts";
 
 /**
  * What became of our own actions. An outcome of something that the state no longer asks for changes nothing;
- * an unknown one never does: only the next look at the world tells.
+ * an unknown one moves nothing: only the next look at the world tells.
  */
 export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Instant): Rollout {
   return outcomes.reduce(
@@ -21,13 +21,21 @@ export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Inst
       if (action.kind === "stage" && outcome.kind === "done") return r;
       if (!isAsked(r, action)) return r;
       if (action.kind === "hook") return absorbHook(r, outcome, now);
-      if (outcome.kind === "unknown") return r;
+      if (outcome.kind === "unknown") return noted(r, action, outcome.error);
       return outcome.kind === "done"
         ? done(r, action, { outcome, now })
         : refuse(r, action, { error: outcome.error, now });
     },
     absorbStaged(rollout, outcomes),
   );
+}
+
+/** A full disk decides nothing before it was full for long: see lost.ts. */
+function noted(rollout: Rollout, action: Action, { code, message }: AppError): Rollout {
+  if (code !== "host.disk" || !("generation" in action) || action.kind === "ask") return rollout;
+  const course = courseOf(rollout, action.slot);
+  if (course.at === "settled" || course.full !== undefined) return rollout;
+  return withCourse(rollout, action.slot, { ...course, full: message });
 }
 
 /** Thousands of hosts may have it at once. */

@@ -42,6 +42,8 @@ export interface Faults {
   readonly stalls: number;
   /** Somebody else writes to a slot or a gateway, somewhat ahead of our generations. */
   readonly strangers: number;
+  /** A host has no room for what its slots write down, for a while. */
+  readonly fullDisks: number;
 }
 export type FaultName = keyof Faults;
 
@@ -73,6 +75,7 @@ export const CALM: Faults = {
   partitions: 0,
   stalls: 0,
   strangers: 0,
+  fullDisks: 0,
 };
 
 /** The most that a seed gives to each. */
@@ -103,6 +106,7 @@ const MOST: Faults = {
   partitions: 2,
   stalls: 1,
   strangers: 1,
+  fullDisks: 2,
 };
 
 const COUNTS: ReadonlySet<FaultName> = new Set([
@@ -113,12 +117,14 @@ const COUNTS: ReadonlySet<FaultName> = new Set([
   "partitions",
   "stalls",
   "strangers",
+  "fullDisks",
 ]);
 const NAMES = Object.keys(CALM) as readonly FaultName[];
 
 const RARE: ReadonlyMap<FaultName, number> = new Map([
   ["strangers", 0.05],
   ["hostDeaths", 0.15],
+  ["fullDisks", 0.2],
 ]);
 
 /** Each seed has some faults and not others, so that each also meets the world alone. */

@@ -23,6 +23,9 @@ export interface SimHost {
   downUntil: number;
   /** It runs, but the controller cannot reach it until then. */
   cutUntil: number;
+  /** Its disk has no room for what slots write down, until then; and since when it had none. */
+  fullUntil: number;
+  fullSince: number;
   readonly releases: Set<ReleaseId>;
   /** It never comes back by itself; somebody may replace it at the end. */
   isDead: boolean;
@@ -134,6 +137,8 @@ export function buildFleet({ application, stable }: Scenario): Fleet {
       cutUntil: 0,
       releases: new Set<ReleaseId>(),
       isDead: false,
+      fullUntil: 0,
+      fullSince: Number.POSITIVE_INFINITY,
       unheardAt: Number.NEGATIVE_INFINITY,
     };
     hosts.set(name, host);

@@ -193,13 +193,16 @@ const backStaysBack: Rule = ({ before, after }) =>
  * Law 10: on the way back a switch that no gateway has yet is not given up for one that leads only some more
  * users back: of slots that come back one after another each would have the next one put it off.
  */
-const backIsMade: Rule = ({ before, after }) => {
+const backIsMade: Rule = ({ truth, before, after }) => {
   const [one, next] = [before.change, after.change];
   if (before.phase.name !== "aborting" || after.phase.name !== "aborting" || !one?.back) return [];
   if (next === null || next.generation === one.generation) return [];
-  if (one.stage !== "preparing" || one.prepared.length > 0) return [];
+  // One that is written and not begun leads to somebody who is not seen to be well.
+  const isWritten = gatewaysOf(truth, before).some(({ seen }) => seen >= one.generation);
+  if (one.stage !== "preparing" || isWritten) return [];
   const [made, asked] = [one.routing, next.routing];
-  if (made.ramp !== undefined || asked.ramp !== undefined || asked.share > made.share) return [];
+  // Where slots ramp, users are back, and a part may be what is there already.
+  if (before.plan.ramp !== undefined || asked.share > made.share) return [];
   const isOnlyMore =
     (asked.share > 0 || made.share === 0) &&
     made.stable.every((key) => asked.stable.includes(key)) &&
@@ -210,11 +213,14 @@ const backIsMade: Rule = ({ before, after }) => {
 /** A controller that is told of nothing for so long does nothing either. */
 const HEARD = 5000;
 
-/** Law 3: a host is left out when looks at it have no answer, and for nothing else. */
+/** Law 3: a host is left out when looks at it have no answer or its disk was full, and for nothing else. */
 const lostIsUnheard: Rule = ({ truth, before, after }) =>
   after.excluded
     .filter((name) => !before.excluded.includes(name))
     .filter((name) => truth.now - (truth.fleet.hosts.get(name)?.unheardAt ?? truth.now) > HEARD)
+    .filter(
+      (name) => (truth.fleet.hosts.get(name)?.fullSince ?? Infinity) > truth.now - before.plan.hostLostAfter,
+    )
     .map((name) => `${name} is left out, and every look at it had an answer lately`);
 
 /** Longer than the judge waits for a gateway that says nothing. */

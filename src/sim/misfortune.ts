@@ -39,6 +39,12 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
     tell(context, () => `* ${host.name} cannot be reached`);
     host.cutUntil = context.timeline.now() + roll.int(500, 8000);
   },
+  fullDisks: (context, roll) => {
+    const host = roll.pick([...context.fleet.hosts.values()]);
+    tell(context, () => `* the disk of ${host.name} is full`);
+    host.fullSince = Math.min(host.fullSince, context.timeline.now());
+    host.fullUntil = context.timeline.now() + roll.int(1000, 40_000);
+  },
   stalls: (context, roll) => {
     const life = context.carrier();
     if (life === null) return;

@@ -1,6 +1,6 @@
 import { appError, type AppError } from "../base/errors.ts";
 import { present } from "../base/assert.ts";
-import { DONE, refused, type Outcome } from "../model/outcome.ts";
+import { DONE, refused, unknown, type Outcome } from "../model/outcome.ts";
 import { instant } from "../base/time.ts";
 import type { HostName, SlotKey, Stamp } from "../model/ids.ts";
 import type { Observed, SlotState } from "../model/observation.ts";
@@ -97,8 +97,10 @@ function stop(context: Context, slot: SimSlot, { at, finish }: Stop): void {
   });
 }
 
-/** Law 9: what has seen a newer generation refuses an older write. */
+/** Law 9: what has seen a newer generation refuses an older write. A new one has to be written down first. */
 function fenced(context: Context, slot: SimSlot, at: Stamp): Outcome | null {
+  const isFull = context.timeline.now() < slot.host.fullUntil && at.generation > slot.generation;
+  if (isFull) return unknown(appError("host.disk", `${slot.slot.key}: no room on the disk`));
   if (!isLate(at, slot)) return null;
   if (!context.acceptStale) return refused(tooOld(slot, at));
   tell(context, () => `! ${slot.slot.key} accepts @${at.generation} after @${slot.generation}`);

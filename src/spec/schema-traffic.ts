@@ -326,12 +326,13 @@ export const rollout = mapping(
     onHostLost: oneOf(["wait", "exclude", "abort"])
       .prefault("wait")
       .describe(
-        "A host that cannot be asked for hostLostAfter: wait until it is back or progressDeadline is over; " +
-          "exclude: go on without it; abort: go back without it.",
+        "A host that cannot be asked for hostLostAfter, or has no room on its disk for a slot's update: " +
+          "wait until it is back or progressDeadline is over; exclude: go on without it; " +
+          "abort: go back without it.",
       ),
     hostLostAfter: duration()
       .prefault("30s")
-      .describe("How long a host must be silent until onHostLost speaks of it."),
+      .describe("How long a host must be silent, or its disk full, until onHostLost speaks of it."),
   },
   "a mapping",
 );

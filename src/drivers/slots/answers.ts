@@ -72,7 +72,12 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
   rights: {
     code: "host.rights",
     say: (asked) => `${at(asked)}: cannot ${asked.verb}: writing below ${asked.root} failed`,
-    hint: "see what the host said; give Glidepath's user this directory, or free its disk",
+    hint: "see what the host said; give Glidepath's user this directory",
+  },
+  full: {
+    code: "host.disk",
+    say: (asked) => `${at(asked)}: cannot ${asked.verb}: no room on the disk below ${asked.root}`,
+    hint: "free some there: it is tried again and again",
   },
   startFailed: {
     code: "slot.start",
@@ -120,8 +125,11 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
   },
 };
 
-/** Not every "no" is definite: a process that outlived SIGKILL may still end, systemd may answer again. */
-const UNSURE: ReadonlySet<ExitName> = new Set(["notStopped", "systemd"]);
+/**
+ * Not every "no" is definite: a process that outlived SIGKILL may still end, systemd may answer again, and a
+ * disk is full for a while.
+ */
+const UNSURE: ReadonlySet<ExitName> = new Set(["notStopped", "systemd", "full"]);
 
 export function outcomeOf(asked: Asked, reply: HostReply): Outcome {
   if (reply.kind === "lost") {

@@ -16,6 +16,7 @@ export const EXIT = {
   noUnit: 53,
   unitFailed: 54,
   askFailed: 55,
+  full: 56,
 } as const;
 
 export type ExitName = keyof typeof EXIT;

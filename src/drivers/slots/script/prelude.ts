@@ -62,23 +62,35 @@ tell() { printf '%s %s %s %s %s %s %s\\n' "$port" "$seen" "\${by:--}" "$intent" 
 `;
 
 export const FENCE = `
+# Writing failed: for want of room? Not every shell says so of itself.
+unwritten() {
+  there=$state/.new
+  [ -d "$there" ] || there=$root
+  said=$(head -c 4096 /dev/zero 2>&1 | LC_ALL=C tee "$there/room" 2>&1 >/dev/null)
+  rm -f "$there/room"
+  case $said in
+    *'No space left on device'* | *'Disk quota exceeded'*) die ${EXIT.full} "$said" ;;
+  esac
+  exit ${EXIT.rights}
+}
+
 # NAME VALUE...: files of the slot's state. Each is whole and on disk, or as before.
 durable() {
   set -- "$@" --
   while [ "$1" != -- ]; do
-    printf '%s\\n' "$2" >"$state/.new/$1" || exit ${EXIT.rights}
+    printf '%s\\n' "$2" >"$state/.new/$1" || unwritten
     set -- "$@" "$state/.new/$1"
     shift 2
   done
   shift
-  sync "$@" && mv -f -t "$state" "$@" && sync "$state" || exit ${EXIT.rights}
+  sync "$@" && mv -f -t "$state" "$@" && sync "$state" || unwritten
 }
 
 lock() {
   if [ ! -d "$state/.new" ] || [ ! -d "$root/releases" ]; then
-    mkdir -p "$state/.new" "$root/releases" || exit ${EXIT.rights}
+    mkdir -p "$state/.new" "$root/releases" || unwritten
   fi
-  (: >>"$state/lock") || exit ${EXIT.rights}
+  (: >>"$state/lock") || unwritten
   exec 9>>"$state/lock"
   flock -w "$patience" 9 || exit ${EXIT.busy}
 }

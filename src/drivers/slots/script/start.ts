@@ -16,7 +16,7 @@ choose_user
 
 const LOG = `
 open_log() {
-  [ -e "$state/log" ] || (umask 027 && : >>"$state/log") || exit ${EXIT.rights}
+  [ -e "$state/log" ] || (umask 027 && : >>"$state/log") || unwritten
   [ -z "$uid" ] || chown "$uid:$gid" "$state/log"
 }
 `;
@@ -59,7 +59,7 @@ set -- "$@" GLIDEPATH_DIR="$physical" GLIDEPATH_RELEASE="$found" GLIDEPATH_SUPER
   /bin/sh "$state/supervisor" "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
   "$first_pause" "$most_pause" "$steady" "$bytes" "$every"
 # With the user's variables in it, which may be secret.
-(umask 077 && durable launch "$(launch "$@")") || exit ${EXIT.rights}
+(umask 077 && durable launch "$(launch "$@")") || exit $?
 durable supervisor "$supervisor" running "$physical" restarts 0 unit "$unit" intent up
 if [ -n "$unit" ]; then
   install "$unit" "$text"

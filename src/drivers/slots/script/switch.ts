@@ -21,7 +21,7 @@ adopt() {
   else
     rm -rf "$kept.part" && cp -a "$dir" "$kept.part" && aside && mv -T "$kept.part" "$kept" &&
       mv -T "$dir" "$dir.before-glidepath"
-  fi || exit ${EXIT.rights}
+  fi || unwritten
 }
 `;
 
@@ -52,10 +52,9 @@ if [ -z "$target" ]; then
   exit 0
 fi
 above=\${dir%/*}
-[ -d "$above" ] || mkdir -p "$above" || exit ${EXIT.rights}
+[ -d "$above" ] || mkdir -p "$above" || unwritten
 [ ! -L "$dir.glidepath-new" ] || rm -f "$dir.glidepath-new" || exit ${EXIT.rights}
-ln -s "$target" "$dir.glidepath-new" && mv -T "$dir.glidepath-new" "$dir" && sync "$above" ||
-  exit ${EXIT.rights}
+ln -s "$target" "$dir.glidepath-new" && mv -T "$dir.glidepath-new" "$dir" && sync "$above" || unwritten
 know
 tell down
 `;
