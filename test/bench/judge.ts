@@ -122,23 +122,49 @@ function folded(how: string, milliseconds: number): Folded {
 
 function benchFold(): readonly Folded[] {
   const log = someLog();
-  const cpu = (): number => process.resourceUsage().userCPUTime / 1000;
-  const began = cpu();
-  for (let time = 0; time < TIMES; time++) {
-    foldText(emptyFold({ joined: new Map(), warmup: seconds(0), users: true, pool: [] }), log);
-  }
-  const inTypeScript = cpu() - began;
-  const values = ["most=1e9", "room=1e9", "since=0", "early=0", "joined=", "warm=0", "users=1", "pool="];
-  const args = values.flatMap((value) => ["-v", value]);
+  const here = (users: boolean) => (): void => {
+    foldText(emptyFold({ joined: new Map(), warmup: seconds(0), users, pool: [] }), log);
+  };
   const file = join(mkdtempSync(join(tmpdir(), "glidepath-bench-")), "log");
   writeFileSync(file, log);
-  const loop = `for i in $(seq ${TIMES}); do LC_ALL=C awk "$@" <"$LOG" >/dev/null; done; times`;
-  const ran = spawnSync("sh", ["-c", loop, "sh", ...args, FOLD], { env: { ...process.env, LOG: file } });
+  const values = ["most=1e9", "room=1e9", "since=0", "early=0", "joined=", "warm=0", "users=1", "pool="];
+  const args = values.flatMap((value) => ["-v", value]);
+  const results = [
+    folded("awk, on the gateway's host, with users", inAwk(file, [...args, FOLD])),
+    folded("awk, taking lines apart and nothing else", inAwk(file, ["-F", "\t", "{ n += NF }"])),
+    folded("awk, reading lines and nothing else", inAwk(file, ["{ n++ }"])),
+    folded("TypeScript, here, with users", took(here(true))),
+    folded("TypeScript, here, without", took(here(false))),
+    folded(
+      "TypeScript, looking at each character once",
+      took(() => void charactersOf(log)),
+    ),
+  ];
   rmSync(dirname(file), { recursive: true });
+  return results;
+}
+
+/** Milliseconds of this process's processor time for all times together. */
+function took(work: () => void): number {
+  const cpu = (): number => process.resourceUsage().userCPUTime / 1000;
+  work();
+  const began = cpu();
+  for (let time = 0; time < TIMES; time++) work();
+  return cpu() - began;
+}
+
+function inAwk(file: string, args: readonly string[]): number {
+  const loop = `for i in $(seq ${TIMES}); do LC_ALL=C awk "$@" <"$LOG" >/dev/null; done; times`;
+  const ran = spawnSync("sh", ["-c", loop, "sh", ...args], { env: { ...process.env, LOG: file } });
   const children = ran.stdout.toString().trim().split("\n").at(-1) ?? "";
   const [, minutes = "0", rest = "0"] = /^(\d+)m([\d.]+)s/.exec(children) ?? [];
-  const inAwk = (Number(minutes) * 60 + Number(rest)) * 1000;
-  return [folded("awk, on the gateway's host", inAwk), folded("TypeScript, here", inTypeScript)];
+  return (Number(minutes) * 60 + Number(rest)) * 1000;
+}
+
+function charactersOf(text: string): number {
+  let tabs = 0;
+  for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) === 9) tabs += 1;
+  return tabs;
 }
 
 export interface JudgeBench {

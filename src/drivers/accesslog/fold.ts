@@ -11,7 +11,7 @@ import { LineReader } from "./line.ts";
  */
 export interface Fold {
   readonly ways: Ways;
-  readonly cells: Map<string, Tally>;
+  readonly cells: Map<number, Tally>;
   /** Lines that are none of ours. */
   garbage: number;
 }
@@ -38,7 +38,10 @@ interface Tally extends Omit<Cell, "users" | "failedUsers"> {
 
 export const emptyFold = (ways: Ways): Fold => ({ ways, cells: new Map(), garbage: 0 });
 
-/** What a fold needs to know of a request; LineReader says what it means. */
+/**
+ * What a fold needs to know of a request; LineReader says what it means. Its texts are cut out of the line
+ * when they are asked for, which for the most usual line nobody does.
+ */
 export type Request = Pick<
   LineReader,
   | "end"
@@ -56,8 +59,10 @@ export type Request = Pick<
   | "unfinished"
 >;
 
+const WAYS: readonly Way[] = ["s", "c", "x", "-", "m", "y", "t", "o"];
+
 function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
-  const key = `${slice} ${way}`;
+  const key = slice * WAYS.length + WAYS.indexOf(way);
   const known = cells.get(key);
   if (known !== undefined) return known;
   const tally: Tally = {
@@ -83,14 +88,16 @@ function tallyAt({ cells }: Fold, slice: number, way: Way): Tally {
 
 const ADDRESS = /^[^ ]+:\d+$/;
 
-function wayOf({ role, address, end, duration }: Request, { joined, warmup, canarySince }: Ways): Way {
-  const arrived = end - duration;
+function wayOf(request: Request, { joined, warmup, canarySince }: Ways): Way {
+  const { role } = request;
+  const arrived = request.end - request.duration;
   const isEarly = canarySince !== undefined && arrived < canarySince;
   if (isEarly && role === "canary") return "-";
   if (isEarly && (role === "copy" || role === "twin")) return "o";
   if (role === "twin") return "t";
-  if (role === "copy") return arrived < (joined.get(address) ?? -Infinity) + warmup ? "y" : "m";
   if (role === "stable" || (role === "canary" && joined.size === 0)) return role === "stable" ? "s" : "c";
+  const { address } = request;
+  if (role === "copy") return arrived < (joined.get(address) ?? -Infinity) + warmup ? "y" : "m";
   const since = joined.get(address);
   if (since === undefined) return role === "canary" ? "c" : ADDRESS.test(address) ? "s" : "-";
   if (role === "all" && arrived < since) return "s";
@@ -109,11 +116,13 @@ const isAnswered = (status: number): boolean => status >= 100 && status < 500 &&
 const add = (counts: Counts, value: number): void => void counts.set(value, (counts.get(value) ?? 0) + 1);
 
 /** Null: it did not fail. */
-function failureOf({ status, attempts, firstStatus }: Request, isCut: boolean): number | null {
+function failureOf(request: Request, isCut: boolean): number | null {
+  const { status, attempts } = request;
   if (status < 100 || isCut) return 0;
   if (status === CLIENT_LEFT) return null;
   if (status >= 400) return status;
   if (attempts < 2) return null;
+  const { firstStatus } = request;
   return firstStatus >= 400 ? firstStatus : BAD_GATEWAY;
 }
 
@@ -126,8 +135,10 @@ function isBackup({ group, lastAddress }: Request, pool: readonly string[]): boo
 }
 
 /** It was there when its slot was stopped, and did not come to its end. Null: otherwise. */
-function drainedAs({ unfinished, lastAddress, end, duration }: Request, ways: Ways): TrafficKind | null {
-  const times = unfinished === null ? undefined : ways.stopped?.get(lastAddress);
+function drainedAs(request: Request, { stopped }: Ways): TrafficKind | null {
+  if (stopped === undefined) return null;
+  const { unfinished, end, duration } = request;
+  const times = unfinished === null ? undefined : stopped.get(request.lastAddress);
   const wasThere = times?.some((at) => end - duration < at && end >= at) ?? false;
   return wasThere ? unfinished : null;
 }
