@@ -110,8 +110,8 @@ function hostsOf({ hosts, sshConfig }: Application): Hosts {
 
 function portsOf(application: Application, hosts: Hosts, store: Store): EnginePorts {
   return {
-    slots: slots({ application, hosts, hostHeader: hostHeader(application) }),
-    gateways: nginxGateway({ application, hosts }),
+    slots: slots({ application, hosts, clock: systemClock, hostHeader: hostHeader(application) }),
+    gateways: nginxGateway({ application, hosts, clock: systemClock }),
     artifacts: artifacts({ application, hosts, cache: cacheOf(application) }),
     probes: probes({ application, hosts, runCommand }),
     hooks: hooks({ application }),

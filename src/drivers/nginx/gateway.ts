@@ -1,12 +1,13 @@
 import { appError, type AppError } from "../../base/errors.ts";
 import { err, ok, type Result } from "../../base/result.ts";
-import { instant, millis, seconds } from "../../base/time.ts";
+import { instant, millis, seconds, type Instant } from "../../base/time.ts";
 import { withoutHosts, type Application, type Gateway, type Slot } from "../../model/application.ts";
 import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
 import { generation, type ReleaseId } from "../../model/ids.ts";
 import type { GatewayState, InFlight, Observed } from "../../model/observation.ts";
 import { DONE, refused, type Outcome } from "../../model/outcome.ts";
 import { inRotation, type RoutingTable } from "../../model/routing.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { ConfigPreview, GatewayPort } from "../../ports/gateway.ts";
 import type { HostCommand, HostReply, Hosts } from "../../ports/host.ts";
 import { layoutOf, poolDigest, writeConfig } from "./config.ts";
@@ -28,6 +29,8 @@ import { unsuitable } from "./unsuitable.ts";
 export interface NginxGatewayOptions {
   readonly application: Application;
   readonly hosts: Hosts;
+  /** Looks are told by it; default: the machine's. */
+  readonly clock?: Pick<Clock, "now">;
 }
 
 /**
@@ -36,13 +39,14 @@ export interface NginxGatewayOptions {
  */
 const MEMO = "memo";
 
-export function nginxGateway({ application, hosts }: NginxGatewayOptions): GatewayPort {
+export function nginxGateway({ application, hosts, clock }: NginxGatewayOptions): GatewayPort {
+  const now = (): Instant => clock?.now() ?? instant(Date.now());
   const at = (gateway: Gateway, table?: RoutingTable): Place => {
     const here = withoutHosts(application, table?.excluded ?? []);
     return { application: here, gateway, host: hosts(gateway.name) };
   };
   return {
-    observe: (gateway, measure) => observe(at(gateway), measure),
+    observe: (gateway, measure) => observe(at(gateway), measure, now()),
     areBusy: (gateway, slots) => areBusy(at(gateway), slots),
     prepare: (gateway, table) => prepare(at(gateway, table), table),
     commit: (gateway, table) => commit(at(gateway, table), table),
@@ -72,8 +76,8 @@ async function look(place: Place, { measure, hash }: Looking): Promise<Result<Lo
 
 // ── observe ──────────────────────────────
 
-async function observe(place: Place, measure: readonly Slot[]): Promise<Observed<GatewayState>> {
-  const at = instant(Date.now());
+/** `at`: what was seen is at least as old as the question. */
+async function observe(place: Place, measure: readonly Slot[], at: Instant): Promise<Observed<GatewayState>> {
   const [seen, running] = await Promise.all([
     look(place, { measure, hash: false }),
     isPassive(place) ? null : askConfig(controlOf(place)),

@@ -1,8 +1,9 @@
-import { instant } from "../../base/time.ts";
+import { instant, type Instant } from "../../base/time.ts";
 import type { Application, RunSpec, Slot } from "../../model/application.ts";
 import type { HostName, ReleaseId, SlotKey, Stamp } from "../../model/ids.ts";
 import type { Observed, SlotState } from "../../model/observation.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { HostCommand, Hosts } from "../../ports/host.ts";
 import type { SlotPort } from "../../ports/slot.ts";
 import { hostTrouble, outcomeOf, parseLine } from "./answers.ts";
@@ -14,14 +15,17 @@ import { unitNameOf } from "./unit.ts";
 export interface SlotsOptions {
   readonly application: Application;
   readonly hosts: Hosts;
+  /** Looks are told by it; default: the machine's. */
+  readonly clock?: Pick<Clock, "now">;
   readonly pace?: Pace;
   /** The name under which users know the application; null: none. */
   readonly hostHeader?: string | null;
 }
 
 /** Slots that Glidepath or systemd runs, by the user's own commands, or that are only files. */
-export function slots({ application, hosts, pace = PACE, hostHeader = null }: SlotsOptions): SlotPort {
+export function slots({ application, hosts, clock, pace = PACE, hostHeader = null }: SlotsOptions): SlotPort {
   const { run } = application;
+  const now = (): Instant => clock?.now() ?? instant(Date.now());
   const rootOf = (host: HostName): string => hostOf(application, host).root;
   const act = async ({ slot, at, verb, run }: Act, call: HostCommand): Promise<Outcome> => {
     const reply = await hosts(slot.host).run(call);
@@ -29,7 +33,7 @@ export function slots({ application, hosts, pace = PACE, hostHeader = null }: Sl
     return outcomeOf({ slot, verb, at, root: rootOf(slot.host), run, unit }, reply);
   };
   return {
-    observe: (host, asked) => observe(application, hosts, { host, asked }),
+    observe: (host, asked) => observe(application, hosts, { host, asked, at: now() }),
     stop: (slot, at) => act({ slot, at, verb: "stop", run }, stopCall({ application, slot, at })),
     ask: (slot, { ask }, at) =>
       ask.kind === "http"
@@ -62,15 +66,15 @@ const verbOf = (release: ReleaseId | null): string =>
 interface Look {
   readonly host: HostName;
   readonly asked: readonly Slot[];
+  /** What was seen is at least as old as the question. */
+  readonly at: Instant;
 }
 
 async function observe(
   application: Application,
   hosts: Hosts,
-  { host, asked }: Look,
+  { host, asked, at }: Look,
 ): Promise<ReadonlyMap<SlotKey, Observed<SlotState>>> {
-  // What was seen is at least as old as the question.
-  const at = instant(Date.now());
   const reply = await hosts(host).run(observeCall(application, host, asked));
   const trouble = hostTrouble(host, reply);
   const lines = reply.kind === "exited" ? reply.stdout.split("\n") : [];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { instant } from "../../base/time.ts";
-import { systemClock } from "./clock.ts";
+import { onward, systemClock } from "./clock.ts";
 import { systemIds } from "./ids.ts";
 
 const DAY = 86_400_000;
@@ -32,4 +32,25 @@ test("ids sort in the order in which they were made", () => {
   const made = Array.from({ length: 1000 }, () => ids.next());
   expect(made.toSorted()).toEqual(made);
   expect(new Set(made).size).toBe(1000);
+});
+
+test("time goes on when the clock is set back, and follows one that is set on", () => {
+  const at = { wall: 1_000_000, steady: 10 };
+  const now = onward(
+    () => at.wall,
+    () => at.steady,
+  );
+  const told: number[] = [];
+  const pass = (ms: number, set = 0): void => {
+    at.wall += ms + set;
+    at.steady += ms;
+    told.push(now());
+  };
+  pass(0);
+  pass(5);
+  pass(5, -3_600_000);
+  pass(20);
+  pass(1, 3_600_000);
+  pass(1, 600_000);
+  expect(told).toEqual([1_000_000, 1_000_005, 1_000_010, 1_000_030, 1_000_031, 1_600_032]);
 });
