@@ -224,6 +224,7 @@ describe("orders", () => {
     const { code, err: said } = await runFake(args, fakeIo(), { control });
     expect([code, control.asked]).toEqual([0, asked]);
     expect(said).toContain("nobody carried the rollout of v2");
+    expect(said.includes("it was left at: baking 5 % for 10m")).toBe(args === "resume");
   });
 
   test("resume of a paused rollout whose process is gone also unpauses it", async () => {

@@ -57,9 +57,11 @@ async function takeOver(context: Context, opened: Opened, order: Order): Promise
   const { control } = opened;
   const taken = await control.takeOver(context.deps.by);
   if (!taken.ok) return fail(context, taken.error);
-  const { release, paused, phase } = taken.value;
+  const { release, paused, phase, because } = taken.value;
   tell(context, [
     line(warn("! "), `nobody carried the rollout of ${release}: this process does from now on`),
+    // What it waits for, a person perhaps, is not told anew while it waits.
+    ...(order.kind === "resume" ? [line("  it was left at: ", clean(because))] : []),
   ]);
   const word = order.kind === "resume" ? order.hook : undefined;
   const needed = order.kind !== "resume" || word !== undefined || paused !== null || phase.name === "stuck";
