@@ -1,7 +1,7 @@
 import type { AnalysisSettings } from "../model/analysis.ts";
 import { NO_EVIDENCE, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
 import { isError, isRefused } from "./rules.ts";
-import { NO_TIMES, above, addHistogram, addTimes, totalOf, type Times } from "./times.ts";
+import { NO_TIMES, above, addHistogram, addTimes, totalOf, upTo, type Times } from "./times.ts";
 
 /** What is judged, of one role. */
 export interface Tally {
@@ -54,10 +54,15 @@ export function addUsers(tally: Tally, settings: AnalysisSettings, users: readon
   return { n: tally.n + users.length, errors, refused, latency, left: tally.left };
 }
 
-/** Who left after so long was failed; who left before says nothing. */
+/**
+ * Who left after so long was failed. Who left before waited at least so long: clients with little patience
+ * would otherwise hide a release that hangs. They are as patient with either release, so it stays fair.
+ */
 export function withLeft(tally: Tally, longest: number): Tally {
+  if (tally.left.length === 0) return tally;
   const failed = above(tally.left, longest);
-  return failed === 0 ? tally : { ...tally, n: tally.n + failed, errors: tally.errors + failed };
+  const latency = addTimes(tally.latency, upTo(tally.left, longest));
+  return { ...tally, n: tally.n + failed, errors: tally.errors + failed, latency };
 }
 
 /** Requests that end in blocks: within one, canary and stable are compared. */

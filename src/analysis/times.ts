@@ -46,6 +46,9 @@ export function above(times: Times, bucket: number): number {
   return count;
 }
 
+/** Those in this bucket and below. */
+export const upTo = (times: Times, bucket: number): Times => times.slice(0, placeOf(bucket) + 1);
+
 /** The bucket in which the part `q` of the requests is reached; null without any. */
 export function bucketAt(times: Times, q: number): number | null {
   const total = totalOf(times);

@@ -185,6 +185,34 @@ describe("a metric of Prometheus", () => {
   });
 });
 
+describe("clients with little patience", () => {
+  const judge = judgeOf({}, ONE);
+  /** Every other request of the canary hangs, and its client is gone after a second. */
+  const told = (hangs: (i: number) => Partial<MadeRequest>, both: boolean) => {
+    const left = (i: number) => (i % 10 === 0 ? hangs(i) : {});
+    const made = traffic({
+      from: START,
+      seconds: 60,
+      rate: 200,
+      canary: left,
+      ...(both ? { all: left } : {}),
+    });
+    const until = START + 60_000;
+    const stable = both ? (i: number) => (i % 2 === 1 ? hangs(i) : {}) : () => ({});
+    const all = made.map((request, i) =>
+      request.role === "stable" ? { ...request, ...stable(i) } : request,
+    );
+    return judge.verdict(feed(judge, seasoned(judge, 2000), { made: all, until }), instant(until));
+  };
+  const gone = () => ({ status: 499, took: 1000 });
+  it("do not hide a canary that hangs", () => {
+    expect(told(gone, false)).toMatchObject({ kind: "fail", by: "latency" });
+  });
+  it("speak against nobody where they leave either release", () => {
+    expect(told(gone, true).kind).not.toBe("fail");
+  });
+});
+
 describe("how near a decision is", () => {
   const judge = judgeOf({}, ONE);
   /** One canary request of so many fails; one stable request of 500. */
