@@ -200,3 +200,14 @@ describe("what gateways speak", () => {
     expect(found).toEqual(expected);
   });
 });
+
+it.each([
+  ["{ http: /healthz }", ["health.http"]],
+  ["{ tcp: true }", []],
+])("a slot that speaks gRPC is warned of when its health is %s", (health, where) => {
+  const parsed = read(`gateway: { protocol: grpc, listen: ["8080 http2"] }\nhealth: ${health}`);
+  if (!parsed.ok) throw new Error("refused");
+  const said = parsed.value.warnings.map((one) => renderDiagnostic("", one));
+  const found = said.filter((one) => one.includes("gRPC"));
+  expect(found).toEqual(where.map((path) => expect.stringContaining(`${path}: asks by HTTP/1.1`)));
+});

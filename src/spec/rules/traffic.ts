@@ -138,7 +138,12 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
   if (get(rollout, "split") === "servers" && has(rollout, "rules")) {
     warnings.push(finding("warning", ["rollout", "rules"], "have no effect with split: servers"));
   }
-  warnings.push(...drainWarnings(rollout), ...mirrorWarnings(file), ...pinWarnings(file));
+  warnings.push(
+    ...drainWarnings(rollout),
+    ...mirrorWarnings(file),
+    ...pinWarnings(file),
+    ...grpcWarnings(file),
+  );
   const first = listOf(get(rollout, "steps"))[0];
   const isBare = isTree(first) && !has(first, "mirror");
   const nobody = isBare && parseShare(textOf(get(first, "share")) ?? "") === 0;
@@ -152,6 +157,14 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
     );
   }
   return warnings;
+}
+
+/** Some servers take both on one port. */
+function grpcWarnings(file: Tree): readonly Finding[] {
+  const isGrpc = get(section(file, "gateway"), "protocol") === "grpc";
+  if (!isGrpc || !has(section(file, "health"), "http")) return [];
+  const message = "asks by HTTP/1.1: a slot that understands nothing but gRPC is never healthy";
+  return [finding("warning", ["health", "http"], { message, hint: "write tcp: true, or exec" })];
 }
 
 /** What grows with the traffic is divided by the share, and those who stay are not where the share says. */
