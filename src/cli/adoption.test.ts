@@ -4,7 +4,7 @@ import type { Adoption, FoundProcess } from "../ports/adopt.ts";
 import { parseApplication } from "../spec/parse.ts";
 import { writeFile } from "../spec/example.ts";
 import { seconds } from "../base/time.ts";
-import { answersFor, doubtsOf } from "./adoption.ts";
+import { answersFor, doubtsOf, strangersIn } from "./adoption.ts";
 
 const process = (port: number, more: Partial<FoundProcess> = {}): FoundProcess => ({
   user: "www",
@@ -97,4 +97,19 @@ test("what a person must look at is said", () => {
   ]);
   expect(doubtsOf(adoption(process(801), process(802, { command: ["java"] })))[0]).toContain("different");
   expect(doubtsOf(adoption(process(801), process(802), ["backup"]))[0]).toContain("port 802 was backup");
+});
+
+test.each([
+  ["801, 802", []],
+  ["802", []],
+  ["801, 803", ["local:803"]],
+])("a file that was there with slots %s: strangers are %j", (slots, expected) => {
+  const text = `app: a
+artifact: { url: a.zip }
+hosts: [{ address: local, root: /srv, slots: [${slots}] }]
+run: { command: x }
+`;
+  const parsed = parseApplication(text, { path: "glidepath.yaml", directory: "/srv", user: "u" });
+  if (!parsed.ok) throw new Error("the file is good");
+  expect(strangersIn(parsed.value.application, adoption(process(801), process(802)))).toEqual(expected);
 });

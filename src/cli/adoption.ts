@@ -1,4 +1,6 @@
 import { seconds, type Duration } from "../base/time.ts";
+import { poolOf, type Application } from "../model/application.ts";
+import type { SlotKey } from "../model/ids.ts";
 import type { Adoption, FoundProcess, FoundSlot } from "../ports/adopt.ts";
 import type { Answers } from "../spec/example.ts";
 import { nameFrom } from "./survey.ts";
@@ -113,6 +115,12 @@ function commandOf({ port, process }: Known): string {
 
 const quoted = (word: string): string =>
   /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+
+/** Slots of a file that was there already, and that the upstream does not lead to: it is another's file. */
+export function strangersIn(application: Application, { slots }: Adoption): readonly SlotKey[] {
+  const ports = new Set(slots.map(({ port }) => port));
+  return poolOf(application.hosts).flatMap(({ key, port }) => (ports.has(port) ? [] : [key]));
+}
 
 /** What a person should look at before anything is taken over; a sentence each. */
 export function doubtsOf(adoption: Adoption): readonly string[] {

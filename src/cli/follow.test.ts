@@ -152,6 +152,21 @@ describe("Ctrl-C while this process carries the rollout", () => {
     expect(out).toContain("v2 is left as it is: baking at 5 %");
   });
 
+  test.each([
+    ["when it is closed", [false]],
+    ["when it is closed while the question stands", [true, false]],
+  ])("on a terminal pauses without an answer %s", async (_, signals) => {
+    const io = { ...fakeIo({ interactive: true }), askKey: () => new Promise<string>(() => {}) };
+    const between = async () => {
+      for (const somebody of signals) io.interrupt(somebody);
+      await settle();
+    };
+    const control = fakeControl({ events: [decided("baking")], between });
+    const { code, out } = await runFake("release v2", io, { control });
+    expect([code, control.asked.slice(2)]).toEqual([5, ['order {"kind":"pause"}']]);
+    expect(out).toContain("v2 is paused: baking at 5 %");
+  });
+
   test("never asks when the answer is for a machine", async () => {
     const { code, out } = await interrupted(1, { interactive: true, keys: ["k"] }, "release v2 --json");
     expect(code).toBe(5);

@@ -94,7 +94,7 @@ export async function showRollout(
   const stop = new AbortController();
   const parts = { context, control, viewer, leave: () => stop.abort() };
   const interrupt = way === "carry" ? interruptOf(parts) : watchInterrupt(parts);
-  const off = context.io.onSignal(() => interrupt.signal());
+  const off = context.io.onSignal((somebody) => interrupt.signal(somebody));
   if (interrupted) interrupt.signal();
   let receipt: Receipt | null = null;
   const onEvent = (event: RolloutEvent): void => {

@@ -18,18 +18,18 @@ const isAtRest = ({ paused, hook }: Rollout): boolean => paused !== null && hook
 
 /** What a signal does to a rollout that this process carries. */
 export interface Interrupt {
-  signal(): void;
+  signal(somebody?: boolean): void;
   /** Must see every state of the rollout: a pause is waited for. */
   saw(rollout: Rollout): void;
   end(): void;
 }
 
 /**
- * On a terminal Ctrl-C asks; elsewhere the first signal pauses the rollout and leaves. A second one leaves at
- * once.
+ * On a terminal Ctrl-C asks; elsewhere, and when the terminal is closed, the first signal pauses the rollout
+ * and leaves. A second one leaves at once.
  *
  *   idle ─signal─► asking ─k─► idle      asking ─p─► pausing ─rollout is paused─► left
- *   idle ─signal, no terminal──────────────────────► pausing       any other ─signal─► left
+ *   idle, asking ─signal, nobody is there──────────► pausing       any other ─signal─► left
  */
 export function interruptOf({ context, control, viewer, leave }: InterruptParts): Interrupt {
   const { io, deps, flags } = context;
@@ -69,9 +69,11 @@ export function interruptOf({ context, control, viewer, leave }: InterruptParts)
   };
 
   return {
-    signal: () => {
-      if (state !== "idle") leaveNow();
-      else void (io.interactive && !flags.json ? ask() : pause());
+    signal: (somebody = true) => {
+      const asks = somebody && io.interactive && !flags.json;
+      if (state === "idle" && asks) void ask();
+      else if (state === "idle" || (state === "asking" && !somebody)) void pause();
+      else leaveNow();
     },
     saw: (rollout) => {
       last = rollout;

@@ -12,8 +12,8 @@ export interface Io {
   rows(): number;
   /** The live part at the end of stderr. */
   readonly screen: Screen;
-  /** SIGINT and SIGTERM, until the returned function is called. */
-  onSignal(handler: () => void): () => void;
+  /** SIGINT, SIGTERM and SIGHUP, until the returned function is called. Only at SIGINT somebody is there. */
+  onSignal(handler: (somebody: boolean) => void): () => void;
   /** The next key of `keys`, or `interrupt` for Ctrl-C, which is then no signal. */
   askKey(keys: string, cancel: AbortSignal): Promise<string>;
   /** Calls again and again until the returned function is called; keeps no process alive. */

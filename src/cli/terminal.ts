@@ -35,13 +35,23 @@ function screenOn(stream: NodeJS.WriteStream): Screen {
   };
 }
 
-function onSignal(handler: () => void): () => void {
-  process.on("SIGINT", handler);
-  process.on("SIGTERM", handler);
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+function onSignal(handler: (somebody: boolean) => void): () => void {
+  const listener = (signal: NodeJS.Signals): void => handler(signal === "SIGINT");
+  for (const signal of SIGNALS) process.on(signal, listener);
   return () => {
-    process.off("SIGINT", handler);
-    process.off("SIGTERM", handler);
+    for (const signal of SIGNALS) process.off(signal, listener);
   };
+}
+
+/** A terminal that was closed takes no mode any more, and needs none. */
+function setRaw(raw: boolean): void {
+  try {
+    process.stdin.setRawMode(raw);
+  } catch {
+    process.stdin.pause();
+  }
 }
 
 /** In raw mode Ctrl-C is a key like any other, so it ends here and is no signal. */
@@ -51,7 +61,7 @@ function askKey(keys: string, cancel: AbortSignal): Promise<string> {
     const end = (key: string): void => {
       stdin.off("data", onData);
       cancel.removeEventListener("abort", onCancel);
-      stdin.setRawMode(false);
+      setRaw(false);
       stdin.pause();
       resolve(key);
     };
@@ -62,7 +72,7 @@ function askKey(keys: string, cancel: AbortSignal): Promise<string> {
       else if (key.length === 1 && keys.includes(key)) end(key);
     };
     if (cancel.aborted) return resolve("interrupt");
-    stdin.setRawMode(true);
+    setRaw(true);
     stdin.on("data", onData);
     stdin.resume();
     cancel.addEventListener("abort", onCancel, { once: true });
@@ -95,18 +105,19 @@ const files: Files = {
   here: () => basename(process.cwd()),
 };
 
-/** A reader that has gone, as in `glidepath history | head`, is no failure. */
-function ignoreGoneReader(stream: NodeJS.WriteStream): void {
+const GONE: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO"]);
+
+/** A reader that has gone, as in `glidepath history | head`, or a terminal that was closed, is no failure. */
+function ignoreGone(stream: NodeJS.WriteStream | NodeJS.ReadStream): void {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (!GONE.has(error.code)) throw error;
   });
 }
 
 /** The process's own terminal, streams and signals. */
 export function processIo(): Io {
   const { stdin, stdout, stderr } = process;
-  ignoreGoneReader(stdout);
-  ignoreGoneReader(stderr);
+  for (const stream of [stdin, stdout, stderr]) ignoreGone(stream);
   return {
     stdout: (content) => void stdout.write(content),
     stderr: (content) => void stderr.write(content),

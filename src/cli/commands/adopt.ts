@@ -2,7 +2,7 @@ import { appError, type AppError } from "../../base/errors.ts";
 import { appName } from "../../model/ids.ts";
 import type { Adopter, Adoption, SiteChange } from "../../ports/adopt.ts";
 import { writeFile } from "../../spec/example.ts";
-import { answersFor, doubtsOf, type Told } from "../adoption.ts";
+import { answersFor, doubtsOf, strangersIn, type Told } from "../adoption.ts";
 import type { CommandRow } from "../command.ts";
 import { answer, fail, pageOf, tell, withOpened, type Context } from "../context.ts";
 import type { Opened } from "../deps.ts";
@@ -64,6 +64,14 @@ async function propose(context: Context, opened: Opened, proposal: Proposal): Pr
   if (application.gateway.mode !== "upstream") {
     const hint = "set gateway.mode to upstream there, or name another file with --file";
     return fail(context, appError("usage", `${flags.file} is not of mode upstream`, { hint }));
+  }
+  const strangers = strangersIn(application, proposal.adoption);
+  if (strangers.length > 0) {
+    const { upstream } = proposal.adoption;
+    const theirs = strangers.join(", ");
+    const what = `${flags.file} is of ${application.name}, whose ${theirs} is not in ${upstream}`;
+    const hint = "name another file with --file, or correct hosts in this one";
+    return fail(context, appError("usage", what, { hint }));
   }
   const change = proposal.adopter.change(application, proposal.adoption);
   if (!change.ok) return fail(context, change.error);

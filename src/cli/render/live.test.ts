@@ -156,4 +156,9 @@ test.each([
 
 test("a line of news has the time since the start, the share, and because of what", () => {
   expect(textOf(newsLine(rollout(), NOW))).toBe("     7m     5 %  baking 5 % for 10m: 3m12s left");
+  const paused = { by: "bob", at: NOW };
+  for (const because of ["stops", "paused by bob; stops"]) {
+    const told = textOf(newsLine(rollout({ paused, because }), NOW));
+    expect(told).toMatch(/^ {5}7m {5}5 % {2}paused by bob[:;] stops$/);
+  }
 });

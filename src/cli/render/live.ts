@@ -273,7 +273,8 @@ export function liveLines(state: LiveState, { now, columns, rows }: LiveOptions)
 /** For logs and pipes: one line a piece of news, with the time since the start and the canary's share. */
 export function newsLine(rollout: Rollout, at: Instant): Line {
   const elapsed = time(between(rollout.startedAt, at)).padStart(7);
-  const paused = rollout.paused === null ? "" : `paused by ${rollout.paused.by}: `;
+  const by = rollout.paused === null ? "" : `paused by ${rollout.paused.by}`;
+  const paused = by === "" || rollout.because.startsWith(by) ? "" : `${by}: `;
   return line(
     dim(`${elapsed} ${share(reachOf(rollout)).padStart(7)}  `),
     `${paused}${clean(rollout.because)}`,

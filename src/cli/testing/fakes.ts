@@ -15,7 +15,7 @@ export interface FakeIo extends Io {
   readonly shown: string[];
   readonly written: Map<string, string>;
   /** As if SIGINT came. */
-  interrupt(): void;
+  interrupt(somebody?: boolean): void;
 }
 
 export interface FakeIoOptions {
@@ -37,7 +37,7 @@ export function fakeIo({
 }: FakeIoOptions = {}): FakeIo {
   let out = "";
   let errors = "";
-  const handlers = new Set<() => void>();
+  const handlers = new Set<(somebody: boolean) => void>();
   const shown: string[] = [];
   const written = new Map<string, string>();
   return {
@@ -45,8 +45,8 @@ export function fakeIo({
     err: () => errors,
     shown,
     written,
-    interrupt: () => {
-      for (const handler of handlers) handler();
+    interrupt: (somebody = true) => {
+      for (const handler of handlers) handler(somebody);
     },
     stdout: (text) => {
       out += text;

@@ -112,7 +112,8 @@ function unread({ nginx, main }: AdopterOptions, reply: HostReply): AppError {
 }
 
 function unknownUpstream(upstream: string, survey: Survey | null): AppError {
-  const names = survey?.upstreams.map(({ name }) => name) ?? [];
+  const all = survey?.upstreams.map(({ name }) => name) ?? [];
+  const names = all.filter((name) => !name.startsWith("glidepath_"));
   const known = names.length === 0 ? "there is none" : `there are: ${names.join(", ")}`;
   return appError("gateway.absent", `nginx has no upstream ${upstream}; ${known}`, {
     hint: "name the upstream whose servers are the copies of the application",
