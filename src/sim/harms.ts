@@ -213,8 +213,13 @@ function unsmoked(slot: SimSlot, next: Routing, { now, rollout }: Bench): readon
   return [];
 }
 
-/** Forward, nobody is led to a slot that did not have its warm-up. */
+/**
+ * Forward, nobody is led to a slot that did not have its warm-up. What was left out before and runs the
+ * stable release was not begun by this rollout: it is taken in as it is.
+ */
 function cold({ slot, warmed }: SimSlot, { now, rollout }: Bench): readonly Harm[] {
+  const at = rollout?.slots[slot.key]?.at;
+  if (at === "settled" || at === "leaving") return [];
   const parts = rollout?.aborted === null ? (rollout.plan.warmUps ?? 0) : 0;
   return warmed.size < parts ? [harm(now, 4, `${slot.key} serves without its warm-up`)] : [];
 }

@@ -150,7 +150,8 @@ export function drawScenario(seed: number): Scenario {
     supervised: random.chance(0.8),
   });
   const story = mirrored(judged(scenario, seededRandom(seed ^ JUDGED)), seededRandom(seed ^ MIRRORED));
-  return seededRandom(seed ^ PINNED).chance(0.3) ? pinned(story) : story;
+  const kept = seededRandom(seed ^ PINNED).chance(0.3) ? pinned(story) : story;
+  return gentle(kept, seededRandom(seed ^ GENTLE));
 }
 
 /** So chosen that the seeds that are replayed for ever tell the stories that they told before. */
@@ -163,6 +164,17 @@ const pinned = ({ application, ...rest }: Scenario): Scenario => ({
   ...rest,
   application: { ...application, gateway: { ...application.gateway, pin: seconds(1800) } },
 });
+
+/** As JUDGED. */
+const GENTLE = 0x31ef_a573;
+
+/** In some, slots are warmed up before they join, or ramp afterwards. */
+function gentle({ application, ...rest }: Scenario, random: Random): Scenario {
+  if (!random.chance(0.2)) return { ...rest, application };
+  const ramp = random.chance(0.6) ? { ramp: seconds(random.int(1, 5)) } : {};
+  const warm = random.chance(0.5) ? { warm: Array.from({ length: random.int(1, 2) }, warmUp) } : {};
+  return { ...rest, application: { ...application, ...warm, policy: { ...application.policy, ...ramp } } };
+}
 
 /** Some are judged, of these some are what only a judge can find. From a stream of its own. */
 function judged(scenario: Scenario, random: Random): Scenario {

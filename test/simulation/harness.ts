@@ -97,7 +97,10 @@ class Story {
   async tell(): Promise<void> {
     const world = this.#world;
     this.#launch();
-    if (this.#options.quiet !== true) this.#arrangeOrders();
+    if (this.#options.quiet !== true) {
+      this.#arrangeOrders();
+      this.#arrangeHaste();
+    }
     this.#help();
     const limit = after(world.faultsUntil, PATIENCE);
     const halt = await world.run(() => this.#isOver, limit);
@@ -234,6 +237,17 @@ class Story {
     }
   }
 
+  /** Orders at the worst moment: soon after another one, and while it goes back. */
+  #arrangeHaste(): void {
+    const random = seededRandom(this.#seed ^ HASTE);
+    if (!random.chance(0.2)) return;
+    const first = random.int(500, 20_000);
+    const orders = [random.pick(HASTY), random.pick(HASTY), random.pick(HASTY)];
+    for (const [i, order] of orders.entries()) {
+      this.#later(first + i * random.int(50, 3000), () => this.#order(order));
+    }
+  }
+
   #order(order: Order): void {
     const controller = this.#world.boot();
     const control = createControl(this.#world.scenario.application, controller.ports);
@@ -299,4 +313,14 @@ const ORDERS: readonly Order[] = [
   { kind: "promote", to: "next" },
   { kind: "promote", to: "full" },
   { kind: "promote", to: { share: 7500 } },
+];
+
+/** So chosen that the seeds that are replayed for ever tell the stories that they told before. */
+const HASTE = 0x3146_6e17;
+
+const HASTY: readonly Order[] = [
+  ...ORDERS,
+  { kind: "abort", reason: "at once" },
+  { kind: "supersede", release: NEXT_RELEASE },
+  { kind: "promote", to: { share: 9000 } },
 ];
