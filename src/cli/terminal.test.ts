@@ -1,6 +1,7 @@
+import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { promptsOn } from "./terminal.ts";
+import { outlive, paperOf, promptsOn } from "./terminal.ts";
 
 const QUESTION = { message: "What is it called?", initial: "shop", refuse: () => null };
 
@@ -34,4 +35,24 @@ describe("what a question proposes", () => {
     input.write("\r");
     expect([await answer, seen]).toEqual(["x", ["shop", "x"]]);
   });
+});
+
+describe("a stream that fails ends nothing", () => {
+  test.each([
+    ["a reader that has gone is not worth a word", "EPIPE", []],
+    ["nor is a terminal that was closed", "EIO", []],
+    ["a full disk is told, once", "ENOSPC", ["no space left"]],
+  ])("%s", (_, code, expected) => {
+    const told: string[] = [];
+    const stream = new EventEmitter();
+    outlive(stream, (what) => told.push(what));
+    for (let i = 0; i < 2; i += 1) stream.emit("error", Object.assign(new Error("no space left"), { code }));
+    expect(told).toEqual(expected);
+  });
+});
+
+test("a terminal that does not tell its size is as wide as most", () => {
+  expect(paperOf({ isTTY: true, columns: 0 })).toBe(80);
+  expect(paperOf({ isTTY: true, columns: 40 })).toBe(40);
+  expect(paperOf({ isTTY: false, columns: 0 })).toBe(Number.POSITIVE_INFINITY);
 });

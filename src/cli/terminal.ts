@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
+import type { EventEmitter } from "node:events";
 import { basename } from "node:path";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
@@ -107,17 +108,29 @@ const files: Files = {
 
 const GONE: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO"]);
 
-/** A reader that has gone, as in `glidepath history | head`, or a terminal that was closed, is no failure. */
-function ignoreGone(stream: NodeJS.WriteStream | NodeJS.ReadStream): void {
+/**
+ * A reader that has gone, as in `glidepath history | head`, or a closed terminal, is no failure. That
+ * a log cannot be written, on a full disk, is told once; the rollout behind it goes on.
+ */
+export function outlive(stream: EventEmitter, tell: (what: string) => void = () => {}): void {
+  let told = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (!GONE.has(error.code)) throw error;
+    if (told || GONE.has(error.code)) return;
+    told = true;
+    tell(error.message);
   });
 }
+
+/** The width where a line ends; a terminal that does not tell its size is as wide as most. */
+export const paperOf = ({ isTTY, columns }: { isTTY: boolean; columns: number }): number =>
+  isTTY ? columns || DEFAULT_COLUMNS : Number.POSITIVE_INFINITY;
 
 /** The process's own terminal, streams and signals. */
 export function processIo(): Io {
   const { stdin, stdout, stderr } = process;
-  for (const stream of [stdin, stdout, stderr]) ignoreGone(stream);
+  outlive(stdin);
+  outlive(stderr);
+  outlive(stdout, (what) => void stderr.write(`✗ the answer could not be written to stdout: ${what}\n`));
   return {
     stdout: (content) => void stdout.write(content),
     stderr: (content) => void stderr.write(content),
@@ -125,7 +138,7 @@ export function processIo(): Io {
     color: { stdout: colored(stdout), stderr: colored(stderr) },
     unicode: isUtf8(),
     columns: () => stderr.columns || stdout.columns || DEFAULT_COLUMNS,
-    paper: () => (stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY),
+    paper: () => paperOf(stdout),
     rows: () => stderr.rows || DEFAULT_ROWS,
     screen: screenOn(stderr),
     onSignal,
