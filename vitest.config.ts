@@ -15,7 +15,6 @@ const suites: readonly Suite[] = [
   { name: "contract", atOnce: 2 },
   { name: "integration", atOnce: 2 },
   { name: "simulation" },
-  { name: "e2e", atOnce: 1 },
   { name: "lab", atOnce: 1 },
 ];
 
