@@ -43,6 +43,25 @@ test.each([
   expect(nameFrom(directory)).toBe(name);
 });
 
+test("Glidepath's own upstreams are not taken for an application", () => {
+  const ours = [{ name: "glidepath_web_s0", servers: ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] }];
+  expect(defaultsFrom({ ...survey, upstreams: ours }, "shop")).toMatchObject({
+    app: "shop",
+    ports: [8001, 8002],
+  });
+});
+
+test("what bears the application's name follows the name that is answered", () => {
+  const defaults = defaultsFrom(survey, "x");
+  const answers = questionsOf(defaults)[0]?.put(defaults, "kiosk") ?? defaults;
+  expect(answers.config).toBe("/etc/nginx/sites-enabled/kiosk.conf");
+  expect(
+    questionsOf(answers)
+      .map(({ initial }) => initial)
+      .slice(1, 3),
+  ).toEqual(["https://downloads.example.com/kiosk/kiosk-{release}.tar.gz", "/srv/kiosk"]);
+});
+
 test("at most six questions are asked, and every default is a good answer", () => {
   const questions = questionsOf(defaultsFrom(survey, "x"));
   expect(questions.length).toBeLessThanOrEqual(6);

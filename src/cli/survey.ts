@@ -26,25 +26,34 @@ function likeliest(
 ): { readonly name: string; readonly ports: readonly number[] } | null {
   const candidates = (survey?.upstreams ?? []).flatMap(({ name, servers }) => {
     const ports = localPorts(servers);
-    return ports === null || ports.length < 2 ? [] : [{ name, ports }];
+    const isOurs = name.startsWith("glidepath_");
+    return isOurs || ports === null || ports.length < 2 ? [] : [{ name, ports }];
   });
   return candidates.toSorted((a, b) => b.ports.length - a.ports.length)[0] ?? null;
 }
+
+/** What bears the application's name, unless somebody says otherwise. */
+export const namedAfter = (
+  app: string,
+  confDir: string,
+): Pick<Answers, "app" | "url" | "root" | "config"> => ({
+  app,
+  url: `https://downloads.example.com/${app}/${app}-{release}.tar.gz`,
+  root: `/srv/${app}`,
+  config: `${confDir}/${app}.conf`,
+});
 
 /** What `init` offers: what this machine's nginx has already, else something that works. */
 export function defaultsFrom(survey: Survey | null, directory: string): Answers {
   const found = likeliest(survey);
   const app = nameFrom(found?.name ?? directory);
   return {
-    app,
-    url: `https://downloads.example.com/${app}/${app}-{release}.tar.gz`,
-    root: `/srv/${app}`,
+    ...namedAfter(app, survey?.confDir ?? "/etc/nginx/conf.d"),
     ports: found?.ports ?? [8001, 8002],
     command: "./start.sh",
     health: "/",
     listen: survey?.listens[0] === undefined ? ["80"] : [survey.listens[0]],
     main: survey?.main ?? "/etc/nginx/nginx.conf",
     nginx: survey?.binary ?? "nginx",
-    config: `${survey?.confDir ?? "/etc/nginx/conf.d"}/${app}.conf`,
   };
 }

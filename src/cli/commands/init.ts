@@ -6,7 +6,7 @@ import { writeFile, type Answers } from "../../spec/example.ts";
 import type { Survey } from "../deps.ts";
 import { DONE, INTERRUPTED } from "../exit.ts";
 import type { Question } from "../io.ts";
-import { defaultsFrom } from "../survey.ts";
+import { defaultsFrom, namedAfter } from "../survey.ts";
 import { good, line, strong } from "../render/text.ts";
 
 const portsOf = (text: string): readonly number[] => text.split(/[\s,]+/).map(Number);
@@ -32,7 +32,7 @@ export const questionsOf = (defaults: Answers): readonly Asked[] => [
     message: "What is the application called?",
     initial: defaults.app,
     refuse: (text) => (appName(text) === null ? "a to z, 0 to 9 and -, beginning with a letter" : null),
-    put: (answers, app) => ({ ...answers, app }),
+    put: (answers, app) => ({ ...answers, ...namedAfter(app, answers.config.replace(/\/[^/]*$/, "")) }),
   },
   {
     message: "Where is an artifact? A URL or a path, with {release} in it",
@@ -71,7 +71,9 @@ async function ask(context: Context, defaults: Answers): Promise<Answers | null>
   const { prompts } = context.io;
   prompts.intro("A glidepath.yaml for this machine");
   let answers = defaults;
-  for (const question of questionsOf(defaults)) {
+  for (const i of questionsOf(defaults).keys()) {
+    const question = questionsOf(answers)[i];
+    if (question === undefined) break;
     const answer = await prompts.text(question);
     if (answer === null) return null;
     answers = question.put(answers, answer.trim());
