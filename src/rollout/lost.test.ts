@@ -231,7 +231,7 @@ describe("a host whose disk has no room for a slot's update", () => {
     const rollout = stopping("exclude");
     const { full: _, ...course } = rollout.slots["c:1" as SlotKey] as SlotCourse & { full?: string };
     const before = { ...rollout, slots: { ...rollout.slots, ["c:1" as SlotKey]: course as SlotCourse } };
-    const [action] = actionsOf(before).filter((one) => one.kind === "stop");
+    const action = actionsOf(before).find((one) => one.kind === "stop");
     if (action === undefined) throw new Error("nothing is stopped");
     const told = (code: "host.disk" | "host.unreachable"): Rollout => {
       const outcome = { kind: "unknown", error: { code, message: full } } as const;
@@ -252,9 +252,8 @@ describe("a host whose disk has no room for a slot's update", () => {
   ] as const)("$policy, $s s after it was to be stopped", ({ policy, s, excluded, aborted }) => {
     const after = decided(stopping(policy), s);
     expect(after.excluded).toEqual(excluded);
-    expect(after.aborted !== null).toBe(aborted);
+    expect(after.aborted?.error.code).toBe(aborted ? "host.disk" : undefined);
     expect(after.plan.slots.includes("c:2" as SlotKey)).toBe(excluded.length === 0);
-    if (aborted) expect(after.aborted?.error).toMatchObject({ code: "host.disk" });
   });
 
   it("is waited for while it leads users as a gateway, whatever is said", () => {

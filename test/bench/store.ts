@@ -53,7 +53,7 @@ async function one(hosts: number, gateways: number): Promise<Kept> {
   try {
     const opened = await openStore(directory, { clock: CLOCK });
     if (!opened.ok) throw new Error(opened.error.message);
-    const { journal, lease, close } = opened.value;
+    const { journal, lease } = opened.value;
     const [first, ...rest] = statesOf(hosts, gateways);
     if (first === undefined) throw new Error("nothing was decided");
     const fence = await lease.acquire(first.app, "bench");
@@ -75,7 +75,7 @@ async function one(hosts: number, gateways: number): Promise<Kept> {
       for (const rollout of rest) await save(rollout);
     });
     const [, loadMs] = await measured(() => journal.load(first.app));
-    close();
+    opened.value.close();
     return {
       hosts,
       slots: hosts * 3,

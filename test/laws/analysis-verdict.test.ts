@@ -199,10 +199,10 @@ describe("clients with little patience", () => {
     });
     const until = START + 60_000;
     const stable = both ? (i: number) => (i % 2 === 1 ? hangs(i) : {}) : () => ({});
-    const all = made.map((request, i) =>
-      request.role === "stable" ? { ...request, ...stable(i) } : request,
-    );
-    return judge.verdict(feed(judge, seasoned(judge, 2000), { made: all, until }), instant(until));
+    for (const [i, request] of made.entries()) {
+      if (request.role === "stable") Object.assign(request, stable(i));
+    }
+    return judge.verdict(feed(judge, seasoned(judge, 2000), { made, until }), instant(until));
   };
   const gone = () => ({ status: 499, took: 1000 });
   it("do not hide a canary that hangs", () => {

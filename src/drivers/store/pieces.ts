@@ -58,7 +58,7 @@ type Rest = Omit<Rollout, Part | "routing" | "landing" | "change"> & {
   readonly change: (Omit<RoutingChange, "routing"> & { readonly routing: Short<Routing> }) | null;
 };
 
-export function restOf({ plan, slots: _, hooked: __, ...rest }: Rollout): string {
+export function restOf({ plan, slots: _slots, hooked: _hooked, ...rest }: Rollout): string {
   const short = (routing: Routing): Short<Routing> => ({
     ...routing,
     canary: shortened(routing.canary, plan.slots),
@@ -79,12 +79,20 @@ function shortened(slots: readonly SlotKey[], pool: readonly SlotKey[]): Slots {
   for (let i = 0; i < slots.length;) {
     const slot = slots[i] as SlotKey;
     const place = pool.indexOf(slot);
-    let count = 1;
-    while (place !== -1 && i + count < slots.length && pool[place + count] === slots[i + count]) count += 1;
+    const count = place === -1 ? 1 : alike([slots, i], [pool, place]);
     short.push(count === 1 ? slot : [place, count]);
     i += count;
   }
   return short;
+}
+
+type From = readonly [slots: readonly SlotKey[], place: number];
+
+/** How many members are the same in both, from a place in each. */
+function alike([some, i]: From, [others, j]: From): number {
+  let count = 0;
+  while (i + count < some.length && some[i + count] === others[j + count]) count += 1;
+  return count;
 }
 
 const spelled = (slots: Slots, pool: readonly SlotKey[]): readonly SlotKey[] =>
@@ -100,7 +108,7 @@ export function rolloutOf(state: string, pieces: readonly KeptPiece[]): Rollout 
   const rest = JSON.parse(state) as Rest | Rollout;
   if ("plan" in rest) return rest;
   const parts: Record<string, object> = { plan: {}, slots: {}, hooked: {} };
-  for (const { part, body } of pieces) parts[part] = Object.assign(parts[part] ?? {}, JSON.parse(body));
+  for (const { part, body } of pieces) parts[part] = { ...parts[part], ...(JSON.parse(body) as object) };
   const { plan, slots, hooked } = parts as unknown as Pick<Rollout, Part>;
   const long = (routing: Short<Routing>): Routing => ({
     ...routing,

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { appError } from "../../../src/base/errors.ts";
 import { openStore, type Store } from "../../../src/drivers/store/store.ts";
 import { MEMBERS } from "../../../src/drivers/store/pieces.ts";
 import type { HostName, SlotKey } from "../../../src/model/ids.ts";
-import type { Rollout } from "../../../src/model/rollout.ts";
+import type { Rollout, SlotCourse } from "../../../src/model/rollout.ts";
 import type { Fence } from "../../../src/ports/journal.ts";
 import { createRollout } from "../../../src/rollout/create.ts";
 import { BEGINNING, largeApplication } from "../../support/large-application.ts";
@@ -65,10 +66,9 @@ test("what did not change is not written again, and what is gone is gone", async
   const store = await opened(directory);
   const fence = await fenceOf(store);
   const slot = first.plan.slots[MEMBERS] as SlotKey;
-  const moved: Rollout = {
-    ...first,
-    slots: { ...first.slots, [slot]: { at: "failed", target: null, since: first.startedAt, attempt: 1 } },
-  } as Rollout;
+  const error = appError("host.disk", "no room");
+  const failed: SlotCourse = { at: "failed", target: null, since: first.startedAt, attempt: 1, error };
+  const moved: Rollout = { ...first, slots: { ...first.slots, [slot]: failed } };
   // A mark in each row: those that keep it were left alone.
   const mark = `CREATE TABLE written (part TEXT, place INTEGER);
     CREATE TRIGGER told AFTER UPDATE ON piece BEGIN INSERT INTO written VALUES (new.part, new.place); END;`;
