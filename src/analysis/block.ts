@@ -1,5 +1,5 @@
 import type { AnalysisSettings } from "../model/analysis.ts";
-import { NO_EVIDENCE, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
+import { CLIENT_LEFT, NO_EVIDENCE, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
 import { isError, isRefused } from "./rules.ts";
 import { NO_TIMES, above, addHistogram, addTimes, totalOf, upTo, type Times } from "./times.ts";
 
@@ -44,14 +44,18 @@ export function addEvidence(tally: Tally, settings: AnalysisSettings, evidence: 
 export function addUsers(tally: Tally, settings: AnalysisSettings, users: readonly UserRequest[]): Tally {
   if (users.length === 0) return tally;
   const times: Record<number, number> = {};
-  let { errors, refused } = tally;
+  const left: Record<number, number> = {};
+  let { n, errors, refused } = tally;
   for (const { bucket, failure } of users) {
-    if (bucket !== null) times[bucket] = (times[bucket] ?? 0) + 1;
+    const among = failure === CLIENT_LEFT ? left : times;
+    if (bucket !== null) among[bucket] = (among[bucket] ?? 0) + 1;
+    if (failure === CLIENT_LEFT) continue;
+    n += 1;
     if (failure !== null && isError(settings, failure)) errors += 1;
     if (failure !== null && isRefused(settings, failure)) refused += 1;
   }
   const latency = addHistogram(tally.latency, times);
-  return { n: tally.n + users.length, errors, refused, latency, left: tally.left };
+  return { n, errors, refused, latency, left: addHistogram(tally.left, left) };
 }
 
 /**

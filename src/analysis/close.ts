@@ -19,8 +19,8 @@ export interface Sample {
 export function closeBlock(state: JudgeState, rules: Rules): JudgeState {
   const { block, baseline } = state;
   if (block.since === null) return state;
-  const all = requestsOf(state);
-  const sample = rules.settings.unit === "user" ? block.users : all;
+  const all = requestsOf(state, block);
+  const sample = rules.settings.unit === "user" ? requestsOf(state, block.users) : all;
   const tables = tablesOf(state, sample);
   return {
     ...state,
@@ -33,15 +33,15 @@ export function closeBlock(state: JudgeState, rules: Rules): JudgeState {
   };
 }
 
-const requestsOf = ({ block, baseline }: JudgeState): Sample => ({
-  canary: withLeft(block.canary, baseline.leftLimit),
-  stable: withLeft(block.stable, baseline.leftLimit),
+const requestsOf = ({ baseline }: JudgeState, { canary, stable }: Sample): Sample => ({
+  canary: withLeft(canary, baseline.leftLimit),
+  stable: withLeft(stable, baseline.leftLimit),
 });
 
 /** With the open block: a test by user decides within one, and is to be told with what it saw. */
 export function totalsSoFar(state: JudgeState): JudgeState["totals"] {
   if (state.judgedSince === null || state.block.since === null) return state.totals;
-  return addTotals(state, requestsOf(state));
+  return addTotals(state, requestsOf(state, state.block));
 }
 
 interface Tables {

@@ -67,7 +67,7 @@ export interface RoleEvidence {
    * At most USERS_KEPT users, those of the lowest rank, of both roles together. Empty unless users are split.
    */
   readonly users: readonly UserRequest[];
-  /** The same of the requests in `failures`. */
+  /** The same of the requests in `failures` alone. */
   readonly failedUsers: readonly UserRequest[];
   /**
    * Requests whose time is not told above, because their slot had just joined (`warmup`): caches that are
@@ -83,11 +83,14 @@ export interface UserRequest {
    */
   readonly user: number;
   readonly arrived: Instant;
-  /** Bucket of its latency; null where `latency` does not have it. */
+  /** Bucket of its latency, or of its time in `left`; null where neither has it. */
   readonly bucket: number | null;
-  /** As in `failures`; null for one that is not there. */
+  /** As in `failures`, or CLIENT_LEFT; null for one that is not there. */
   readonly failure: number | null;
 }
+
+/** nginx's status of a request whose client went before it was answered. */
+export const CLIENT_LEFT = 499;
 
 export const USERS_KEPT = 128;
 

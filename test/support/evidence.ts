@@ -1,7 +1,8 @@
 // Made-up requests, and what the gateways' evidence of them is.
 import { instant, type Instant } from "../../src/base/time.ts";
 import { addBoth, NOTHING_SEEN } from "../../src/analysis/evidence.ts";
-import { sliceOf, type Evidence, type EvidenceSlice, type UserRequest } from "../../src/model/evidence.ts";
+import { CLIENT_LEFT, sliceOf } from "../../src/model/evidence.ts";
+import type { Evidence, EvidenceSlice, UserRequest } from "../../src/model/evidence.ts";
 import type { HostName } from "../../src/model/ids.ts";
 import { bucketOf } from "../../src/model/traffic.ts";
 
@@ -44,8 +45,10 @@ function count(sum: Sum, { arrived, took, status = 200, user }: MadeRequest): vo
     counts[key] = (counts[key] ?? 0) + 1;
   };
   add(sum.arrived, sliceOf(instant(arrived)));
-  if (status === 499) {
+  const at = { user: user ?? 0, arrived: instant(arrived) };
+  if (status === CLIENT_LEFT) {
     add(sum.left, bucketOf(took));
+    if (user !== undefined) sum.users.push({ ...at, bucket: bucketOf(took), failure: CLIENT_LEFT });
     return;
   }
   sum.requests += 1;
@@ -54,7 +57,7 @@ function count(sum: Sum, { arrived, took, status = 200, user }: MadeRequest): vo
   if (bucket !== null) add(sum.latency, bucket);
   if (failure !== null) add(sum.failures, failure);
   if (user === undefined) return;
-  const request = { user, arrived: instant(arrived), bucket, failure };
+  const request = { ...at, bucket, failure };
   sum.users.push(request);
   if (failure !== null) sum.failedUsers.push(request);
 }

@@ -1,5 +1,5 @@
 import { USERS_KEPT, type EvidenceSlice, type RoleEvidence, type UserRequest } from "../../model/evidence.ts";
-import { NO_EVIDENCE, SLICE, startOf } from "../../model/evidence.ts";
+import { CLIENT_LEFT, NO_EVIDENCE, SLICE, startOf } from "../../model/evidence.ts";
 import { present } from "../../base/assert.ts";
 import { TRAFFIC_KINDS, type ByKind } from "../../model/drain.ts";
 import { instant } from "../../base/time.ts";
@@ -150,7 +150,7 @@ function added(a: Histogram, b: Histogram): Histogram {
 /** A slot that has just joined may be slow, and may not fail. */
 function withCold(warm: RoleEvidence, cold: RoleEvidence): RoleEvidence {
   const timeless = (requests: readonly UserRequest[]): readonly UserRequest[] =>
-    requests.map(({ user, arrived, failure }) => ({ user, arrived, failure, bucket: null }));
+    requests.map((one) => (one.failure === CLIENT_LEFT ? one : { ...one, bucket: null }));
   return {
     requests: warm.requests + cold.requests,
     failures: added(warm.failures, cold.failures),

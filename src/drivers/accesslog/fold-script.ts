@@ -140,11 +140,12 @@ function user(list,   key, mine, mineb, minef) {
   if ($7 !~ /^[0-9][0-9]\/[0-9][0-9]$/) next
   age = slice - int((arrival - base) * 4 + 0.0001)
   add(4, age < 3000 ? age : 3000)
-  if (!users || $5 == "all" || $4 == "499" || kind >= 0) next
+  if (!users || $5 == "all" || kind >= 0) next
+  if ($4 == "499") { b = bucketof($3); failure = 499 }
   if ($7 in hash) h = hash[$7]
   else h = hash[$7] = (substr($7, 1, 2) substr($7, 4, 2)) * 5857 % 10009
   user(0)
-  if (failure != "") user(1)
+  if (failure != "" && failure != 499) user(1)
 }
 function map(number, c,   n, i, text) {
   number += c * 6; n = split(names[number], parts, " "); text = ""

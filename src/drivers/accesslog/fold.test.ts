@@ -210,7 +210,12 @@ test.each([
   {
     id: "a client that left is told apart, and arrived",
     over: { status: "499", completion: "" },
-    expected: { ...NO_EVIDENCE, left: { [bucketOf(42)]: 1 }, arrived: ARRIVED },
+    expected: {
+      ...NO_EVIDENCE,
+      left: { [bucketOf(42)]: 1 },
+      arrived: ARRIVED,
+      users: [{ ...USER, failure: 499 }],
+    },
   },
   {
     id: "what lasts is a request without a time",

@@ -1,4 +1,4 @@
-import { SLICE, sliceOf } from "../../model/evidence.ts";
+import { CLIENT_LEFT, SLICE, sliceOf } from "../../model/evidence.ts";
 import { instant, type Duration, type Instant } from "../../base/time.ts";
 import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
 import { bucketOf } from "../../model/traffic.ts";
@@ -104,7 +104,6 @@ function wayOf(request: Request, { joined, warmup, canarySince }: Ways): Way {
   return arrived < since + warmup ? "x" : "c";
 }
 
-const CLIENT_LEFT = 499;
 const BAD_GATEWAY = 502;
 
 /**
@@ -152,6 +151,7 @@ function count(tally: Tally, request: Request, ways: Ways): void {
   const measured = answered && !lasting;
   const failure = failureOf(request, measured && cut);
   const bucket = bucketOf(duration);
+  const left = status === CLIENT_LEFT;
   const isMeasure = measured && (failure === null || (failure > 0 && failure < 500));
   tally.requests += 1;
   const drained = drainedAs(request, ways);
@@ -166,9 +166,10 @@ function count(tally: Tally, request: Request, ways: Ways): void {
   if (answered && attempts > 1 && isBackup(request, ways.pool)) tally.fellBack += 1;
   if (failure !== null) add(tally.failures, failure);
   if (measured) add(isMeasure ? tally.latency : tally.others, bucket);
-  if (status === CLIENT_LEFT) add(tally.left, bucket);
+  if (left) add(tally.left, bucket);
   if (request.bucket !== -1) {
-    countUser(tally, request, users ? { bucket: isMeasure ? bucket : null, failure } : null);
+    const outcome = { bucket: isMeasure || left ? bucket : null, failure: left ? CLIENT_LEFT : failure };
+    countUser(tally, request, users ? outcome : null);
   }
 }
 
@@ -178,10 +179,10 @@ function countUser(tally: Tally, request: Request, outcome: Outcome | null): voi
   const { slice } = tally;
   const arrived = request.end - request.duration;
   add(tally.ages, Math.min(OLDEST, slice - sliceOf(instant(arrived))));
-  if (outcome === null || request.status === CLIENT_LEFT) return;
+  if (outcome === null) return;
   const user: User = { user: userOf(request.bucket), age: (slice + 1) * SLICE - arrived, ...outcome };
   keepFirst(tally.users, user);
-  if (user.failure !== null) keepFirst(tally.failedUsers, user);
+  if (user.failure !== null && user.failure !== CLIENT_LEFT) keepFirst(tally.failedUsers, user);
 }
 
 function keepFirst(users: Map<number, User>, user: User): void {
