@@ -242,7 +242,9 @@ interface Timing {
 
 function timesOf(report: LoadReport, { one, slots, floor }: Timing): Times {
   const { startedAt, endedAt, released = endedAt - startedAt } = one;
-  const drains = slots.map((slot) => round(drainOf(report, `${one.from}@${slot}`, one.during)));
+  // Who did not wait for it did without it.
+  const drainAt = (slot: number): number => drainOf(report, `${one.from}@${slot}`, one.during);
+  const drains = slots.map((slot) => round(Math.min(drainAt(slot), endedAt - startedAt)));
   const least = drains.reduce((sum, drain) => sum + drain + floor.boot + floor.stop, 0);
   return {
     released: round(released),
