@@ -245,8 +245,8 @@ export interface Underway {
   readonly since: Instant;
   /** Times this slot was begun anew for this target. */
   readonly attempt: number;
-  /** What its host says of the disk that has no room for the write at hand; absent: it did not. */
-  readonly full?: string;
+  /** What its host says of the disk that has no room for the write at hand, and since when. */
+  readonly full?: { readonly since: Instant; readonly says: string };
 }
 export type SlotStage = SlotCourse["at"];
 

@@ -203,7 +203,7 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
 }
 
 const fullWords = ({ full }: Underway): string =>
-  full === undefined ? "" : `, tried again and again: ${full}`;
+  full === undefined ? "" : `, tried again and again: ${full.says}`;
 
 function draining(
   rollout: Rollout,

@@ -215,7 +215,7 @@ describe("a host whose disk has no room for a slot's update", () => {
       since: START,
       attempt: 1,
       generation: generation(7),
-      full,
+      full: { since: at(1), says: full },
     };
     const stable = calm.routing.stable.filter((slot) => slot !== "c:1");
     return {
@@ -229,7 +229,7 @@ describe("a host whose disk has no room for a slot's update", () => {
 
   it("is noted once by the write's answer, which moves nothing; other answers say nothing of it", () => {
     const rollout = stopping("exclude");
-    const { full: _, ...course } = rollout.slots["c:1" as SlotKey] as SlotCourse & { full?: string };
+    const { full: _, ...course } = rollout.slots["c:1" as SlotKey] as SlotCourse & { full?: object };
     const before = { ...rollout, slots: { ...rollout.slots, ["c:1" as SlotKey]: course as SlotCourse } };
     const action = actionsOf(before).find((one) => one.kind === "stop");
     if (action === undefined) throw new Error("nothing is stopped");
@@ -245,16 +245,19 @@ describe("a host whose disk has no room for a slot's update", () => {
   });
 
   it.each([
-    { policy: "exclude", s: 29, excluded: [], aborted: false },
+    { policy: "exclude", s: 30, excluded: [], aborted: false },
     { policy: "exclude", s: 31, excluded: [C], aborted: false },
     { policy: "abort", s: 31, excluded: [C], aborted: true },
     { policy: "wait", s: 31, excluded: [], aborted: false },
-  ] as const)("$policy, $s s after it was to be stopped", ({ policy, s, excluded, aborted }) => {
-    const after = decided(stopping(policy), s);
-    expect(after.excluded).toEqual(excluded);
-    expect(after.aborted?.error.code).toBe(aborted ? "host.disk" : undefined);
-    expect(after.plan.slots.includes("c:2" as SlotKey)).toBe(excluded.length === 0);
-  });
+  ] as const)(
+    "$policy, $s s after it was to be stopped, and a second less after its disk was seen to be full",
+    ({ policy, s, excluded, aborted }) => {
+      const after = decided(stopping(policy), s);
+      expect(after.excluded).toEqual(excluded);
+      expect(after.aborted?.error.code).toBe(aborted ? "host.disk" : undefined);
+      expect(after.plan.slots.includes("c:2" as SlotKey)).toBe(excluded.length === 0);
+    },
+  );
 
   it("is waited for while it leads users as a gateway, whatever is said", () => {
     for (const policy of ["exclude", "abort"] as const) {

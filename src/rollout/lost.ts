@@ -69,7 +69,7 @@ const fullHosts = (rollout: Rollout, now: Instant): readonly HostName[] => {
     const course = slots[slot];
     const host = plan.hostOf[slot];
     if (course === undefined || course.at === "settled" || course.full === undefined) return [];
-    return host === undefined || now < after(course.since, plan.hostLostAfter) ? [] : [host];
+    return host === undefined || now < after(course.full.since, plan.hostLostAfter) ? [] : [host];
   });
   return [...new Set(full)].filter((host) => !plan.gateways.includes(host));
 };

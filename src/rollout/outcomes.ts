@@ -21,7 +21,7 @@ export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Inst
       if (action.kind === "stage" && outcome.kind === "done") return r;
       if (!isAsked(r, action)) return r;
       if (action.kind === "hook") return absorbHook(r, outcome, now);
-      if (outcome.kind === "unknown") return noted(r, action, outcome.error);
+      if (outcome.kind === "unknown") return noted(r, action, { error: outcome.error, now });
       return outcome.kind === "done"
         ? done(r, action, { outcome, now })
         : refuse(r, action, { error: outcome.error, now });
@@ -30,12 +30,18 @@ export function absorb(rollout: Rollout, outcomes: readonly Settled[], now: Inst
   );
 }
 
+interface Noted {
+  readonly error: AppError;
+  readonly now: Instant;
+}
+
 /** A full disk decides nothing before it was full for long: see lost.ts. */
-function noted(rollout: Rollout, action: Action, { code, message }: AppError): Rollout {
+function noted(rollout: Rollout, action: Action, { error, now }: Noted): Rollout {
+  const { code, message } = error;
   if (code !== "host.disk" || !("generation" in action) || action.kind === "ask") return rollout;
   const course = courseOf(rollout, action.slot);
   if (course.at === "settled" || course.full !== undefined) return rollout;
-  return withCourse(rollout, action.slot, { ...course, full: message });
+  return withCourse(rollout, action.slot, { ...course, full: { since: now, says: message } });
 }
 
 /** Thousands of hosts may have it at once. */
