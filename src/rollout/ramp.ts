@@ -25,15 +25,21 @@ export function ramps(rollout: Rollout, slot: SlotKey): boolean {
   return course.at === "joining" && course.target === rollout.release;
 }
 
-/** Slots that are about to join `release`, or ramp, and the part of their load that they have by now. */
-function newcomersOf(rollout: Rollout): { readonly slots: readonly SlotKey[]; readonly part: number } {
+/**
+ * Slots of `role` that are about to join, or ramp, and the part of their load that they have by now. One that
+ * waits for its turn is in no role yet.
+ */
+function newcomersOf(
+  rollout: Rollout,
+  role: readonly SlotKey[],
+): { readonly slots: readonly SlotKey[]; readonly part: number } {
   const { plan, aborted, release, from } = rollout;
   const slots: SlotKey[] = [];
   let least = Infinity;
   for (const { slot } of musterOf(rollout).moving) {
     const course = courseOf(rollout, slot);
     if (course.at !== "joining" && course.at !== "ramping") continue;
-    if (course.target !== (aborted === null ? release : from)) continue;
+    if (course.target !== (aborted === null ? release : from) || !role.includes(slot)) continue;
     // What never left, or is called back, is warm.
     if (course.at === "joining" && aborted !== null && wasServing(rollout, slot)) continue;
     slots.push(slot);
@@ -53,7 +59,7 @@ const wasServing = ({ routing, landing }: Rollout, slot: SlotKey): boolean =>
 export function rampedForward(rollout: Rollout, wanted: Routing): Routing {
   const { canary, share } = wanted;
   if (rollout.plan.ramp === undefined || isFirst(rollout)) return wanted;
-  const { slots: newcomers, part } = newcomersOf(rollout);
+  const { slots: newcomers, part } = newcomersOf(rollout, canary);
   if (newcomers.length === 0) return wanted;
   const present = rollout.routing.share;
   const total = Math.floor(share * part);
@@ -70,7 +76,7 @@ export function rampedBack(rollout: Rollout, wanted: Routing, isWell: (slot: Slo
   const { canary, stable, share } = wanted;
   if (rollout.plan.ramp === undefined || share > 0 || canary.length > 0) return wanted;
   if ([rollout.routing, ...rollout.landing].some((one) => one.share > 0)) return wanted;
-  const { slots: newcomers, part } = newcomersOf(rollout);
+  const { slots: newcomers, part } = newcomersOf(rollout, stable);
   const old = stable.slice(newcomers.length);
   if (newcomers.length === 0 || old.some((slot) => newcomers.includes(slot))) return wanted;
   if (!old.some(isWell)) return wanted;

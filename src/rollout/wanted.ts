@@ -2,8 +2,8 @@ import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import { evenShare, maxLoadBack, wayBack } from "../model/capacity.ts";
 import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/share.ts";
-import { sameRouting, type Routing } from "../model/routing.ts";
-import { courseOf, isFirst, isLeftOut } from "./evolve.ts";
+import { inRotation, sameRouting, type Routing } from "../model/routing.ts";
+import { courseOf, isFirst, isLeftOut, isNewcomer } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
 import { pinned } from "./pins.ts";
 import { rampedBack, rampedForward } from "./ramp.ts";
@@ -23,7 +23,7 @@ export const wantedForward = (rollout: Rollout, limit: BasisPoints): Routing =>
 function unpinnedForward(rollout: Rollout, limit: BasisPoints): Routing {
   const { plan } = rollout;
   const canary = serving(rollout, rollout.release);
-  const stable = serving(rollout, rollout.from);
+  const stable = withoutEarly(rollout, serving(rollout, rollout.from));
   const all = plan.slots.length;
   // At a first release all join together: one that is held back meanwhile holds the others too.
   if (isFirst(rollout) && canary.length < all) return rollout.routing;
@@ -37,6 +37,13 @@ function unpinnedForward(rollout: Rollout, limit: BasisPoints): Routing {
   const even = evenShare(limit, canary.length, stable.length);
   const share = basisPoints(Math.max(even, Math.min(limit, rollout.routing.share)));
   return rampedForward(rollout, { canary, stable, share });
+}
+
+/** Newcomers join together too: one alone could be in the midst of the pool, where no group has it. */
+function withoutEarly(rollout: Rollout, stable: readonly SlotKey[]): readonly SlotKey[] {
+  const news = musterOf(rollout).moving.filter(({ slot }) => isNewcomer(rollout, slot));
+  if (news.every(({ slot }) => stable.includes(slot))) return stable;
+  return stable.filter((slot) => inRotation(rollout.routing, slot) || !isNewcomer(rollout, slot));
 }
 
 /** The end of a completed rollout: the canary has become stable. */
