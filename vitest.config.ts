@@ -1,4 +1,6 @@
+import process from "node:process";
 import { defineConfig } from "vitest/config";
+import { seedOfSources } from "./test/support/sources.ts";
 
 interface Suite {
   readonly name: string;
@@ -18,6 +20,8 @@ const suites: readonly Suite[] = [
   { name: "lab", atOnce: 1 },
 ];
 
+const seed = process.env["GLIDEPATH_SEED"] ?? String(seedOfSources());
+
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -26,6 +30,8 @@ export default defineConfig({
         name,
         include: [...(include ?? [`test/${name}/**/*.test.ts`])],
         environment: "node",
+        env: { GLIDEPATH_SEED: seed },
+        setupFiles: ["test/support/seeded.ts"],
         ...(atOnce === undefined ? {} : { maxWorkers: atOnce }),
         testTimeout: name === "unit" ? 30_000 : 120_000,
         hookTimeout: 120_000,

@@ -6,12 +6,14 @@ import type { HostLostPolicy } from "../model/application.ts";
 import { generation, type HostName, type ReleaseId, type SlotKey } from "../model/ids.ts";
 import type { Health, Observed } from "../model/observation.ts";
 import type { Phase, Rollout, SlotCourse } from "../model/rollout.ts";
+import type { Routing } from "../model/routing.ts";
 import { basisPoints } from "../model/share.ts";
 import { because } from "./because.ts";
 import { actionsOf } from "./actions.ts";
 import { withNewcomers } from "./create.ts";
 import { decide } from "./decide.ts";
 import type { Seen } from "./seen.ts";
+import { wantedForward } from "./wanted.ts";
 
 const [A, B, C] = ["a", "b", "c"] as HostName[] as [HostName, HostName, HostName];
 const SLOTS = ["a:1", "b:1", "c:1", "a:2", "b:2", "c:2"] as SlotKey[];
@@ -180,7 +182,8 @@ describe("hosts with several slots", () => {
 });
 
 describe("a host that was left out and is back, with something else in its slots", () => {
-  const strays = ["c:1", "c:2"] as SlotKey[];
+  const [C1, C2] = ["c:1", "c:2"] as [SlotKey, SlotKey];
+  const strays = [C1, C2];
   const back = withNewcomers(halfWay({ policy: "wait", canary: 0, phase: { name: "updating" } }), [], strays);
 
   it("is no part of the pool before its slots run what the others run", () => {
@@ -188,6 +191,18 @@ describe("a host that was left out and is back, with something else in its slots
     expect(rollout.change?.routing).toMatchObject({ canary: [], stable: ["a:1", "b:1", "a:2", "b:2"] });
     const tables = actions.map((action) => ("table" in action ? action.table : null));
     expect(tables).toMatchObject([{ excluded: [C] }, { excluded: [C] }]);
+  });
+
+  it("has nobody led to one of its slots while another is not there yet", () => {
+    const to = { target: V1, attempt: 1, since: START } as const;
+    const [joining, smoking]: SlotCourse[] = [
+      { at: "joining", ...to },
+      { at: "smoking", ...to, passed: 0 },
+    ];
+    const wanted = (c1: SlotCourse, c2: SlotCourse): Routing =>
+      wantedForward({ ...back, slots: { ...back.slots, [C1]: c1, [C2]: c2 } }, basisPoints(2500));
+    expect(wanted(joining!, smoking!).stable).toEqual(["a:1", "b:1", "a:2", "b:2"]);
+    expect(wanted(joining!, joining!).stable).toEqual(SLOTS);
   });
 
   it("is a part of it again in the switch in which they join", () => {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { millis, seconds } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Rollout } from "../model/rollout.ts";
 import { heaviestOf, type Routing } from "../model/routing.ts";
 import { command } from "./command.ts";
 import { rampSteps } from "./ramp.ts";
+import { wantedBack } from "./wanted.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { runPerfectly, type World } from "../../test/support/perfect-world.ts";
 
@@ -88,6 +91,28 @@ describe("a ramp", () => {
   it("is not there for a first release, which nobody used before", () => {
     const world = runPerfectly(rolloutOf({ from: null, ...ramped }));
     expect(switches(world)).toEqual(["canary [] stable [1,2] 0"]);
+  });
+});
+
+describe("a slot that waits for its turn to come back", () => {
+  const start = rolloutOf({ n: 5, ...ramped });
+  const to = { target: start.from, attempt: 1, since: start.startedAt };
+  const [h1, h2, h3, ...old] = start.plan.slots as [SlotKey, SlotKey, SlotKey, ...SlotKey[]];
+  const aborted = { by: "operator", at: start.startedAt } as Rollout["aborted"];
+  const slots: Rollout["slots"] = {
+    [h1]: { at: "joining", ...to },
+    [h2]: { at: "checking", ...to, answer: "" },
+    [h3]: { at: "joining", ...to },
+    ...Object.fromEntries(old.map((slot) => [slot, { at: "settled", release: start.from }])),
+  };
+  const well = { known: true, at: start.startedAt, value: { healthy: true, answer: "200" } } as const;
+  const health = Object.fromEntries(old.map((slot) => [slot, well]));
+
+  it("is not among those that ramp", () => {
+    const rollout = { ...start, aborted, slots, routing: { ...start.routing, stable: old } };
+    const wanted = wantedBack(rollout, { slots: {}, gateways: {}, health });
+    expect(wanted.stable).toEqual([h3, ...old]);
+    expect(wanted.ramp?.newcomers).toEqual([h3]);
   });
 });
 

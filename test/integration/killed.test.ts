@@ -1,17 +1,16 @@
 // The controller is killed at any instant; the next command reaches the same end. GLIDEPATH_KILLS=50 for the
 // long run, GLIDEPATH_SEED=N for the same instants again.
-import { randomInt } from "node:crypto";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it, onTestFailed, onTestFinished } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
 import { failuresOf, goneBack } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
+import { seed } from "../support/seed.ts";
 import { hasNginx } from "../support/nginx.ts";
 import { type Workspace, openWorkspace } from "../support/workspace.ts";
 
 const KILLS = Number(process.env["GLIDEPATH_KILLS"] ?? "5");
-const SEED = Number(process.env["GLIDEPATH_SEED"] ?? randomInt(1_000_000));
 const PATIENCE = 60_000 + KILLS * 25_000;
 /** At most so many kills to one release; as many releases as it takes. */
 const KILLS_EACH = 5;
@@ -30,10 +29,10 @@ async function killAfter(workspace: Workspace, args: readonly string[], ms: numb
 
 describe.skipIf(!hasNginx("integration: a killed controller"))("a controller that is killed", () => {
   it(
-    `${KILLS} times leaves nothing that resume cannot finish (seed ${SEED})`,
+    `${KILLS} times leaves nothing that resume cannot finish (seed ${seed})`,
     async () => {
-      console.log(`GLIDEPATH_SEED=${SEED} repeats these instants`);
-      const random = seededRandom(SEED);
+      console.log(`GLIDEPATH_SEED=${seed} repeats these instants`);
+      const random = seededRandom(seed);
       const workspace = await openWorkspace({
         releases: Object.fromEntries(names.map((name) => [name, {}])),
       });
