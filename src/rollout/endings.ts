@@ -60,13 +60,15 @@ function turnRound(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
 
 /**
  * A newcomer whom no switch ever led anybody to. To have it join means another config on every gateway, one
- * of which may be what refused: the pool stays as it was, and nothing is written to any gateway.
+ * of which may be what refused: the pool stays as it was, and nothing is written to any gateway. Unless all
+ * who served are lost: then it is needed.
  */
 const isOutside = (rollout: Rollout, slot: SlotKey): boolean =>
   isNewcomer(rollout, slot) &&
   !rollout.unsettled &&
   rollout.change === null &&
-  !inRotation(rollout.routing, slot);
+  !inRotation(rollout.routing, slot) &&
+  rollout.plan.slots.some((other) => inRotation(rollout.routing, other));
 
 /** What may still answer requests of before ends its drain. */
 function leaveOut(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
