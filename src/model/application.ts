@@ -282,6 +282,18 @@ export const withoutHosts = (application: Application, lost: readonly HostName[]
         gateways: application.gateways.filter((gateway) => !lost.includes(gateway.name)),
       };
 
+/** The application as it is without these slots. */
+export const withoutSlots = (application: Application, slots: readonly SlotKey[]): Application =>
+  slots.length === 0
+    ? application
+    : {
+        ...application,
+        hosts: application.hosts.map((host) => ({
+          ...host,
+          slots: host.slots.filter(({ key }) => !slots.includes(key)),
+        })),
+      };
+
 /** In the order in which a rollout comes to them. */
 export const HOOKS = [
   "beforeRelease",

@@ -59,6 +59,8 @@ export interface RoutingTable {
   readonly releases?: { readonly canary: ReleaseId | null; readonly stable: ReleaseId | null };
   /** Lost hosts: the pool is without their slots. */
   readonly excluded?: readonly HostName[];
+  /** Slots in the midst of those that serve, which do not: the pool is without them. */
+  readonly aside?: readonly SlotKey[];
 }
 
 const members = new WeakMap<Routing, ReadonlySet<SlotKey>>();

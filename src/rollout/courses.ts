@@ -8,6 +8,7 @@ import { APART, askingOf, cutOff, drainUntil, inFlightOf } from "./drains.ts";
 import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, isNewcomer, nextGeneration, stop, withCourse } from "./evolve.ts";
 import { musterOf, type Moving } from "./muster.ts";
+import { passedOver } from "./passed-over.ts";
 import { growsAt, ramps, rampSteps } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./sight.ts";
@@ -23,12 +24,12 @@ import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./si
  */
 export function advanceSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { moving } = musterOf(rollout);
-  const turn = turnOf(rollout);
+  const turn = turnOf(rollout, seen);
   let next = rollout;
   // In the order in which they join, so that many that are ready can join at once.
   for (const one of isGoingBack(rollout) ? moving.toReversed() : moving) {
     next = advance(next, one.slot, { seen, now, turn, place: one.place });
-    turn.passed(next, one.slot);
+    turn.passed(next, one);
   }
   return next;
 }
@@ -226,17 +227,19 @@ function smoking(
 /** Whose turn it is to join. */
 interface Turn {
   /** Told of each slot that moves, in the order in which they join. */
-  passed(rollout: Rollout, slot: SlotKey): void;
+  passed(rollout: Rollout, moving: Moving): void;
   isOf(rollout: Rollout, moving: Moving): boolean;
 }
 
 /**
  * The canary is always a prefix of the pool and the stable a suffix: forward a slot joins after all before
- * it, going back after all behind it. At a first release, and of the newcomers to a pool, all join together.
+ * it, going back after all behind it but those that are passed over. At a first release, and of the newcomers
+ * to a pool, all join together.
  */
-function turnOf(start: Rollout): Turn {
+function turnOf(start: Rollout, seen: Seen): Turn {
   const target = isGoingBack(start) ? start.from : start.release;
   const { firstWaiting, lastCanary } = musterOf(start);
+  const isPassedOver = passedOver(start, seen);
   // All that were passed so far have joined.
   let joined = true;
   const isNext = (place: number): boolean =>
@@ -248,10 +251,10 @@ function turnOf(start: Rollout): Turn {
       isFirst(rollout) ? isReady(rollout, slot) : !isNewcomer(rollout, slot) || isReady(rollout, slot),
     ));
   return {
-    passed: (rollout, slot) => {
+    passed: (rollout, { slot, place }) => {
       const course = courseOf(rollout, slot);
       if (course.at === "settled") joined &&= course.release === target;
-      else joined &&= course.at === "joining" && course.target === target;
+      else if (!isPassedOver(slot, place)) joined &&= course.at === "joining" && course.target === target;
       if (course.at === "failed") ready = null;
     },
     isOf: (rollout, { slot, place }) => {

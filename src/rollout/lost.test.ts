@@ -190,7 +190,7 @@ describe("a host that was left out and is back, with something else in its slots
     const { actions, rollout } = decide({ ...back, unsettled: true }, seenAt(at(1), []), at(1));
     expect(rollout.change?.routing).toMatchObject({ canary: [], stable: ["a:1", "b:1", "a:2", "b:2"] });
     const tables = actions.map((action) => ("table" in action ? action.table : null));
-    expect(tables).toMatchObject([{ excluded: [C] }, { excluded: [C] }]);
+    expect(tables).toMatchObject([{ aside: strays }, { aside: strays }]);
   });
 
   it("has nobody led to one of its slots while another is not there yet", () => {

@@ -10,6 +10,7 @@ import { abortBy, enter, isFirst, isGoingBack } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
 import { pinned } from "./pins.ts";
 import type { Seen } from "./seen.ts";
+import { isSilentForLong } from "./sight.ts";
 import { serving } from "./wanted.ts";
 
 /**
@@ -47,13 +48,10 @@ function isEnough({ plan, slots, release, from }: Rollout): boolean {
     : course?.at === "leaving" && course.target === release;
 }
 
-const lostHosts = ({ plan }: Rollout, { silent }: Seen): readonly HostName[] =>
-  silent === undefined
-    ? []
-    : [...new Set([...plan.hosts, ...plan.gateways])].filter((host) => {
-        const silence = silent[host];
-        return silence !== undefined && silence.lastAt >= after(silence.since, plan.hostLostAfter);
-      });
+const lostHosts = (rollout: Rollout, seen: Seen): readonly HostName[] => {
+  const { hosts, gateways } = rollout.plan;
+  return [...new Set([...hosts, ...gateways])].filter((host) => isSilentForLong(rollout, seen, host));
+};
 
 const lostError = (lost: readonly HostName[], { plan }: Rollout) =>
   appError(

@@ -1,4 +1,4 @@
-import type { Instant } from "../base/time.ts";
+import { after, type Instant } from "../base/time.ts";
 import type { Generation, HostName, RolloutId, SlotKey } from "../model/ids.ts";
 import type { GatewayState, Health, Observation, SlotState } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
@@ -21,6 +21,12 @@ export function healthSeen(seen: Observation, slot: SlotKey): Sighting<Health> |
 export function gatewaySeen(seen: Observation, gateway: HostName): Sighting<GatewayState> | null {
   const observed = seen.gateways[gateway];
   return observed?.known === true ? observed : null;
+}
+
+/** No look at it had an answer for `hostLostAfter`; without looks nothing is known. */
+export function isSilentForLong({ plan }: Rollout, { silent }: Observation, host: HostName): boolean {
+  const silence = silent?.[host];
+  return silence !== undefined && silence.lastAt >= after(silence.since, plan.hostLostAfter);
 }
 
 /** A definite no. What could not be asked is not unwell (law 3). */

@@ -5,6 +5,7 @@ import { basisPoints, EVERYTHING, NOTHING, type BasisPoints } from "../model/sha
 import { inRotation, sameRouting, type Routing } from "../model/routing.ts";
 import { courseOf, isFirst, isLeftOut, isNewcomer } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
+import { passedOver } from "./passed-over.ts";
 import { pinned } from "./pins.ts";
 import { rampedBack, rampedForward } from "./ramp.ts";
 import type { Observation } from "../model/observation.ts";
@@ -91,7 +92,7 @@ export function wantedBack(rollout: Rollout, seen: Observation): Routing {
 function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   const { plan, from, routing } = rollout;
   const canary = plan.slots.filter((slot) => canServeCanary(rollout, slot));
-  const stable = suffixOf(plan, serving(rollout, from), canary);
+  const stable = suffixOf(rollout, { stable: serving(rollout, from), canary, seen });
   if (from === null) return { canary: [], stable: [], share: NOTHING };
   // Whoever leaves now goes on serving until somebody can take its place.
   if (stable.length + canary.length === 0) return routing;
@@ -108,18 +109,24 @@ function unrampedBack(rollout: Rollout, seen: Observation): Routing {
   return { canary: keptOf(canary, Math.max(1, needed), seen), stable, share };
 }
 
+interface Roles {
+  readonly stable: readonly SlotKey[];
+  readonly canary: readonly SlotKey[];
+  readonly seen: Observation;
+}
+
 /**
- * The stable stays a suffix: who is before one that has failed, or is not there yet, waits for it. Hosts of
- * which nobody serves are no part of the pool.
+ * The stable stays a suffix: who is before one that is not there yet waits for it. Hosts of which nobody
+ * serves, and who is passed over, are no part of the pool.
  */
-function suffixOf(
-  { slots, hostOf }: Rollout["plan"],
-  stable: readonly SlotKey[],
-  canary: readonly SlotKey[],
-): readonly SlotKey[] {
+function suffixOf(rollout: Rollout, { stable, canary, seen }: Roles): readonly SlotKey[] {
+  const { slots, hostOf } = rollout.plan;
   const isStable = new Set(stable);
   const used = new Set([...stable, ...canary].map((slot) => hostOf[slot]));
-  const gap = slots.findLastIndex((slot) => !isStable.has(slot) && used.has(hostOf[slot]));
+  const isPassedOver = passedOver(rollout, seen);
+  const isAwaited = (slot: SlotKey, place: number): boolean =>
+    !isStable.has(slot) && used.has(hostOf[slot]) && !isPassedOver(slot, place);
+  const gap = slots.findLastIndex(isAwaited);
   return gap === -1 ? stable : slots.slice(gap + 1).filter((slot) => isStable.has(slot));
 }
 

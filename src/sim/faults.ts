@@ -44,6 +44,8 @@ export interface Faults {
   readonly strangers: number;
   /** A host has no room for what its slots write down, for a while. */
   readonly fullDisks: number;
+  /** What is stopped does not start again for a while: its port is taken. */
+  readonly takenPorts: number;
 }
 export type FaultName = keyof Faults;
 
@@ -76,6 +78,7 @@ export const CALM: Faults = {
   stalls: 0,
   strangers: 0,
   fullDisks: 0,
+  takenPorts: 0,
 };
 
 /** The most that a seed gives to each. */
@@ -107,6 +110,7 @@ const MOST: Faults = {
   stalls: 1,
   strangers: 1,
   fullDisks: 2,
+  takenPorts: 2,
 };
 
 const COUNTS: ReadonlySet<FaultName> = new Set([
@@ -118,6 +122,7 @@ const COUNTS: ReadonlySet<FaultName> = new Set([
   "stalls",
   "strangers",
   "fullDisks",
+  "takenPorts",
 ]);
 const NAMES = Object.keys(CALM) as readonly FaultName[];
 
@@ -126,9 +131,10 @@ const RARE: ReadonlyMap<FaultName, number> = new Map([
   ["hostDeaths", 0.15],
 ]);
 
-/** From a stream of its own, so chosen that no seed that is replayed for ever tells another story by it. */
+/** From streams of their own, so chosen that no seed that is replayed for ever tells another story by them. */
 const FULL = 0x2bc0_8ec6;
-const DRAWN = NAMES.filter((name) => name !== "fullDisks");
+const TAKEN = 0x7a1f_6f69;
+const DRAWN = NAMES.filter((name) => name !== "fullDisks" && name !== "takenPorts");
 
 /** Each seed has some faults and not others, so that each also meets the world alone. */
 export function drawFaults(seed: number): Faults {
@@ -143,6 +149,8 @@ export function drawFaults(seed: number): Faults {
   }
   const full = seededRandom(seed ^ FULL);
   if (full.chance(0.2)) faults.fullDisks = full.int(1, MOST.fullDisks);
+  const taken = seededRandom(seed ^ TAKEN);
+  if (taken.chance(0.15)) faults.takenPorts = taken.int(1, MOST.takenPorts);
   return faults;
 }
 

@@ -62,6 +62,8 @@ export interface SimSlot {
   readonly passed: Set<number>;
   /** One write at a time: the others wait. */
   lockedUntil: number;
+  /** Its port is somebody else's as soon as it stops. */
+  takenUntil: number;
   /** Grows with every process, so that what was meant for an earlier one does nothing. */
   life: number;
 }
@@ -169,6 +171,7 @@ function buildSlot(slot: Slot, host: SimHost, stable: ReleaseId | null): SimSlot
     restarts: 0,
     servesFrom: runs ? 0 : NEVER,
     lastServed: 0,
+    takenUntil: 0,
     lies: 0,
     wasHealthy: runs,
     warmed: new Set(),

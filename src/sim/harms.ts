@@ -91,7 +91,9 @@ export function groupless(
 ): readonly Harm[] {
   const { canary, stable } = table.routing;
   const pool = [...fleet.slots.values()].flatMap(({ slot }) =>
-    table.excluded?.includes(slot.host) === true ? [] : [slot.key],
+    table.excluded?.includes(slot.host) === true || table.aside?.includes(slot.key) === true
+      ? []
+      : [slot.key],
   );
   const isRun = (slots: readonly SlotKey[], from: number): boolean =>
     slots.every((slot, i) => slot === pool[from + i]);

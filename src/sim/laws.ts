@@ -210,6 +210,29 @@ const backIsMade: Rule = ({ truth, before, after }) => {
   return isOnlyMore ? [`${routingText(made)} is given up for ${routingText(asked)}`] : [];
 };
 
+/** Law 10: who goes back gives up on a slot that does not come up when all others are there, and lead users. */
+const othersAreBack: Rule = ({ truth, before, after }) => {
+  if (before.phase.name !== "aborting" || after.phase.name !== "stuck") return [];
+  const { phase, slots, plan, from } = after;
+  const isHopeless = ({ slot }: SimSlot): boolean => slots[slot.key]?.at === "failed";
+  const isWhy = Object.values(slots).some(
+    (course) => course.at === "failed" && course.error.message === phase.error.message,
+  );
+  if (!isWhy) return [];
+  const others = [...truth.fleet.slots.values()].filter(
+    (one) => plan.slots.includes(one.slot.key) && !isHopeless(one) && !isNobodys(slots[one.slot.key]),
+  );
+  return others
+    .filter(({ slot, link }) => {
+      const isCanary = after.routing.share > 0 && after.routing.canary.includes(slot.key);
+      return !isCanary && (link !== from || !isLedTo(truth, after, slot.key));
+    })
+    .map(({ slot, link }) => `stuck, and ${slot.key} waits with ${link}`);
+};
+
+const isLedTo = (truth: Truth, after: Rollout, key: SlotKey): boolean =>
+  gatewaysOf(truth, after).every(({ table }) => table !== null && inRotation(table.routing, key));
+
 /** A controller that is told of nothing for so long does nothing either. */
 const HEARD = 5000;
 
@@ -262,6 +285,7 @@ const RULES: readonly (readonly [number, Rule])[] = [
   [6, backStaysBack],
   [9, generationsGrow],
   [10, backIsMade],
+  [10, othersAreBack],
   [10, endIsTrue],
   [13, evidenceIsSeen],
 ];

@@ -45,6 +45,11 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
     host.fullSince = Math.min(host.fullSince, context.timeline.now());
     host.fullUntil = context.timeline.now() + roll.int(1000, 40_000);
   },
+  takenPorts: (context, roll) => {
+    const slot = roll.pick([...context.fleet.slots.values()]);
+    tell(context, () => `* what stops in ${slot.slot.key} does not start again`);
+    slot.takenUntil = context.timeline.now() + roll.int(1000, 40_000);
+  },
   stalls: (context, roll) => {
     const life = context.carrier();
     if (life === null) return;

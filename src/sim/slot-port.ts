@@ -141,7 +141,8 @@ function start(context: Context, slot: SimSlot, at: Stamp): Outcome {
     stamped(slot, at);
     return DONE;
   }
-  if (context.dice.events.chance(faultsNow(context).startRefused)) {
+  const isTaken = context.timeline.now() < slot.takenUntil;
+  if (isTaken || context.dice.events.chance(faultsNow(context).startRefused)) {
     return refused(appError("slot.port-taken", `${slot.slot.key}: the port is taken`));
   }
   if (at.generation > slot.generation) {

@@ -1,7 +1,13 @@
 import { appError, type AppError } from "../../base/errors.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import { instant, millis, seconds, type Instant } from "../../base/time.ts";
-import { withoutHosts, type Application, type Gateway, type Slot } from "../../model/application.ts";
+import {
+  withoutHosts,
+  withoutSlots,
+  type Application,
+  type Gateway,
+  type Slot,
+} from "../../model/application.ts";
 import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
 import { generation, type ReleaseId } from "../../model/ids.ts";
 import type { GatewayState, InFlight, Observed } from "../../model/observation.ts";
@@ -42,8 +48,7 @@ const MEMO = "memo";
 export function nginxGateway({ application, hosts, clock }: NginxGatewayOptions): GatewayPort {
   const now = (): Instant => clock?.now() ?? instant(Date.now());
   const at = (gateway: Gateway, table?: RoutingTable): Place => {
-    const here = withoutHosts(application, table?.excluded ?? []);
-    return { application: here, gateway, host: hosts(gateway.name) };
+    return { application: servedBy(application, table), gateway, host: hosts(gateway.name) };
   };
   return {
     observe: (gateway, measure) => observe(at(gateway), measure, now()),
@@ -55,6 +60,10 @@ export function nginxGateway({ application, hosts, clock }: NginxGatewayOptions)
     preview: (gateway) => preview(at(gateway)),
   };
 }
+
+/** The pool as `table` has it: without lost hosts, and without who is put aside. */
+const servedBy = (application: Application, table: RoutingTable | null | undefined): Application =>
+  withoutSlots(withoutHosts(application, table?.excluded ?? []), table?.aside ?? []);
 
 /** The passive form installs nothing. */
 const nothing = (): Promise<Outcome> => Promise.resolve(DONE);
@@ -131,8 +140,8 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
   if (isPassive(place) || routing === null)
     return inFlightOf({ connections, alone: "unknown", shared: "unknown" });
   if (inRotation(routing, slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
-  // The pool that runs there may be without a lost host.
-  const layout = layoutOf(withoutHosts(place.application, seen.table?.excluded ?? []));
+  // The pool that runs there may be without some.
+  const layout = layoutOf(servedBy(place.application, seen.table));
   if (!layout.pool.includes(slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
   const groups = groupNames(layout, slot);
   const measured = async (kind: TrafficKind | null): Promise<Measured> => {

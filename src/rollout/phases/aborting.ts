@@ -2,6 +2,7 @@ import { after, millis, type Instant } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import { isLetFinish, request } from "../change.ts";
+import { musterOf } from "../muster.ts";
 import { endBack, stuck } from "../endings.ts";
 import { courseOf, leave, stop, withCourse } from "../evolve.ts";
 import { beginHook, isPast } from "../hooks.ts";
@@ -37,9 +38,9 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
     return at === "settled" ? leave(r, slot, { target: from, now }) : r;
   }, rollout);
   const retried = plan.slots.reduce((r, slot) => retry(r, slot, now), freed);
-  if (retried.phase.name === "stuck") return retried;
   const next = wantedBack(retried, seen);
-  return isLetFinish(retried, next, { seen, now }) ? retried : request(retried, next, now);
+  const asked = isLetFinish(retried, next, { seen, now }) ? retried : request(retried, next, now);
+  return withoutHope(asked);
 }
 
 /**
@@ -60,14 +61,22 @@ function isUnsure(rollout: Rollout, seen: Seen): boolean {
   return isWavering || !stable.some((slot) => isSick(seen, slot));
 }
 
+/** All others are where they can be, users with them; what is left has failed for the last time. */
+function withoutHope(rollout: Rollout): Rollout {
+  if (rollout.change !== null || rollout.unsettled) return rollout;
+  const courses = musterOf(rollout).moving.map(({ slot }) => courseOf(rollout, slot));
+  const [failed] = courses;
+  const areOver = courses.every((course) => course.at === "failed" && course.attempt >= ATTEMPTS);
+  return areOver && failed?.at === "failed" ? stuck(rollout, failed.error) : rollout;
+}
+
 export const ATTEMPTS = 3;
 export const RETRY_AFTER = millis(1000);
 
 /** The old release has run here before: one failure is not yet the end. */
 function retry(rollout: Rollout, slot: SlotKey, now: Instant): Rollout {
   const course = courseOf(rollout, slot);
-  if (course.at !== "failed" || rollout.phase.name === "stuck") return rollout;
-  if (course.attempt >= ATTEMPTS) return stuck(rollout, course.error);
+  if (course.at !== "failed" || course.attempt >= ATTEMPTS) return rollout;
   if (now < after(course.since, RETRY_AFTER)) return rollout;
   return stop(rollout, slot, { target: course.target, now, attempt: course.attempt + 1 });
 }
