@@ -195,6 +195,8 @@ export interface RoutingChange {
   readonly refusals: Readonly<Record<HostName, AppError>>;
   /** What the two roles run, or will when it is there. */
   readonly releases?: NonNullable<RoutingTable["releases"]>;
+  /** What the pool is without, as it was when this was asked for: one generation is one text. */
+  readonly without?: Pick<RoutingTable, "excluded" | "aside">;
   /** Gateways that say that they have switched, and when the first did. */
   readonly switched?: { readonly since: Instant; readonly gateways: readonly HostName[] };
 }

@@ -1,7 +1,7 @@
 import type { DrainAsk } from "../model/drain.ts";
 import type { Generation, HostName, ReleaseId, SlotKey } from "../model/ids.ts";
 import type { HookRun, Rollout, SlotCourse } from "../model/rollout.ts";
-import { inRotation, type Routing, type RoutingTable } from "../model/routing.ts";
+import type { RoutingTable } from "../model/routing.ts";
 import { hookKey } from "./hooks.ts";
 import { musterOf } from "./muster.ts";
 
@@ -80,17 +80,8 @@ function withdrawals({ withdrawal }: Rollout): readonly Action[] {
 function changeActions(rollout: Rollout): readonly Action[] {
   const { id, change, plan } = rollout;
   if (change === null) return [];
-  const { generation, routing, releases } = change;
-  const { excluded } = rollout;
-  const aside = asideOf(rollout, routing);
-  const table: RoutingTable = {
-    generation,
-    writer: id,
-    routing,
-    ...(releases && { releases }),
-    ...(excluded.length > 0 && { excluded }),
-    ...(aside.length > 0 && { aside }),
-  };
+  const { generation, routing, releases, without } = change;
+  const table: RoutingTable = { generation, writer: id, routing, ...(releases && { releases }), ...without };
   const prepared = new Set(change.prepared);
   const willing = plan.gateways.filter((gateway) => change.refusals[gateway] === undefined);
   return willing.flatMap((gateway) => {
@@ -99,22 +90,6 @@ function changeActions(rollout: Rollout): readonly Action[] {
     return [{ kind, key: `${kind}/${gateway}/${change.generation}`, gateway, table }];
   });
 }
-
-/**
- * The canary is a prefix of the pool and the stable release a suffix. What is in their midst and does not
- * serve is no part of the pool before it joins: what a lost host had, or did not come back up.
- */
-function asideOf({ plan: { slots } }: Rollout, routing: Routing): readonly SlotKey[] {
-  const { canary, stable } = routing;
-  const isPrefix = canary.length === 0 || canary.at(-1) === slots[canary.length - 1];
-  const isSuffix = stable.length === 0 || stable[0] === slots[slots.length - stable.length];
-  if (isPrefix && isSuffix) return NOBODY;
-  const last = slots.lastIndexOf(canary.at(-1) ?? ("" as SlotKey));
-  const first = stable[0] === undefined ? slots.length : slots.indexOf(stable[0]);
-  return slots.filter((slot, place) => (place < last || place > first) && !inRotation(routing, slot));
-}
-
-const NOBODY: readonly SlotKey[] = [];
 
 /** What a slot is to run is unpacked before it is touched. */
 function slotActions(rollout: Rollout): readonly Action[] {

@@ -34,10 +34,34 @@ export function request(rollout: Rollout, routing: Routing, now: Instant): Rollo
     down: [],
     refusals: {},
     releases: { canary: releaseOf(rollout, routing.canary), stable: releaseOf(rollout, routing.stable) },
+    without: withoutOf(rollout, routing),
   };
   // What was to be taken back is written anew.
   return { ...next.rollout, change: asked, ...(rollout.withdrawal && { withdrawal: null }) };
 }
+
+/** Lost hosts, and who is put aside. */
+function withoutOf(rollout: Rollout, routing: Routing): NonNullable<RoutingChange["without"]> {
+  const { excluded } = rollout;
+  const aside = asideOf(rollout, routing);
+  return { ...(excluded.length > 0 && { excluded }), ...(aside.length > 0 && { aside }) };
+}
+
+/**
+ * The canary is a prefix of the pool and the stable release a suffix. What is in their midst and does not
+ * serve is no part of the pool before it joins: what a lost host had, or did not come back up.
+ */
+function asideOf({ plan: { slots } }: Rollout, routing: Routing): readonly SlotKey[] {
+  const { canary, stable } = routing;
+  const isPrefix = canary.length === 0 || canary.at(-1) === slots[canary.length - 1];
+  const isSuffix = stable.length === 0 || stable[0] === slots[slots.length - stable.length];
+  if (isPrefix && isSuffix) return NOBODY;
+  const last = slots.lastIndexOf(canary.at(-1) ?? ("" as SlotKey));
+  const first = stable[0] === undefined ? slots.length : slots.indexOf(stable[0]);
+  return slots.filter((slot, place) => (place < last || place > first) && !inRotation(routing, slot));
+}
+
+const NOBODY: readonly SlotKey[] = [];
 
 /** What these slots run, or will when they are in rotation. */
 function releaseOf({ slots }: Rollout, [first]: readonly SlotKey[]): ReleaseId | null {

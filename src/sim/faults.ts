@@ -131,7 +131,7 @@ const RARE: ReadonlyMap<FaultName, number> = new Map([
   ["hostDeaths", 0.15],
 ]);
 
-/** From streams of their own, so chosen that no seed that is replayed for ever tells another story by them. */
+/** Streams of their own, so chosen that no seed that is replayed for ever tells another story by them. */
 const FULL = 0x2bc0_8ec6;
 const TAKEN = 0x7a1f_6f69;
 const DRAWN = NAMES.filter((name) => name !== "fullDisks" && name !== "takenPorts");

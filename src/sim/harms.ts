@@ -281,8 +281,8 @@ function deserted(
   const served = (key: SlotKey): number => servedAt(fleet.slots.get(key), now);
   // Who was told so often that it does not serve has to believe it.
   const isMisled = (key: SlotKey): boolean => (fleet.slots.get(key)?.lies ?? 0) >= 3;
-  // Nobody can know of one that was dead when the switch was sent, and is back when it arrives.
-  const isBack = (key: SlotKey): boolean => (fleet.slots.get(key)?.servesFrom ?? 0) > sentAt;
+  // Nobody can know of one that was dead when the switch was sent, or just before, and is back now.
+  const isBack = (key: SlotKey): boolean => (fleet.slots.get(key)?.servesFrom ?? 0) > sentAt - NOTICED;
   if (!leaves.some((key) => served(key) === now && !isMisled(key) && !isBack(key))) return [];
   if (stays.length === 0 || stays.some((key) => sentAt - served(key) < NOTICED)) return [];
   const what = `${gateway.name} takes out ${leaves.join(", ")}, and nobody else has served for long`;

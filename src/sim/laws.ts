@@ -210,7 +210,7 @@ const backIsMade: Rule = ({ truth, before, after }) => {
   return isOnlyMore ? [`${routingText(made)} is given up for ${routingText(asked)}`] : [];
 };
 
-/** Law 10: who goes back gives up on a slot that does not come up when all others are there, and lead users. */
+/** Law 10: who goes back gives up on a slot that does not come up when all others are there, and serve. */
 const othersAreBack: Rule = ({ truth, before, after }) => {
   if (before.phase.name !== "aborting" || after.phase.name !== "stuck") return [];
   const { phase, slots, plan, from } = after;
@@ -259,7 +259,7 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   if (!isPassed || plan.analysis?.observe !== false || orderTaken !== after.orderTaken) return [];
   const { gateways, slots } = truth.fleet;
   const silent = [...gateways.values()].filter(
-    ({ log, gateway }) => truth.now - log.readAt > SILENT && !before.excluded.includes(gateway.name),
+    ({ log, gateway }) => truth.now - log.readAt > SILENT && !after.excluded.includes(gateway.name),
   );
   const canary = before.routing.canary.map((key) => slots.get(key)?.behaviour);
   const fails = canary.length > 0 && canary.every((behaviour) => behaviour === "fails-requests");
