@@ -1,0 +1,67 @@
+// Going back, a slot does not come up any more: the others lead users back all the same.
+import { type Server, createServer } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { mustExit } from "../support/exit.ts";
+import { failuresOf } from "../support/load.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { until } from "../support/until.ts";
+import { openWorkspace } from "../support/workspace.ts";
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+/** Takes the port in the moment in which nobody has it. */
+async function takeWhenFree(port: number): Promise<Server> {
+  for (;;) {
+    const server = createServer((socket) => socket.end("go away\n"));
+    const isOurs = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (isOurs) return server;
+    await wait(2);
+  }
+}
+
+/** The pool is written anew without the slot: a reload closes idle connections without reading them. */
+const notByReload = (one: string): boolean => !one.includes(": reset, ");
+
+const rollout = { steps: [{ share: "75%", approve: true }, { share: "100%" }], drain: "5s" };
+
+describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => {
+  it("a slot whose port is taken holds up nobody, and joins when it can", async () => {
+    const w = await openWorkspace({
+      slots: 4,
+      edit: (sections) => ({ ...sections, rollout, analysis: "off" }),
+    });
+    closing.push(w.close);
+    await w.bringUp("v1");
+    const load = await w.load({ rate: 100 });
+    const releasing = w.start(["release", "v2"]);
+    await until(w.status, ({ rollout: now }) => now?.phase === "approval");
+    expect(await w.inSlots()).toEqual(["v2", "v2", "v2", "v1"]);
+
+    const taking = takeWhenFree(w.slots[2]!);
+    void w.start(["abort"]);
+    const stranger = await taking;
+    closing.push(() => stranger.close());
+    const ran = await releasing.done;
+    mustExit(ran, 4);
+    expect(ran.stderr).toContain(`here:${w.slots[2]}`);
+    expect(await w.inSlots()).toEqual(["v1", "v1", "nothing", "v1"]);
+    const stuckAt = Date.now();
+
+    stranger.close();
+    mustExit(await w.glidepath("abort"), 0, 1);
+    expect(await w.inSlots()).toEqual(["v1", "v1", "v1", "v1"]);
+    const report = await load.stop();
+    expect(failuresOf(report).filter(notByReload)).toEqual([]);
+    const byNew = report.answers.filter(({ answeredBy }) => answeredBy.startsWith("v2"));
+    expect(byNew.length).toBeGreaterThan(0);
+    expect(byNew.filter(({ lastSentAt }) => lastSentAt > stuckAt)).toEqual([]);
+    expect(report.answers.some(({ lastSentAt }) => lastSentAt > stuckAt)).toBe(true);
+  });
+});
