@@ -7,8 +7,8 @@ import { isSilentForLong } from "./sight.ts";
 
 /**
  * Going back, users do not wait for a slot that has failed to come up, is tried again, or whose host is
- * silent: the others take their places before it does, and keep them. Whatever `onHostLost` says, for that is
- * about going on.
+ * silent or has a full disk: the others take their places before it does, and keep them. Whatever
+ * `onHostLost` says, for that is about going on.
  */
 export function passedOver(rollout: Rollout, seen: Observation): (slot: SlotKey, place: number) => boolean {
   if (!isGoingBack(rollout)) return () => false;
@@ -18,7 +18,7 @@ export function passedOver(rollout: Rollout, seen: Observation): (slot: SlotKey,
   return (slot, place) => {
     const course = slots[slot];
     if (course === undefined || course.at === "settled") return false;
-    if (course.at === "failed" || course.attempt > 1) return true;
+    if (course.at === "failed" || course.attempt > 1 || course.full !== undefined) return true;
     const host = plan.hostOf[slot];
     if (host !== undefined && isSilentForLong(rollout, seen, host)) return true;
     return place > (first ??= firstServing(rollout));

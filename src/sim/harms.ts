@@ -155,10 +155,14 @@ function loads({ gateway, table }: SimGateway, next: Routing, { now, rollout }: 
   const forward = 1 / (n - mostOut(rollout));
   const limit = rollout.aborted === null ? forward : Math.max(forward, rollout.plan.maxLoad / n);
   const load = heaviest(next);
-  // What a lost host has left to the others is there already: a switch may keep it, not add to it.
+  // What a lost host has left to the others is there already, here or at a gateway that was not away
+  // meanwhile: a switch may keep it, not add to it.
   const isLeft = (key: SlotKey): boolean => rollout.plan.slots.includes(key);
-  const { canary, stable, share } = table.routing;
-  const inherited = heaviest({ share, canary: canary.filter(isLeft), stable: stable.filter(isLeft) });
+  const inherited = Math.max(
+    ...[table.routing, rollout.routing].map(({ canary, stable, share }) =>
+      heaviest({ share, canary: canary.filter(isLeft), stable: stable.filter(isLeft) }),
+    ),
+  );
   if (load <= Math.max(limit, inherited) + 2 / EVERYTHING) return [];
   const what = `${gateway.name} plans ${load.toFixed(4)} of all on one slot, limit ${limit.toFixed(4)}`;
   return [harm(now, 4, what)];

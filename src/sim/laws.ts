@@ -210,6 +210,16 @@ const backIsMade: Rule = ({ truth, before, after }) => {
   return isOnlyMore ? [`${routingText(made)} is given up for ${routingText(asked)}`] : [];
 };
 
+/** Law 10: when time runs out for one slot, none that is ready to lead users back still waits for its turn. */
+const readyAreBack: Rule = ({ before, after }) => {
+  const { phase, slots, plan } = after;
+  if (before.phase.name !== "aborting" || phase.name !== "stuck" || phase.error.code !== "deadline")
+    return [];
+  const isReady = (course?: SlotCourse): boolean =>
+    course?.at === "smoking" && course.passed >= plan.smokeChecks;
+  return plan.slots.filter((key) => isReady(slots[key])).map((key) => `stuck, and ${key} is ready`);
+};
+
 /** Law 10: who goes back gives up on a slot that does not come up when all others are there, and serve. */
 const othersAreBack: Rule = ({ truth, before, after }) => {
   if (before.phase.name !== "aborting" || after.phase.name !== "stuck") return [];
@@ -286,6 +296,7 @@ const RULES: readonly (readonly [number, Rule])[] = [
   [9, generationsGrow],
   [10, backIsMade],
   [10, othersAreBack],
+  [10, readyAreBack],
   [10, endIsTrue],
   [13, evidenceIsSeen],
 ];

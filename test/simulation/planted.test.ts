@@ -7,7 +7,7 @@ import type { SimPorts } from "../../src/sim/world.ts";
 import { simulate, type SimulationOptions } from "./harness.ts";
 
 /** A plan that knows of no groups: each slot leaves for itself. */
-const planted = vi.hoisted(() => ({ isForgetful: false }));
+const planted = vi.hoisted(() => ({ isForgetful: false, isPatient: false }));
 vi.mock(import("../../src/rollout/create.ts"), async (original) => {
   const real = await original();
   const createRollout: typeof real.createRollout = (...args) => {
@@ -16,6 +16,12 @@ vi.mock(import("../../src/rollout/create.ts"), async (original) => {
     return { ...made, value: { ...made.value, plan: { ...made.value.plan, groups: [] } } };
   };
   return { ...real, createRollout };
+});
+vi.mock(import("../../src/rollout/passed-over.ts"), async (original) => {
+  const real = await original();
+  const passedOver: typeof real.passedOver = (...args) =>
+    planted.isPatient ? () => false : real.passedOver(...args);
+  return { ...real, passedOver };
 });
 
 /** A gateway that is believed as soon as it is told: requested is taken for confirmed. */
@@ -157,8 +163,8 @@ function shuffle(ports: SimPorts): SimPorts {
 
 const SEEDS = Array.from({ length: 120 }, (_, i) => 1000 + i);
 
-/** A canary all of whose slots are lost is rare. */
-const MORE = SEEDS.map((seed) => seed + 400);
+/** A canary all of whose slots are lost is rare, and a slot that does not come up on the way back. */
+const MORE = [...SEEDS.map((seed) => seed + 400), 1351, 1895];
 
 interface Planted {
   readonly what: RegExp;
@@ -213,6 +219,12 @@ describe("a bug that is planted is found", () => {
     planted.isForgetful = true;
     onTestFinished(() => void (planted.isForgetful = false));
     expect(await isFound({ what: /^law 5: .* is left with none of/, options: {} })).toBe(true);
+  });
+
+  test("going back waits for a slot that does not come up", async () => {
+    planted.isPatient = true;
+    onTestFinished(() => void (planted.isPatient = false));
+    expect(await isFound({ what: /^law 10: stuck, and .* is ready/, options: {} })).toBe(true);
   });
 
   test("control: without a planted bug these seeds break no law", async () => {
