@@ -210,7 +210,7 @@ const backIsMade: Rule = ({ truth, before, after }) => {
   return isOnlyMore ? [`${routingText(made)} is given up for ${routingText(asked)}`] : [];
 };
 
-/** Law 10: when time runs out for one slot, none that is ready to lead users back still waits for its turn. */
+/** Law 10: when time runs out for one slot, none that is ready to take users back waits for its turn. */
 const readyAreBack: Rule = ({ before, after }) => {
   const { phase, slots, plan } = after;
   if (before.phase.name !== "aborting" || phase.name !== "stuck" || phase.error.code !== "deadline")
