@@ -20,7 +20,7 @@ export interface Cell {
   readonly fault: Fault;
   readonly phase: Phase;
   readonly host: HostNamed;
-  /** The host stays dead until the rollout has ended, and this is what the file says of it. */
+  /** The host stays dead, or full, until the rollout has ended, and this is what the file says of it. */
   readonly policy: Policy | null;
 }
 
@@ -56,7 +56,16 @@ const lasting: readonly Cell[] = POLICIES.flatMap((policy) =>
   })),
 );
 
-export const CELLS: readonly Cell[] = [...passing, ...lasting];
+/** A slot that is being updated, and whose host has no room for that. */
+const full: readonly Cell[] = POLICIES.map((policy) => ({
+  name: `full-web1-${policy}`,
+  fault: "disk",
+  phase: "updating",
+  host: "web1",
+  policy,
+}));
+
+export const CELLS: readonly Cell[] = [...passing, ...lasting, ...full];
 
 /** What the command says, in its JSON, when the phase has come. */
 export function signOf(phase: Phase): RegExp {

@@ -193,12 +193,14 @@ async function through(world: World, name: string): Promise<string> {
   return answer?.headers.get("x-release") ?? "nothing";
 }
 
-/** What the operator does: has the dead host back, goes back where it is stuck, and releases again. */
-async function mend(world: World, { policy, host }: Cell, outcome: string | null): Promise<string> {
+/** What the operator does: has the host back, goes back where it is stuck, and releases again. */
+async function mend(world: World, cell: Cell, outcome: string | null): Promise<string> {
+  const { policy, fault, host } = cell;
   const done: string[] = [];
   if (policy !== null) {
-    await world.lab.host(host).boot();
-    done.push(`${host} booted`);
+    const struck = world.lab.host(host);
+    await (fault === "disk" ? struck.emptyDisk() : struck.boot());
+    done.push(`${host} ${fault === "disk" ? "has room" : "booted"}`);
   }
   if (outcome !== "completed" && outcome !== "rolled-back") {
     const ran = await world.glidepath("abort", "--json");
