@@ -86,7 +86,8 @@ network is back, the host boots, nginx is started, the disk has room.
   or DNS before the gateways is not part of this.
 - *others*: all other failed requests. There must be none.
 - *slots at the end*: what every slot answers when it is asked directly, once the command has ended. Of a
-  host that stays dead or full nothing is counted. *then*: what an operator does afterwards, and what comes of it.
+  host that stays dead or full nothing is counted. *then*: what an operator does afterwards, and what
+  comes of it.
 `;
 
 const isLasting = ({ cell }: Row): boolean => cell.policy !== null;
