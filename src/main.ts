@@ -228,7 +228,7 @@ function foreignOf({ format, canary }: AnalyzeRequest): ForeignFormat | null {
 
 /** A log of somebody else's does not tell users apart. */
 async function analyze(
-  { analysis }: Application,
+  { analysis, gateway }: Application,
   request: AnalyzeRequest,
 ): Promise<Result<Analyzed, AppError>> {
   if (analysis === null) {
@@ -240,8 +240,9 @@ async function analyze(
   if (!recorded.ok) return recorded;
   const { slices, ...counts } = recorded.value;
   const settings = foreign === null ? analysis : { ...analysis, unit: "request" as const };
-  const replayed = replay(settings, slices, request.shares);
-  if (replayed !== null) return ok({ ...counts, ...replayed });
+  const pinned = gateway.pin !== undefined;
+  const replayed = replay(settings, slices, { shares: request.shares, pinned });
+  if (replayed !== null) return ok({ ...counts, ...replayed, pinned });
   const hint = "name the format by --format";
   return err(
     appError("usage", `none of ${counts.lines} lines is of the format of a gateway's log`, { hint }),

@@ -53,6 +53,8 @@ export interface Analyzed {
   /** When the canary's first request ended; null: there is none. */
   readonly canaryAt: Instant | null;
   readonly shares: readonly { readonly at: Instant; readonly share: BasisPoints }[];
+  /** Visitors stayed with their release (rollout.pin): how many came to it is not judged. */
+  readonly pinned: boolean;
   /** When another canary came, of a rollout that is not judged; null: there was none. */
   readonly next: Instant | null;
   /** Each turn of the verdicts, and the last. */

@@ -3,7 +3,9 @@ import { appError, type ErrorCode } from "../base/errors.ts";
 import { err, ok } from "../base/result.ts";
 import type { Finding } from "../ports/examine.ts";
 import { fakeControl, fakeIo, runFake } from "./testing/fakes.ts";
-import { NOW, receipt, rollout, status } from "./testing/records.ts";
+import { SETTINGS } from "../../test/support/judged.ts";
+import { minutes } from "../base/time.ts";
+import { application, NOW, receipt, rollout, status, story } from "./testing/records.ts";
 
 const SHA = "0123456789abcdef".repeat(4);
 
@@ -146,6 +148,26 @@ test.each([
   const machines = await runFake("check --json", fakeIo(), { opened: { examiners } });
   expect([people.code, machines.code]).toEqual([code, code]);
   expect(JSON.parse(machines.out)).toEqual({ ready: code === 0, findings });
+});
+
+describe("with rollout.pin", () => {
+  const { gateway, policy } = application;
+  const pinned = { ...application, gateway: { ...gateway, pin: minutes(30) } };
+  const judged = { ...pinned, analysis: SETTINGS };
+  const whole = { ...policy, steps: policy.steps.slice(-1) };
+  const words = "steps before 100% are judged by newcomers only";
+  test.each([
+    ["is told by whom early steps are judged", judged, true],
+    ["says nothing of it where nothing is judged", pinned, false],
+    ["nor where there is no step before all", { ...judged, policy: whole }, false],
+    ["nor without pins", { ...application, analysis: SETTINGS }, false],
+  ])("check and plan %s", async (_, given, says) => {
+    const control = fakeControl({}, { plan: async () => ok(story()) });
+    for (const command of ["check", "plan v2"]) {
+      const { out } = await runFake(command, fakeIo(), { control, opened: { application: given } });
+      expect([command, out.replaceAll(/\s+/g, " ").includes(words)]).toEqual([command, says]);
+    }
+  });
 });
 
 describe("documents for machines", () => {

@@ -3,6 +3,7 @@ import { slicesOf, type MadeRequest } from "../../test/support/evidence.ts";
 import { seededRandom } from "../base/random.ts";
 import { instant } from "../base/time.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
+import { basisPoints } from "../model/share.ts";
 import { NO_TRAFFIC } from "../model/traffic.ts";
 import type { LogSlice } from "../ports/telemetry.ts";
 import { SETTINGS } from "../../test/support/judged.ts";
@@ -95,8 +96,9 @@ describe("the shares of a rollout, as its log tells", () => {
   });
 });
 
+const FREE = { shares: [], pinned: false };
 const settings: AnalysisSettings = { ...SETTINGS, minRequests: 50 };
-const courseOf = (course: Course) => replay(settings, recorded(course), [])!;
+const courseOf = (course: Course) => replay(settings, recorded(course), FREE)!;
 
 describe("a rollout of several steps that is judged by its log", () => {
   it("is well where nothing is wrong with it", () => {
@@ -109,13 +111,41 @@ describe("a rollout of several steps that is judged by its log", () => {
     expect(["continue", "proven"]).toContain(course.at(-1)!.kind);
   });
   it("control: held against one mean share it would be said to miss traffic", () => {
-    const mean = [{ share: 1800 as never, time: null }];
-    const { course } = replay(settings, recorded({ parts: [0, 0.05, 0.25, 0.5] }), mean)!;
+    const shares = [{ share: basisPoints(1800), time: null }];
+    const { course } = replay(settings, recorded({ parts: [0, 0.05, 0.25, 0.5] }), {
+      shares,
+      pinned: false,
+    })!;
     expect(course.at(-1)).toMatchObject({ kind: "fail", by: "traffic" });
   });
   it("is given up for traffic that is missing at its second step", () => {
     const { course } = courseOf({ parts: [0, 0.05, 0.25, 0.1] });
     expect(course.at(-1)).toMatchObject({ kind: "fail", by: "traffic" });
+  });
+  describe("and whose visitors stayed", () => {
+    const shares = [{ share: basisPoints(6000), time: null }];
+    const lags = recorded({ parts: [0, 0.1, 0.2, 0.3] });
+    const kindOf = (given: Parameters<typeof replay>[2], slices = lags) =>
+      replay(settings, slices, given)!.course.at(-1);
+
+    it("is not said to miss those who stay elsewhere; the control is without pins", () => {
+      expect(kindOf({ shares, pinned: false })).toMatchObject({ kind: "fail", by: "traffic" });
+      const pinned = kindOf({ shares, pinned: true })!;
+      expect(["continue", "proven"]).toContain(pinned.kind);
+      expect(pinned.tests.map(({ name }) => name)).not.toContain("traffic");
+    });
+    it("nor where its share is read off the log, and falls for a while", () => {
+      const falls = recorded({ parts: [0, 0.25, 0.1, 0.1] });
+      expect(kindOf({ shares: [], pinned: false }, falls)).toMatchObject({ kind: "fail", by: "traffic" });
+      expect(["continue", "proven"]).toContain(kindOf({ shares: [], pinned: true }, falls)!.kind);
+    });
+    it("is given up for what fails, as ever", () => {
+      const request = (second: number, role: string) => ({
+        status: second > 60 && role === "canary" ? 500 : 200,
+      });
+      const failing = recorded({ parts: [0, 0.1, 0.2], request });
+      expect(kindOf({ shares, pinned: true }, failing)).toMatchObject({ kind: "fail", by: "errors" });
+    });
   });
   it("inherits nothing from a rollout that was before in the same log", () => {
     const fails = (second: number, role: string) => ({

@@ -36,11 +36,18 @@ const EVERY = 1000 / SLICE;
 /** A share that was read off the log may have changed so much before or after. */
 const UNSURE = 1000;
 
+export interface ReplayOptions {
+  /** None: as what arrived tells. */
+  readonly shares: readonly GivenShare[];
+  /** Visitors stayed with their release: how many came says nothing, to the live judge neither. */
+  readonly pinned: boolean;
+}
+
 /** null: nothing is recorded. */
 export function replay(
   settings: AnalysisSettings,
   slices: readonly LogSlice[],
-  given: readonly GivenShare[],
+  { shares: given, pinned }: ReplayOptions,
 ): Replay | null {
   const [first, last] = [slices[0], slices.at(-1)];
   if (first === undefined || last === undefined) return null;
@@ -56,6 +63,7 @@ export function replay(
     gateways: [LOGS],
     shares: [...shares.map(({ share }) => share), EVERYTHING],
     expected: millis(between(from, until)),
+    pinned,
   });
   const begun = judge.shareChanged(judge.begin(from), from, NOTHING);
   const course = courseOf(judge, begun, { slices: told, changes: shares.flatMap(changesOf) });

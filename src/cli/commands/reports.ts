@@ -1,4 +1,5 @@
 import { appError } from "../../base/errors.ts";
+import type { Application } from "../../model/application.ts";
 import type { RolloutId } from "../../model/ids.ts";
 import type { CommandRow } from "../command.ts";
 import { answer, answerTable, fail, pageOf, releaseOf, withOpened, type Context } from "../context.ts";
@@ -6,7 +7,7 @@ import type { Opened } from "../deps.ts";
 import { DONE, REFUSED } from "../exit.ts";
 import type { Finding } from "../../ports/examine.ts";
 import { writePage } from "../receipt-file.ts";
-import { planLines } from "../render/plan.ts";
+import { judgedWithPins, planLines } from "../render/plan.ts";
 import { checkLines, historyLines, recordLines } from "../render/reports.ts";
 import { line } from "../render/text.ts";
 import { historyJson, planJson, recordJson } from "../wire.ts";
@@ -18,13 +19,18 @@ const fileFinding = (warning: string): Finding => ({
   todo: null,
 });
 
+function pinFindings(application: Application): readonly Finding[] {
+  const found = judgedWithPins(application);
+  return found === null ? [] : [{ severity: "fine", subject: "rollout.pin", found, todo: null }];
+}
+
 export const check: CommandRow = {
   name: "check",
   summary: "validate the file and the world: SSH, nginx, ports, rights, disk, clock",
   run: (context) =>
-    withOpened(context, async ({ examiners, warnings }) => {
+    withOpened(context, async ({ application, examiners, warnings }) => {
       const found = await Promise.all(examiners.map((examiner) => examiner.examine()));
-      const findings = [...warnings.map(fileFinding), ...found.flat()];
+      const findings = [...warnings.map(fileFinding), ...pinFindings(application), ...found.flat()];
       const ready = findings.every(({ severity }) => severity !== "fault");
       answer(
         context,

@@ -5,8 +5,10 @@ import { bad, clean, dim, EMPTY, good, indent, line, strong, table, warn, type L
 import { verdictSpan } from "./verdict.ts";
 import { clock, count, share, time } from "./words.ts";
 
+const PINNED = "visitors stay (rollout.pin): judged by errors and times, and not by how many came";
+
 function headLines(analyzed: Analyzed): readonly Line[] {
-  const { lines, garbage, unasked, from, until, canaryAt, shares, next } = analyzed;
+  const { lines, garbage, unasked, from, until, canaryAt, shares, next, pinned } = analyzed;
   const others = garbage === 0 ? "" : `, ${count(garbage)} of another format`;
   const nobody = unasked === 0 ? "" : `, ${count(unasked)} for which no slot was asked`;
   const [first, ...later] = shares;
@@ -28,6 +30,7 @@ function headLines(analyzed: Analyzed): readonly Line[] {
   return [
     line(strong(`${count(lines)} lines`), `${others}${nobody}  ${clock(from)} – ${clock(until)} UTC`),
     line("  ", canary),
+    ...(pinned ? [line("  ", dim(PINNED))] : []),
     ...another,
   ];
 }

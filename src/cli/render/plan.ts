@@ -4,6 +4,7 @@ import type { AnalysisSettings } from "../../model/analysis.ts";
 import { HOOKS, slotHosts, type Application } from "../../model/application.ts";
 import { drainOf, TRAFFIC_KINDS } from "../../model/drain.ts";
 import type { SlotKey } from "../../model/ids.ts";
+import { EVERYTHING, NOTHING } from "../../model/share.ts";
 import type { PlannedStep, PlanStory } from "../../ports/control.ts";
 import type { ConfigPreview } from "../../ports/gateway.ts";
 import { errorLines } from "./error.ts";
@@ -118,12 +119,22 @@ function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boole
 }
 
 /** Nobody's release changes at once. */
-function pinText({ gateway }: Application): string | null {
-  if (gateway.pin === undefined) return null;
+function pinText(application: Application): string | null {
+  const { pin } = application.gateway;
+  if (pin === undefined) return null;
+  const judged = judgedWithPins(application);
   return (
-    `visitors stay with the release of their page until they are idle for ${time(gateway.pin)}, ` +
-    "while it serves and its slots can carry them: the real share lags behind"
+    `visitors stay with the release of their page until they are idle for ${time(pin)}, ` +
+    "while it serves and its slots can carry them: the real share lags behind" +
+    (judged === null ? "" : `; ${judged}`)
   );
+}
+
+/** Who comes again and again stays where he is until everybody is led to the release. */
+export function judgedWithPins({ gateway, analysis, policy }: Application): string | null {
+  if (gateway.pin === undefined || analysis === null) return null;
+  if (!policy.steps.some(({ share }) => share > NOTHING && share < EVERYTHING)) return null;
+  return "steps before 100% are judged by newcomers only, by errors and times, not by how many come";
 }
 
 function lastText({ steps, order, maxUnavailable }: PlanStory): string | null {

@@ -7,6 +7,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readRecorded, type Recorded } from "../../../src/drivers/accesslog/recorded.ts";
 import { replay } from "../../../src/engine/replay.ts";
+import { runCommand } from "../../support/command.ts";
 import { SETTINGS } from "../../support/judged.ts";
 
 const LOG = new URL("fixtures/steps.json.log.gz", import.meta.url).pathname;
@@ -36,7 +37,8 @@ async function read(files: readonly string[]): Promise<Recorded> {
   if (!recorded.ok) throw new Error(`${recorded.error.message}: ${recorded.error.details ?? ""}`);
   return recorded.value;
 }
-const judged = ({ slices }: Recorded) => replay({ ...SETTINGS, minRequests: 50 }, slices, [])!;
+const FREE = { shares: [], pinned: false };
+const judged = ({ slices }: Recorded) => replay({ ...SETTINGS, minRequests: 50 }, slices, FREE)!;
 const percents = ({ shares }: ReturnType<typeof judged>): readonly number[] =>
   shares.map(({ share }) => Math.round(share / 100));
 
@@ -88,6 +90,24 @@ describe("a recorded rollout of several steps", () => {
     const recorded = await read([put("hostile.log", `${mixed.join("\n")}\n`)]);
     expect(recorded.slices).toEqual(whole.slices);
     expect(recorded.garbage).toBe(mixed.length - LINES.length);
+  });
+
+  it.each([
+    ["is said to miss traffic where its share was larger than what came", "", "by the test of traffic"],
+    ["is not, where visitors stay with their release", "rollout: { pin: 30m }\n", "nothing against it"],
+  ])("%s", async (_, rollout, expected) => {
+    const file = put(
+      "glidepath.yaml",
+      `app: shop\nartifact: { url: "shop-{release}.zip" }\nrun: { command: node server.js }\n` +
+        `hosts: [{ address: local, root: ${directory}/srv, slots: [8001, 8002] }]\n` +
+        `analysis: { minRequests: 50 }\n${rollout}`,
+    );
+    const log = put("steps.log", LINES.slice(0, 2500).join("\n"));
+    const share = ["--share", "80%", "--format", FORMAT, "--canary", CANARY];
+    const ran = await runCommand(["--file", file, "analyze", log, ...share], { cwd: directory });
+    expect({ code: ran.code, stderr: ran.stderr }).toEqual({ code: 0, stderr: "" });
+    expect(ran.stdout).toContain(expected);
+    expect(ran.stdout.includes("rollout.pin")).toBe(rollout !== "");
   });
 
   it("is refused where it is broken off within what is packed", async () => {
