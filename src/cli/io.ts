@@ -2,6 +2,8 @@
 export interface Io {
   stdout(text: string): void;
   stderr(text: string): void;
+  /** What became of all that was said to stdout until now. */
+  told(): Promise<Told>;
   /** Questions can be asked and a live view shown: stdin and stderr are a terminal. */
   readonly interactive: boolean;
   readonly color: { readonly stdout: boolean; readonly stderr: boolean };
@@ -21,6 +23,9 @@ export interface Io {
   readonly prompts: Prompts;
   readonly files: Files;
 }
+
+/** `left`: whoever read it reads no more. `lost`: it could not be written, and stderr says why. */
+export type Told = "all" | "left" | "lost";
 
 export interface Screen {
   /** Replaces what it showed before. */

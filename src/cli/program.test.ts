@@ -150,6 +150,39 @@ test.each([
   expect(JSON.parse(machines.out)).toEqual({ ready: code === 0, findings });
 });
 
+describe("an answer that could not be written", () => {
+  const opened = { examiners: [] };
+  const control = () =>
+    fakeControl(
+      {},
+      {
+        status: async () => ok(status()),
+        plan: async () => ok(story()),
+        history: async () => [],
+      },
+    );
+  test.each(["status", "status --json", "status --watch", "plan v2", "check", "history", "--help", "-V"])(
+    "ends `%s` with 2; a reader who has left does not",
+    async (args) => {
+      const codes = (["all", "left", "lost"] as const).map(async (told) => {
+        // Somebody reads on: only the end of the view ends it.
+        if (told === "all" && args.endsWith("--watch")) return 0;
+        return (await runFake(args, fakeIo({ told }), { control: control(), opened })).code;
+      });
+      expect(await Promise.all(codes)).toEqual([0, 0, 2]);
+    },
+  );
+  test.each(["release v2 --json", "promote", "abort --wait"])(
+    "leaves `%s` its own end: what was done is done",
+    async (args) => {
+      const codes = (["all", "lost"] as const).map((told) => runFake(args, fakeIo({ told })));
+      const [all, lost] = await Promise.all(codes);
+      expect(lost?.code).toBe(all?.code);
+      expect(lost?.code).not.toBe(2);
+    },
+  );
+});
+
 describe("with rollout.pin", () => {
   const { gateway, policy } = application;
   const pinned = { ...application, gateway: { ...gateway, pin: minutes(30) } };

@@ -133,22 +133,28 @@ export function buildProgram(deps: CliDeps): Program {
   const command = new Command();
   configure(command, deps);
   let code = DONE;
+  let acts = false;
   for (const row of COMMANDS) {
     addRow(command, row, async (given) => {
       const context = { deps, io: deps.io, ...given };
+      acts = row.acts === true;
       code = await row.run(context).catch((thrown: unknown) => defect(context, thrown));
     });
   }
+  const parse = async (args: readonly string[]): Promise<void> => {
+    try {
+      await command.parseAsync(args, { from: "user" });
+    } catch (thrown) {
+      if (!(thrown instanceof CommanderError)) throw thrown;
+      code = usage(deps, thrown, args.includes("--json"));
+    }
+  };
   return {
     command,
     run: async (args) => {
-      try {
-        await command.parseAsync(args, { from: "user" });
-        return code;
-      } catch (thrown) {
-        if (thrown instanceof CommanderError) return usage(deps, thrown, args.includes("--json"));
-        throw thrown;
-      }
+      await parse(args);
+      // An answer that nobody can read is none.
+      return code === DONE && !acts && (await deps.io.told()) === "lost" ? USAGE : code;
     },
   };
 }

@@ -39,15 +39,17 @@ describe("what a question proposes", () => {
 
 describe("a stream that fails ends nothing", () => {
   test.each([
-    ["a reader that has gone is not worth a word", "EPIPE", []],
-    ["nor is a terminal that was closed", "EIO", []],
-    ["a full disk is told, once", "ENOSPC", ["no space left"]],
-  ])("%s", (_, code, expected) => {
+    ["a reader that has gone is not worth a word", "EPIPE", [], "left"],
+    ["nor is a terminal that was closed", "EIO", [], "left"],
+    ["a full disk is told, once", "ENOSPC", ["no space left"], "lost"],
+  ])("%s", (_, code, expected, stands) => {
     const told: string[] = [];
     const stream = new EventEmitter();
-    outlive(stream, (what) => told.push(what));
-    for (let i = 0; i < 2; i += 1) stream.emit("error", Object.assign(new Error("no space left"), { code }));
-    expect(told).toEqual(expected);
+    const standing = outlive(stream, (what) => told.push(what));
+    expect(standing()).toBe("all");
+    stream.emit("error", Object.assign(new Error("no space left"), { code }));
+    stream.emit("error", Object.assign(new Error("destroyed"), { code: "ERR_STREAM_DESTROYED" }));
+    expect([told, standing()]).toEqual([expected, stands]);
   });
 });
 

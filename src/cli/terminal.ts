@@ -5,7 +5,7 @@ import process from "node:process";
 import type { Readable, Writable } from "node:stream";
 import { confirm, intro, isCancel, outro, text } from "@clack/prompts";
 import { createLogUpdate } from "log-update";
-import type { Files, Io, Prompts, Screen } from "./io.ts";
+import type { Files, Io, Prompts, Screen, Told } from "./io.ts";
 
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
@@ -110,14 +110,25 @@ const GONE: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO"]);
 
 /**
  * A reader that has gone, as in `glidepath history | head`, or a closed terminal, is no failure. That
- * a log cannot be written, on a full disk, is told once; the rollout behind it goes on.
+ * a log cannot be written, on a full disk, is told once; the rollout behind it goes on. The value says how
+ * the stream stands.
  */
-export function outlive(stream: EventEmitter, tell: (what: string) => void = () => {}): void {
-  let told = false;
+export function outlive(stream: EventEmitter, tell: (what: string) => void = () => {}): () => Told {
+  let stands: Told = "all";
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (told || GONE.has(error.code)) return;
-    told = true;
-    tell(error.message);
+    // Whatever is written after its first failure fails too, in other words.
+    if (stands !== "all") return;
+    stands = GONE.has(error.code) ? "left" : "lost";
+    if (stands === "lost") tell(error.message);
+  });
+  return () => stands;
+}
+
+/** When all that was written before is there, or will never be. */
+function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    // A failure is told to those who wait before it is an event.
+    stream.write("", () => void setImmediate(resolve));
   });
 }
 
@@ -130,10 +141,14 @@ export function processIo(): Io {
   const { stdin, stdout, stderr } = process;
   outlive(stdin);
   outlive(stderr);
-  outlive(stdout, (what) => void stderr.write(`✗ the answer could not be written to stdout: ${what}\n`));
+  const stands = outlive(
+    stdout,
+    (what) => void stderr.write(`✗ the answer could not be written to stdout: ${what}\n`),
+  );
   return {
     stdout: (content) => void stdout.write(content),
     stderr: (content) => void stderr.write(content),
+    told: () => flushed(stdout).then(stands),
     interactive: stdin.isTTY && stderr.isTTY && process.env["TERM"] !== "dumb",
     color: { stdout: colored(stdout), stderr: colored(stderr) },
     unicode: isUtf8(),

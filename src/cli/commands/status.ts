@@ -69,6 +69,7 @@ async function watch(context: Context, { control, application }: Opened): Promis
         () => [...lines, EMPTY],
         () => json,
       );
+      if ((await io.told()) !== "all") break;
     }
     last = news;
     await deps.clock.sleep(after(deps.clock.now(), EVERY), stop.signal);

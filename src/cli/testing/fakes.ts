@@ -4,7 +4,7 @@ import type { Rollout } from "../../model/rollout.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ControlPlane, RolloutEvent } from "../../ports/control.ts";
 import type { CliDeps, Opened } from "../deps.ts";
-import type { Io } from "../io.ts";
+import type { Io, Told } from "../io.ts";
 import { buildProgram } from "../program.ts";
 import { application, NOW, rollout, status, story } from "./records.ts";
 
@@ -26,6 +26,8 @@ export interface FakeIoOptions {
   /** Answers to init's questions; null gives up. */
   readonly answers?: (string | null)[];
   readonly files?: readonly string[];
+  /** How stdout stands. */
+  readonly told?: Told;
 }
 
 export function fakeIo({
@@ -34,6 +36,7 @@ export function fakeIo({
   keys = [],
   answers,
   files = [],
+  told = "all",
 }: FakeIoOptions = {}): FakeIo {
   let out = "";
   let errors = "";
@@ -54,6 +57,7 @@ export function fakeIo({
     stderr: (text) => {
       errors += text;
     },
+    told: async () => told,
     interactive,
     color: { stdout: false, stderr: false },
     unicode: true,
