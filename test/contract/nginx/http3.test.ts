@@ -5,8 +5,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { startNginx, workerPids } from "../../../src/demo/nginx.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import { certify } from "../../support/certificate.ts";
+import { localHost } from "../../../src/drivers/local/host.ts";
+import { nginxExaminer } from "../../../src/drivers/nginx/examine.ts";
 import { curl, http3Here, type Curl } from "../../support/http3.ts";
-import { freePort, until, world, type World } from "./world.ts";
+import { freePort, HOST, until, world, type World } from "./world.ts";
 
 const here = http3Here("contract: HTTP/3 for real");
 
@@ -32,6 +34,13 @@ async function opened(): Promise<Opened> {
 }
 
 const TOLD = ["--write-out", " %{http_code} HTTP/%{http_version}"];
+
+/** What `check` says is wrong, and what to do. */
+async function faultsOf(made: World, gateway: Gateway): Promise<readonly string[]> {
+  const application = { ...made.application, gateways: [gateway] };
+  const all = await nginxExaminer({ application, hosts: () => localHost(HOST) }).examine();
+  return all.filter(({ severity }) => severity === "fault").map(({ found, todo }) => `${found}; ${todo}`);
+}
 
 describe.skipIf(here === null)("HTTP/3 for real", () => {
   it("is served with the certificate, GET and POST, and the application is told the port too", async () => {
@@ -66,6 +75,8 @@ describe.skipIf(here === null)("HTTP/3 for real", () => {
 
   it("follows the switch: the next request on the same connection", async () => {
     const { made, port, gateway, target } = await opened();
+    // Its own server is none beside it.
+    expect(await faultsOf(made, gateway)).toEqual([]);
     const first = made.table(2, { canary: 1, stable: 1, share: 10_000 });
     await port.prepare(gateway, first);
     await port.commit(gateway, first);
@@ -94,11 +105,15 @@ describe.skipIf(here === null)("HTTP/3 for real", () => {
     const listen = [`127.0.0.1:${secure} ssl http2`];
     const table = made.table(1, { stable: 0 });
     const alone = made.changed({}, { listen, tls, http3: true });
+    const where = `blog\\.conf listens with quic .* on 127\\.0\\.0\\.1:${secure}, `;
+    const said = `${where}.*"duplicate listen options".*shared`;
+    expect(await faultsOf(made, alone.gateway)).toEqual([expect.stringMatching(said)]);
     expect(await alone.port.prepare(alone.gateway, table)).toMatchObject({
       kind: "refused",
       error: { details: expect.stringContaining("duplicate listen options") },
     });
     const shared = made.changed({}, { listen, tls, http3: "shared" });
+    expect(await faultsOf(made, shared.gateway)).toEqual([]);
     expect(await shared.port.prepare(shared.gateway, table)).toEqual({ kind: "done" });
     expect(await shared.port.commit(shared.gateway, table)).toEqual({ kind: "done" });
     const target = { binary: here?.curl ?? "curl", port: secure, certificate: tls.certificate };
