@@ -8,6 +8,7 @@ import { altSvcLines, listenLines, redirectBody } from "./listen.ts";
 import { pinMaps, switchVariable } from "./pins.ts";
 import { snippetOf } from "./place.ts";
 import { copier, mirrorFormats, mirrorHere, mirrorLocation, mirrorMaps } from "./mirror.ts";
+import { spared, sparedZones } from "./spared.ts";
 import { splitMaps } from "./split.ts";
 
 /** Raised when the text below changes its meaning without the file's being changed. */
@@ -171,10 +172,10 @@ function hostMaps({ application, gateway }: Topology): readonly string[] {
 /** Requests in flight by group, over all workers, old ones after a reload included. It only counts. */
 function counters({ name, policy }: Application): readonly string[] {
   const v = prefix(name);
-  const zone = `limit_conn_zone $${v}_upstream zone=${v}:1m;`;
-  if (policy.drainKinds === undefined) return [zone];
+  const zones = [`limit_conn_zone $${v}_upstream zone=${v}:1m;`, ...sparedZones(v)];
+  if (policy.drainKinds === undefined) return zones;
   return [
-    zone,
+    ...zones,
     ...block(`map $http_transfer_encoding $${v}_chunked`, ["default uploads;", '"" requests;']),
     ...block(`map $content_length $${v}_body`, [`default $${v}_chunked;`, '"~^[1-9][0-9]{6,}$" uploads;']),
     ...block(`map $http_accept $${v}_accepts`, [`default $${v}_body;`, '"~*text/event-stream" events;']),
@@ -352,6 +353,7 @@ function control({ application, gateway, home }: Topology, { pool, mark }: Marks
     `listen ${address}:${port};`,
     "access_log off;",
     "default_type text/plain;",
+    ...spared(v),
     "# The last word is the group that serves the stable release: empty when nginx cannot read the switch.",
     ...block("location = /config", [
       `root ${path(home)}/pool-${pool}/cur/stable;`,

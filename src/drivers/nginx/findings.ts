@@ -57,6 +57,8 @@ const NEEDED = [
   "http_map",
   "http_geo",
   "http_limit_conn",
+  "http_limit_req",
+  "http_access",
   "http_upstream_keepalive",
   "http_proxy",
   "http_rewrite",

@@ -1,6 +1,7 @@
 import { isMirrored, type Application } from "../../model/application.ts";
 import { drainOf } from "../../model/drain.ts";
 import { prefix } from "./names.ts";
+import { spared } from "./spared.ts";
 import { PAIRS } from "./split.ts";
 
 /**
@@ -181,6 +182,7 @@ export function copier({ application, log, pool }: Place, listen: string): reado
       `listen ${listen};`,
       "access_log off;",
       "keepalive_timeout 0;",
+      ...spared(v),
       "location / {",
       ...inside([
         `root ${pool}/none;`,
