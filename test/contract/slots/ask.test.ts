@@ -30,6 +30,9 @@ async function running(run: RunSpec): Promise<Place> {
 
 const says = (here: Place, text: string): Promise<void> =>
   until(async () => (await here.log()).includes(text));
+/** As often as it was started: the log goes on, and before it is ready the signal would end it. */
+const isReady = (here: Place, starts = 1): Promise<void> =>
+  until(async () => (await here.log()).split("\nready\n").length > starts);
 
 describe("by a signal", () => {
   test.each([
@@ -37,7 +40,7 @@ describe("by a signal", () => {
     ["and not a shell that stands before it", 'sh -c "$LISTENS"; echo over'],
   ])("%s hears it, and goes on", async (_, command) => {
     const here = await running(commandRun(command, { env: { LISTENS } }));
-    await says(here, "ready");
+    await isReady(here);
     expect(await here.driver.ask(here.slot, SIGNAL, stamp(2))).toMatchObject(DONE);
     await says(here, "heard");
     expect(await here.seen()).toMatchObject({ process: "running", restarts: 0, generation: 2 });
@@ -46,9 +49,10 @@ describe("by a signal", () => {
 
   test("whose time is over is refused, so that no later process hears it", async () => {
     const here = await running(commandRun('sh -c "$LISTENS"', { env: { LISTENS } }));
-    await says(here, "ready");
+    await isReady(here);
     expect(await here.driver.stop(here.slot, stamp(5))).toMatchObject(DONE);
     expect(await here.driver.start(here.slot, stamp(6))).toMatchObject(DONE);
+    await isReady(here, 2);
     expect(await here.driver.ask(here.slot, SIGNAL, stamp(4))).toMatchObject({
       kind: "refused",
       error: { code: "slot.fenced" },
