@@ -267,7 +267,9 @@ async function surveyHere(): Promise<Survey | null> {
   };
 }
 
-// It is about this process alone, and not about what runs on its behalf.
+// What bin/glidepath says is about this process alone, and not about what runs on its behalf.
+const outlivesTerminal = process.env["GLIDEPATH_NOHUP"] !== undefined;
+delete process.env["GLIDEPATH_NOHUP"];
 delete process.env["NODE_COMPILE_CACHE"];
 
 const version = (): string => {
@@ -276,7 +278,7 @@ const version = (): string => {
 };
 
 const program = buildProgram({
-  io: processIo(),
+  io: processIo({ outlivesTerminal }),
   clock: systemClock,
   version: version(),
   by: `${userInfo().username}@${hostname()}`,

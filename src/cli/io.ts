@@ -14,7 +14,10 @@ export interface Io {
   rows(): number;
   /** The live part at the end of stderr. */
   readonly screen: Screen;
-  /** SIGINT, SIGTERM and SIGHUP, until the returned function is called. Only at SIGINT somebody is there. */
+  /**
+   * SIGINT, SIGTERM and, unless it was ignored from the start, SIGHUP, until the returned function is called.
+   * Only at SIGINT somebody is there.
+   */
   onSignal(handler: (somebody: boolean) => void): () => void;
   /** The next key of `keys`, or `interrupt` for Ctrl-C, which is then no signal. */
   askKey(keys: string, cancel: AbortSignal): Promise<string>;

@@ -38,13 +38,15 @@ function screenOn(stream: NodeJS.WriteStream): Screen {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-function onSignal(handler: (somebody: boolean) => void): () => void {
-  const listener = (signal: NodeJS.Signals): void => handler(signal === "SIGINT");
-  for (const signal of SIGNALS) process.on(signal, listener);
-  return () => {
-    for (const signal of SIGNALS) process.off(signal, listener);
+const onSignal =
+  (signals: readonly NodeJS.Signals[]): Io["onSignal"] =>
+  (handler) => {
+    const listener = (signal: NodeJS.Signals): void => handler(signal === "SIGINT");
+    for (const signal of signals) process.on(signal, listener);
+    return () => {
+      for (const signal of signals) process.off(signal, listener);
+    };
   };
-}
 
 /** A terminal that was closed takes no mode any more, and needs none. */
 function setRaw(raw: boolean): void {
@@ -136,8 +138,14 @@ function flushed(stream: Writable): Promise<void> {
 export const paperOf = ({ isTTY, columns }: { isTTY: boolean; columns: number }): number =>
   isTTY ? columns || DEFAULT_COLUMNS : Number.POSITIVE_INFINITY;
 
+export interface ProcessIoOptions {
+  /** SIGHUP was ignored when the process began, as nohup does it. */
+  readonly outlivesTerminal: boolean;
+}
+
 /** The process's own terminal, streams and signals. */
-export function processIo(): Io {
+export function processIo({ outlivesTerminal }: ProcessIoOptions): Io {
+  if (outlivesTerminal) process.on("SIGHUP", () => {});
   const { stdin, stdout, stderr } = process;
   outlive(stdin);
   outlive(stderr);
@@ -156,7 +164,7 @@ export function processIo(): Io {
     paper: () => paperOf(stdout),
     rows: () => stderr.rows || DEFAULT_ROWS,
     screen: screenOn(stderr),
-    onSignal,
+    onSignal: onSignal(SIGNALS.filter((signal) => signal !== "SIGHUP" || !outlivesTerminal)),
     askKey,
     repeat: (everyMs, action) => {
       const timer = setInterval(action, everyMs);

@@ -1,0 +1,51 @@
+// A terminal that is closed sends SIGHUP to all that runs in it.
+import { spawn } from "node:child_process";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { GLIDEPATH } from "../support/command.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { openWorkspace } from "../support/workspace.ts";
+
+const PATIENCE = 120_000;
+
+describe.skipIf(!hasNginx("integration: hangup"))("a release whose terminal is closed", () => {
+  it.each<[string, readonly string[], number, string]>([
+    ["goes on where nohup started it", ["nohup"], 0, "v2"],
+    // The control: the signal came, and while there was time left to hear it.
+    ["is paused where it did not, as is every other", [], 5, "v1"],
+  ])(
+    "%s",
+    async (_, before, code, stable) => {
+      const workspace = await openWorkspace({
+        edit: (sections) => ({
+          ...sections,
+          // Nobody asks for anything.
+          analysis: "off",
+          rollout: { steps: [{ share: "50%", bake: "3s" }, { share: "100%" }] },
+        }),
+      });
+      onTestFinished(workspace.close);
+      await workspace.bringUp("v1");
+      const [program, ...args] = [...before, GLIDEPATH, "release", "v2", "--json"];
+      // A process group of its own, as a shell makes one for each job.
+      const child = spawn(program ?? GLIDEPATH, args, {
+        cwd: workspace.directory,
+        stdio: "pipe",
+        detached: true,
+      });
+      let said = "";
+      let isSent = false;
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        if (isSent || !said.includes('"phase":"baking"')) return;
+        isSent = true;
+        process.kill(-(child.pid ?? 0), "SIGHUP");
+      });
+      child.stdin.end();
+      child.stderr.resume();
+      const ended = await new Promise((resolve) => child.on("close", resolve));
+      expect([isSent, ended]).toEqual([true, code]);
+      expect((await workspace.status()).stable).toBe(stable);
+    },
+    PATIENCE,
+  );
+});
