@@ -1,13 +1,15 @@
 // What the user's http level demands of clients is not for the servers that only we ask: copies of requests
 // reach the canary, and a drain is measured.
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { startNginx } from "../../../src/demo/nginx.ts";
+import { nginxBinary, startNginx } from "../../../src/demo/nginx.ts";
 import { seconds } from "../../../src/base/time.ts";
 import type { SlotKey } from "../../../src/model/ids.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import { controlAddress } from "../../../src/drivers/nginx/names.ts";
+import { needs } from "../../support/skip.ts";
 import { until } from "../../support/until.ts";
 import { ask, world, type World } from "./world.ts";
 
@@ -31,6 +33,17 @@ async function opened(http: string): Promise<World> {
   return w;
 }
 
+/** Asked of a slot before each request. */
+const AUTH = "/auth";
+const asked = (seen: readonly string[] = []): readonly string[] =>
+  seen.filter((one) => !one.endsWith(AUTH)).toSorted();
+const { stderr: build } = spawnSync(nginxBinary() ?? "nginx", ["-V"], { encoding: "utf8" });
+const hasAuthRequest = needs(
+  build.includes("http_auth_request"),
+  "contract: copies beside auth_request",
+  "this nginx is without the module",
+);
+
 const LIMITS: readonly (readonly [string, string])[] = [
   ["nothing: the control", ""],
   ["limit_req", `limit_req_zone ${BY_ADDRESS} rate=1r/m; limit_req zone=theirs;`],
@@ -42,6 +55,8 @@ const LIMITS: readonly (readonly [string, string])[] = [
   ],
   ["allow and deny", `${users.map((user) => `allow ${user};`).join(" ")} deny all;`],
   ["auth_basic", "auth_basic shop; auth_basic_user_file conf.d/users;"],
+  ["auth_basic or an address", "satisfy any; deny all; auth_basic shop; auth_basic_user_file conf.d/users;"],
+  ...(hasAuthRequest ? ([["auth_request", `auth_request ${AUTH};`]] as const) : []),
 ];
 
 test.each(LIMITS)("copies are as many as there are users beside %s", async (_, http) => {
@@ -52,10 +67,10 @@ test.each(LIMITS)("copies are as many as there are users beside %s", async (_, h
     expect(answer).toMatchObject({ status: 200, body: String(stable?.port) });
   }
   await until(
-    () => canary?.seen.toSorted(),
-    (seen) => seen?.length === users.length,
+    () => asked(canary?.seen),
+    (seen) => seen.length === users.length,
   );
-  expect(canary?.seen.toSorted()).toEqual(stable?.seen.toSorted());
+  expect(asked(canary?.seen)).toEqual(asked(stable?.seen));
 });
 
 /** What the control server says of the group that answers: the second slot, and the first behind it. */
