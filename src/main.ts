@@ -7,7 +7,6 @@ import { err, ok, type Result } from "./base/result.ts";
 import { buildProgram } from "./cli/program.ts";
 import type { Analyzed, AnalyzeRequest, Explanation, Opened, Survey } from "./cli/deps.ts";
 import { processIo } from "./cli/terminal.ts";
-import { runDemo } from "./demo/demo.ts";
 import { accessLog } from "./drivers/accesslog/accesslog.ts";
 import { artifacts } from "./drivers/artifact/artifact.ts";
 import { artifactExaminer } from "./drivers/artifact/examine.ts";
@@ -285,6 +284,12 @@ const program = buildProgram({
   open,
   survey: surveyHere,
   adopter: (options) => nginxAdopter({ host: localHost("local" as HostName), ...options }),
-  demo: runDemo,
+  // Its load and its verdicts are for nobody else.
+  demo: async (options) => (await import("./demo/demo.ts")).runDemo(options),
 });
-process.exitCode = await program.run(process.argv.slice(2));
+
+// The bundle is CommonJS, which cannot wait at its top.
+async function main(): Promise<void> {
+  process.exitCode = await program.run(process.argv.slice(2));
+}
+void main();

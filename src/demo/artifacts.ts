@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { stripTypeScriptTypes } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { create } from "tar";
+import { create } from "tar/create";
 import type { Behaviour } from "./app.ts";
 
 export const APP_FILE = "server.mjs";

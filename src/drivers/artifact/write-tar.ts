@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { Header, Pax } from "tar";
-import type { HeaderData } from "tar";
+import { Header, type HeaderData } from "tar/header";
+import { Pax } from "tar/pax";
 import type { Entry } from "./entry.ts";
 import { refuse } from "./refusal.ts";
 import type { Admitted, EntryKind } from "./tree.ts";
