@@ -17,6 +17,7 @@ import { entryOf } from "./entries.ts";
 import { carry, type Held } from "./loop.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
+import { outgrown } from "./outgrown.ts";
 import { beginning, newestGeneration } from "./preflight.ts";
 import { readStatus } from "./status.ts";
 import { createNews } from "./news.ts";
@@ -168,6 +169,11 @@ async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, A
   if (!loaded.ok || rollout === null || (isEnded(rollout) && rollout.phase.name !== "stuck")) {
     await ports.lease.release(application.name, lease.value);
     return loaded.ok ? err(noRollout(application)) : loaded;
+  }
+  const missing = outgrown(rollout, application);
+  if (missing !== null) {
+    await ports.lease.release(application.name, lease.value);
+    return err(missing);
   }
   const at = ports.clock.now();
   await ports.journal.note(rollout.id, {

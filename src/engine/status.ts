@@ -5,7 +5,7 @@ import { poolOf, type Application, type Slot } from "../model/application.ts";
 import type { ReleaseId } from "../model/ids.ts";
 import type { GatewayState, InFlight, Observation, Observed } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
-import { isEnded } from "../model/rollout.ts";
+import { isEnded, isStuck } from "../model/rollout.ts";
 import type { GatewayStatus, SlotStatus, Status } from "../ports/control.ts";
 import type { Verdict } from "../model/verdict.ts";
 import { because } from "../rollout/because.ts";
@@ -64,7 +64,7 @@ function slotStatus(slot: Slot, seen: Observation, { rollout, at }: Known): Slot
   const routings = gateways.map((state) => state?.routing ?? null);
   const isCanary = routings.some((routing) => routing?.canary.includes(slot.key));
   const isStable = routings.some((routing) => routing?.stable.includes(slot.key));
-  const over = rollout === null || isEnded(rollout);
+  const over = rollout === null || (isEnded(rollout) && !isStuck(rollout));
   return {
     slot,
     state: seen.slots[slot.key] ?? unseen(at),

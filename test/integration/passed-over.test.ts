@@ -1,7 +1,10 @@
 // Going back, a slot does not come up any more: the others lead users back all the same.
+import { readFile, writeFile } from "node:fs/promises";
 import { type Server, createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePorts } from "../../src/demo/ports.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
@@ -63,5 +66,39 @@ describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => 
     expect(byNew.length).toBeGreaterThan(0);
     expect(byNew.filter(({ lastSentAt }) => lastSentAt > stuckAt)).toEqual([]);
     expect(report.answers.some(({ lastSentAt }) => lastSentAt > stuckAt)).toBe(true);
+  });
+
+  it("a slot that the file has lost meanwhile is asked for before anything is done", async () => {
+    const w = await openWorkspace({
+      slots: 3,
+      edit: (sections) => ({ ...sections, rollout, analysis: "off" }),
+    });
+    closing.push(w.close);
+    await w.bringUp("v1");
+    const releasing = w.start(["release", "v2"]);
+    await until(w.status, ({ rollout: now }) => now?.phase === "approval");
+    const taking = takeWhenFree(w.slots[1]!);
+    void w.start(["abort"]);
+    const stranger = await taking;
+    closing.push(() => stranger.close());
+    mustExit(await releasing.done, 4);
+    // One slot may not carry what three did: the canary serves on, and is called so.
+    const stuck = await w.status();
+    expect(stuck.slots.map(({ role }) => role)).toEqual(["canary", "none", "stable"]);
+
+    const file = join(w.directory, "glidepath.yaml");
+    const asItWas = await readFile(file, "utf8");
+    const [spare] = await freePorts(1);
+    await writeFile(file, asItWas.replaceAll(String(w.slots[1]), String(spare)));
+    const refused = await w.glidepath("abort");
+    mustExit(refused, 3);
+    expect(refused.stderr).toContain(`slot here:${w.slots[1]}`);
+    expect(refused.stderr).toContain("put it back into the file");
+    expect(await w.inSlots()).toEqual(["v2", "nothing", "v1"]);
+
+    await writeFile(file, asItWas);
+    stranger.close();
+    mustExit(await w.glidepath("abort"), 1);
+    expect(await w.inSlots()).toEqual(["v1", "v1", "v1"]);
   });
 });

@@ -98,7 +98,11 @@ describe("the end of a release", () => {
         phase: { name: "stuck", error: appError("slot.fenced", "web1:8001 refuses", { hint: "look" }) },
       }),
       false,
-      ["✗ web1:8001 refuses", "  → look"],
+      [
+        "✗ web1:8001 refuses",
+        "  → look",
+        "  → put that right, then `glidepath abort` goes on with the way back to v1; until then traffic stays as it is",
+      ],
     ],
     [
       "paused and left",

@@ -21,7 +21,7 @@ import {
   warn,
   type Line,
 } from "./text.ts";
-import { count, counted, ms, share, time } from "./words.ts";
+import { afterStuck, count, counted, ms, share, time } from "./words.ts";
 
 function requestsLine({ during, cut }: Receipt): Line {
   const spans = [
@@ -165,7 +165,7 @@ export function endLines(
         ...facts,
       ];
     case "stuck":
-      return [...errorLines(rollout.phase.error), ...facts];
+      return [...errorLines(rollout.phase.error), line("  → ", afterStuck(rollout.from)), ...facts];
     default:
       return left(rollout, carried);
   }

@@ -172,9 +172,16 @@ describe("status", () => {
     expect(statusLines(ended, "shop", { columns: 80 }).map(textOf)[1]).toBe("");
     const error = appError("slot.fenced", "refused");
     const stuck = status({ rollout: rollout({ phase: { name: "stuck", error } }), holder: null });
-    expect(statusLines(stuck, "shop", { columns: 80 }).map(textOf)[1]).toBe(
-      "  → v2  stuck · step 1 of 3 · 5 % · 7m",
-    );
+    const lines = statusLines(stuck, "shop", { columns: 80 }).map(textOf);
+    expect(lines[1]).toBe("  → v2  stuck · step 1 of 3 · 5 % · 7m");
+    expect(lines[3]).toContain("then `glidepath abort` goes on with the way back to v1");
+  });
+
+  test("names the order that goes on with a first release that is stuck", () => {
+    const error = appError("hook.failed", "afterRelease ended with 1");
+    const first = rollout({ phase: { name: "stuck", error }, from: null });
+    const lines = statusLines(status({ rollout: first, holder: null }), "shop", { columns: 80 });
+    expect(lines.map(textOf)[3]).toContain("then `glidepath resume` goes on");
   });
 
   test.each([

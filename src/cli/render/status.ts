@@ -19,7 +19,7 @@ import {
   type Span,
 } from "./text.ts";
 import { isTold, verdictLines, type Point } from "./verdict.ts";
-import { share, time } from "./words.ts";
+import { afterStuck, share, time } from "./words.ts";
 
 /** Still something to do or to decide. */
 export const isOpen = (rollout: Rollout): boolean => !isEnded(rollout) || isStuck(rollout);
@@ -154,8 +154,9 @@ function pinLines({ plan, aborted, routing }: Rollout): readonly Line[] {
   return [line("  ", dim(words))];
 }
 
+/** Nobody carries it: what to do is said. */
 function orphanLines(rollout: Rollout): readonly Line[] {
-  if (isStuck(rollout)) return [];
+  if (isStuck(rollout)) return [line("  → ", afterStuck(rollout.from))];
   return [line("  ", warn("no process carries it: `glidepath resume` goes on, `glidepath abort` goes back"))];
 }
 

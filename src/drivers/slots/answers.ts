@@ -53,12 +53,13 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
     code: "slot.port-taken",
     say: (asked, found) =>
       `${at(asked)}: port ${asked.slot.port} is taken by ${found === "" ? SOMEBODY : found}`,
-    hint: "stop that process, or give the slot another port",
+    hint: "stop that process; or, once no rollout is under way, give the slot another port",
   },
   notUnpacked: {
     code: "release.unknown",
     say: (asked) =>
       `${at(asked)}: cannot ${asked.verb}: there is no such directory below ${asked.root}/releases`,
+    hint: "unpack its artifact there again, with the links to its shared files",
   },
   stillRunning: {
     code: "slot.stop",
