@@ -30,6 +30,8 @@ export async function beginning(
   if (obstacle !== null) return err(obstacle);
   const stable = stableOf(application, seen, saved);
   if (!stable.ok) return stable;
+  const foreign = foreignPool(application, seen);
+  if (foreign !== null) return err(foreign);
   const rollout = createRollout(application, {
     id: ports.ids.next() as RolloutId,
     kind,
@@ -171,6 +173,24 @@ function obstacleTo(application: Application, seen: Observation): AppError | nul
     }
   }
   return null;
+}
+
+/**
+ * Slots are known by their host's name and their port. When nobody of the pool is who users are led to, a
+ * slot may be one that serves under another name, and nobody could take its place meanwhile.
+ */
+function foreignPool(application: Application, seen: Observation): AppError | null {
+  const pool = new Set(poolOf(application.hosts).map(({ key }) => key));
+  const led = Object.values(seen.gateways).flatMap((state) =>
+    state.known && state.value.routing !== null
+      ? state.value.routing.canary.concat(state.value.routing.stable)
+      : [],
+  );
+  if (led.length === 0 || led.some((key) => pool.has(key))) return null;
+  const served = [...new Set(led)].join(", ");
+  return appError("rollout.refused", `users are led to ${served}, none of which is a slot of the file`, {
+    hint: "keep the hosts' names, and some of these slots for one more release; no traffic was touched",
+  });
 }
 
 /** What all slots run: by the store, or, where the store knows nothing, by the slots themselves. */

@@ -38,6 +38,19 @@ describe.skipIf(!hasNginx("integration: grown"))("a pool that serves", () => {
     );
   });
 
+  it("is not taken for an empty one when its host is given another name", async () => {
+    const workspace = await opened();
+    const text = readFileSync(workspace.file, "utf8");
+    writeFileSync(workspace.file, text.replaceAll("name: here", "name: there"));
+    const refused = await workspace.glidepath("release", "v2");
+    mustExit(refused, 3);
+    expect(refused.stderr).toContain(`users are led to here:${workspace.slots[0]}`);
+    writeFileSync(workspace.file, text);
+    // Nothing was begun: the next release needs no other word.
+    mustExit(await workspace.glidepath("release", "v2"), 0);
+    expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
+  });
+
   it("comes up again with its own release after everything was killed", async () => {
     const workspace = await opened();
     for (const pid of processesIn(workspace.root)) signal(pid, "SIGKILL");

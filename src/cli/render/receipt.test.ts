@@ -101,7 +101,7 @@ describe("the end of a release", () => {
       [
         "✗ web1:8001 refuses",
         "  → look",
-        "  → put that right, then `glidepath abort` goes on with the way back to v1; until then traffic stays as it is",
+        "  → put that right, then `glidepath abort` goes on with the way back to v1",
       ],
     ],
     [

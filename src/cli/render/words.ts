@@ -43,5 +43,5 @@ export const gist = (because: string): string => because.replaceAll(NUMBERS, "#"
 /** What an operator does about a rollout that is stuck, once what it names is put right. */
 export const afterStuck = (from: string | null): string =>
   from === null
-    ? "put that right, then `glidepath resume` goes on; until then traffic stays as it is"
-    : `put that right, then \`glidepath abort\` goes on with the way back to ${from}; until then traffic stays as it is`;
+    ? "put that right, then `glidepath resume` goes on"
+    : `put that right, then \`glidepath abort\` goes on with the way back to ${from}`;
