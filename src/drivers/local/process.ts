@@ -4,7 +4,7 @@ import { formatDuration } from "../../base/time.ts";
 import type { HostCommand, HostReply } from "../../ports/host.ts";
 import type { Program } from "../../ports/program.ts";
 import { bounded, type Bounded } from "./bounded.ts";
-import { loginEnvironment } from "./environment.ts";
+import { startScript, type Input } from "./shell.ts";
 
 const MAX_OUTPUT_BYTES = 1 << 20;
 /**
@@ -16,22 +16,32 @@ export const LINGER_MS = 500;
 const lost = (why: string): HostReply => ({ kind: "lost", why });
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Runs the script with sh, in a process group of its own that does not die with us: the same as over SSH. */
-export const runScript = ({ script, args = [], ...command }: HostCommand): Promise<HostReply> =>
-  runProgram({
-    ...command,
-    argv: ["/bin/sh", "-c", script, "glidepath", ...args],
-    environment: loginEnvironment(process.env),
+export const runScript = ({ script, args = [], ...limits }: HostCommand): Promise<HostReply> =>
+  run(limits, (input) => startScript(script, args, input));
+
+export const runProgram = ({ argv, environment, ...limits }: Program): Promise<HostReply> =>
+  run(limits, (input) => {
+    const [binary, ...args] = argv;
+    const stdio = [input, "pipe", "pipe"] as const;
+    return spawn(binary, args, { cwd: "/", detached: true, env: environment, stdio: [...stdio] });
   });
 
-export async function runProgram(program: Program): Promise<HostReply> {
-  if (program.signal?.aborted === true) return lost("interrupted before it began");
-  const { input } = program;
+type Limits = Omit<Program, "argv" | "environment">;
+
+async function run(limits: Limits, start: (input: Input) => ChildProcess): Promise<HostReply> {
+  if (limits.signal?.aborted === true) return lost("interrupted before it began");
+  const { input } = limits;
   try {
-    if (input === undefined || input instanceof Uint8Array) return await launch(program, "pipe", input);
+    if (input === undefined || input instanceof Uint8Array) {
+      const child = start("pipe");
+      // A program that does not read its input closes the pipe; that is not a failure.
+      child.stdin?.on("error", () => {});
+      child.stdin?.end(input);
+      return await reply(child, limits);
+    }
     const file = await open(input.file);
     try {
-      return await launch(program, file.fd, undefined);
+      return await reply(start(file.fd), limits);
     } finally {
       await file.close();
     }
@@ -40,28 +50,14 @@ export async function runProgram(program: Program): Promise<HostReply> {
   }
 }
 
-function launch(program: Program, stdin: "pipe" | number, bytes: Uint8Array | undefined): Promise<HostReply> {
-  const [binary, ...args] = program.argv;
-  const child = spawn(binary, args, {
-    cwd: "/",
-    detached: true,
-    env: program.environment,
-    stdio: [stdin, "pipe", "pipe"],
-  });
-  // A program that does not read its input closes the pipe; that is not a failure.
-  child.stdin?.on("error", () => {});
-  child.stdin?.end(bytes);
-  return reply(child, program);
-}
-
-function reply(child: ChildProcess, program: Program): Promise<HostReply> {
+function reply(child: ChildProcess, limits: Limits): Promise<HostReply> {
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   return new Promise((resolve) => {
     const settle = (answer: HostReply): void => {
       clearTimeout(deadline);
       clearTimeout(linger);
-      program.signal?.removeEventListener("abort", abort);
+      limits.signal?.removeEventListener("abort", abort);
       child.stdout?.destroy();
       child.stderr?.destroy();
       resolve(answer);
@@ -79,17 +75,17 @@ function reply(child: ChildProcess, program: Program): Promise<HostReply> {
       );
     let linger: NodeJS.Timeout | undefined;
     const deadline = setTimeout(
-      () => giveUp(`not finished within ${formatDuration(program.timeout)}`),
-      program.timeout,
+      () => giveUp(`not finished within ${formatDuration(limits.timeout)}`),
+      limits.timeout,
     );
-    program.signal?.addEventListener("abort", abort, { once: true });
+    limits.signal?.addEventListener("abort", abort, { once: true });
     child.on("error", (error) => settle(lost(error.message)));
     child.on("exit", (code, signal) => {
       clearTimeout(linger);
       linger = setTimeout(() => exited(code, signal), LINGER_MS);
     });
     child.on("close", exited);
-    onceSeen(child.stdout, program.ending, () => {
+    onceSeen(child.stdout, limits.ending, () => {
       linger ??= setTimeout(() => {
         killGroup(child.pid);
         exited(0, null);

@@ -1,3 +1,5 @@
+import { quoted } from "../../base/shell.ts";
+
 /**
  * A script with its arguments as one command line that every login shell takes the same way. sshd hands the
  * line to the user's shell, which may be fish or csh: so inside its quotes there is no quote, backslash (but
@@ -19,8 +21,6 @@ const LOGIN = `cd / || exit
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 `;
-
-const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 const encoded = (code: string): string =>
   code.replace(/[\\'\n!]/g, (character) => `\\0${character.charCodeAt(0).toString(8).padStart(3, "0")}`);
