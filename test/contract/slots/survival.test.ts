@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
@@ -52,6 +52,17 @@ test("an application outlives the controller that started it, its group and its 
   await until(async () => (await here.seen()).restarts === 1);
   await until(async () => (await here.processes()).length === 1);
   expect(await here.processes()).not.toEqual(before);
+});
+
+test("the user's values are nobody else's to read, also after a start that was cut", async () => {
+  const here = await place(commandRun("sleep 1000"));
+  places.push(here);
+  await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
+  const state = join(here.root, `slots/.${here.slot.port}`);
+  await writeFile(join(state, ".new/launch"), "", { mode: 0o644 });
+  expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({ kind: "done" });
+  expect((await stat(join(state, "launch"))).mode & 0o077).toBe(0);
+  expect((await stat(join(state, "intent"))).mode & 0o044).toBe(0o044);
 });
 
 const SCRIPTS = Object.entries({

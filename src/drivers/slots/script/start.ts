@@ -58,9 +58,10 @@ printf -- '--- glidepath: %s starts, generation %s ---\\n' "$found" "$generation
 set -- "$@" GLIDEPATH_DIR="$physical" GLIDEPATH_RELEASE="$found" GLIDEPATH_SUPERVISOR="$marker" \\
   /bin/sh "$state/supervisor" "$state" "$physical" "$uid" "$gid" "$marker" "$command" \\
   "$first_pause" "$most_pause" "$steady" "$bytes" "$every"
-# With the user's variables in it, which may be secret.
-(umask 077 && durable launch "$(launch "$@")") || exit $?
-durable supervisor "$supervisor" running "$physical" restarts 0 unit "$unit" intent up
+# With the user's variables in it, which may be secret: nobody else could ever read it.
+rm -f "$state/.new/launch"
+(umask 077 && : >"$state/.new/launch") || unwritten
+durable launch "$(launch "$@")" supervisor "$supervisor" running "$physical" restarts 0 unit "$unit" intent up
 if [ -n "$unit" ]; then
   install "$unit" "$text"
   reload_units "$unit"
