@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { outlive, paperOf, promptsOn } from "./terminal.ts";
+import { keyIn, outlive, paperOf, promptsOn } from "./terminal.ts";
 
 const QUESTION = { message: "What is it called?", initial: "shop", refuse: () => null };
 
@@ -57,4 +57,20 @@ test("a terminal that does not tell its size is as wide as most", () => {
   expect(paperOf({ isTTY: true, columns: 0 })).toBe(80);
   expect(paperOf({ isTTY: true, columns: 40 })).toBe(40);
   expect(paperOf({ isTTY: false, columns: 0 })).toBe(Number.POSITIVE_INFINITY);
+});
+
+test.each([
+  ["p", "p"],
+  ["P", "p"],
+  ["p\r", "p"],
+  ["\r\na\r\n", "a"],
+  ["pp", "p"],
+  ["\u0003", "interrupt"],
+  ["p\u0003", "interrupt"],
+  ["\r", null],
+  ["x", null],
+  ["apt", null],
+  ["\u001B[A", null],
+])("what is typed at once, %j, answers a question by one key with %j", (typed, expected) => {
+  expect(keyIn(typed, "kpa")).toBe(expected);
 });

@@ -57,6 +57,15 @@ function setRaw(raw: boolean): void {
   }
 }
 
+const CTRL_C = "\u0003";
+
+/** The answer in what came at once: on a busy machine a key with its Enter, or one that was pressed twice. */
+export function keyIn(typed: string, keys: string): string | null {
+  if (typed.includes(CTRL_C)) return "interrupt";
+  const [key = "", ...others] = new Set(typed.toLowerCase().replaceAll(/\s/g, ""));
+  return others.length === 0 && key !== "" && keys.includes(key) ? key : null;
+}
+
 /** In raw mode Ctrl-C is a key like any other, so it ends here and is no signal. */
 function askKey(keys: string, cancel: AbortSignal): Promise<string> {
   const { stdin } = process;
@@ -70,9 +79,8 @@ function askKey(keys: string, cancel: AbortSignal): Promise<string> {
     };
     const onCancel = (): void => end("interrupt");
     const onData = (data: Buffer): void => {
-      const key = data.toString("utf8").toLowerCase();
-      if (key === "\u0003") end("interrupt");
-      else if (key.length === 1 && keys.includes(key)) end(key);
+      const key = keyIn(data.toString("utf8"), keys);
+      if (key !== null) end(key);
     };
     if (cancel.aborted) return resolve("interrupt");
     setRaw(true);
