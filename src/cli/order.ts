@@ -6,7 +6,7 @@ import type { Opened } from "./deps.ts";
 import { followRollout } from "./follow.ts";
 import { reachOf, stepWords } from "./render/live.ts";
 import { clean, good, line, strong, warn, type Line } from "./render/text.ts";
-import { share } from "./render/words.ts";
+import { afterStuck, share } from "./render/words.ts";
 import { orderJson } from "./wire.ts";
 
 export const WAIT_OPTION = { flags: "--wait", help: "follow the rollout to its end" };
@@ -30,9 +30,13 @@ function takenLines(order: Order, rollout: Rollout): readonly Line[] {
 }
 
 const standsStill = (rollout: Rollout): AppError =>
-  appError("rollout.refused", `no process carries the rollout of ${rollout.release}: it stands still`, {
-    hint: "`glidepath resume` goes on with it, `glidepath abort` goes back",
-  });
+  isStuck(rollout)
+    ? appError("rollout.refused", `the rollout of ${rollout.release} is stuck: ${rollout.because}`, {
+        hint: afterStuck(rollout.from),
+      })
+    : appError("rollout.refused", `no process carries the rollout of ${rollout.release}: it stands still`, {
+        hint: "`glidepath resume` goes on with it, `glidepath abort` goes back",
+      });
 
 /** The rollout, if nobody moves it: its process is gone, or it gave up and needs an operator. */
 function orphanOf({ rollout, holder }: Status): Rollout | null {

@@ -124,6 +124,15 @@ function stillActive({ rollout }: Saved): AppError | null {
   });
 }
 
+async function underWay({ application, ports }: Carrier, saved: Saved, by: string): Promise<AppError | null> {
+  const busy = stillActive(saved);
+  if (busy === null) return null;
+  const lease = await ports.lease.acquire(application.name, by);
+  if (!lease.ok) return lease.error;
+  await ports.lease.release(application.name, lease.value);
+  return busy;
+}
+
 async function rollback(
   carrier: Carrier,
   release: ReleaseId | null,
@@ -134,6 +143,9 @@ async function rollback(
   if (!saved.ok) return saved;
   const target = release ?? (await previousRelease(carrier, saved.value.stable));
   if (target === null) {
+    // Whoever means a release that is under way is told so, and what goes back from there.
+    const busy = await underWay(carrier, saved.value, options.by);
+    if (busy !== null) return err(busy);
     return err(
       appError(
         "release.unknown",

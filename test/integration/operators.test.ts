@@ -56,6 +56,10 @@ describe.skipIf(!hasNginx("integration: operators"))("from a second terminal", (
     );
     expect((await workspace.status()).rollout).toMatchObject({ release: "v2" });
     expect(held[0]).not.toEqual(["v2", "v2"]);
+    // There is nothing before v1, which is not what who says so now wants to know.
+    const back = await workspace.glidepath("rollback");
+    mustExit(back, 3);
+    expect(back.stderr).toMatch(/a rollout of v2 is under way/);
     const resumed = await workspace.glidepath("resume");
     mustExit(resumed, 0);
     const ran = await running.done;

@@ -86,6 +86,13 @@ describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => 
     const stuck = await w.status();
     expect(stuck.slots.map(({ role }) => role)).toEqual(["canary", "none", "stable"]);
 
+    // Whatever else is asked then, the answer is what to do about it.
+    for (const order of ["rollback", "promote", "pause"]) {
+      const ran = await w.glidepath(order);
+      mustExit(ran, 3);
+      expect(ran.stderr).toMatch(/is stuck: [^]*`glidepath abort`/);
+    }
+
     const file = join(w.directory, "glidepath.yaml");
     const asItWas = await readFile(file, "utf8");
     const [spare] = await freePorts(1);
