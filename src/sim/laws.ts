@@ -211,10 +211,13 @@ const backIsMade: Rule = ({ truth, before, after }) => {
 };
 
 /** Law 10: when time runs out for one slot, none that is ready to take users back waits for its turn. */
-const readyAreBack: Rule = ({ before, after }) => {
+const readyAreBack: Rule = ({ truth, before, after }) => {
   const { phase, slots, plan } = after;
   if (before.phase.name !== "aborting" || phase.name !== "stuck" || phase.error.code !== "deadline")
     return [];
+  // Who could not be asked meanwhile may be what kept it, and is not seen to be well himself.
+  const hosts = plan.hosts.map((name) => truth.fleet.hosts.get(name));
+  if (hosts.some((host) => truth.now - (host?.unheardAt ?? 0) < 2 * plan.progressDeadline)) return [];
   const isReady = (course?: SlotCourse): boolean =>
     course?.at === "smoking" && course.passed >= plan.smokeChecks;
   return plan.slots.filter((key) => isReady(slots[key])).map((key) => `stuck, and ${key} is ready`);
