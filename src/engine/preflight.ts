@@ -1,6 +1,6 @@
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
-import type { Application, RunSpec } from "../model/application.ts";
+import type { Application, RunSpec, Slot } from "../model/application.ts";
 import { poolOf, withoutHosts } from "../model/application.ts";
 import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Observation } from "../model/observation.ts";
@@ -176,19 +176,28 @@ function obstacleTo(application: Application, seen: Observation): AppError | nul
 }
 
 /**
- * Slots are known by their host's name and their port. When nobody of the pool is who users are led to, a
- * slot may be one that serves under another name, and nobody could take its place meanwhile.
+ * Slots are known by their host's name and their port. One to which nobody is led, and that runs all the same
+ * while users are led to its port on a host that the file no longer has, serves under that other name. And
+ * where users are led to nobody of the pool, nobody could take a slot's place meanwhile.
  */
 function foreignPool(application: Application, seen: Observation): AppError | null {
-  const pool = new Set(poolOf(application.hosts).map(({ key }) => key));
+  const pool = poolOf(application.hosts);
+  const keys = new Set(pool.map(({ key }) => key));
   const led = Object.values(seen.gateways).flatMap((state) =>
     state.known && state.value.routing !== null
       ? state.value.routing.canary.concat(state.value.routing.stable)
       : [],
   );
-  if (led.length === 0 || led.some((key) => pool.has(key))) return null;
-  const served = [...new Set(led)].join(", ");
-  return appError("rollout.refused", `users are led to ${served}, none of which is a slot of the file`, {
+  const foreign = led.filter((key) => !keys.has(key));
+  const isRenamed = ({ key, port }: Slot): boolean => {
+    const state = seen.slots[key];
+    const runs = state?.known === true && state.value.process === "running";
+    return runs && !led.includes(key) && foreign.some((other) => other.endsWith(`:${port}`));
+  };
+  const areAll = led.length > 0 && foreign.length === led.length;
+  if (!areAll && !pool.some(isRenamed)) return null;
+  const served = [...new Set(foreign)].join(", ");
+  return appError("rollout.refused", `users are led to ${served}, which the file does not have as a slot`, {
     hint: "keep the hosts' names, and some of these slots for one more release; no traffic was touched",
   });
 }

@@ -1,5 +1,5 @@
 // A pool that is made larger between two releases, and one whose machine was rebooted.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { reloadsOf } from "../../src/demo/nginx.ts";
 import { processesIn, signal } from "../../src/demo/processes.ts";
@@ -49,6 +49,27 @@ describe.skipIf(!hasNginx("integration: grown"))("a pool that serves", () => {
     // Nothing was begun: the next release needs no other word.
     mustExit(await workspace.glidepath("release", "v2"), 0);
     expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
+  });
+
+  it("has no slot started a second time because one of its hosts is given another name", async () => {
+    const workspace = await openWorkspace({
+      slots: 3,
+      edit: (sections) => {
+        const [host] = sections["hosts"] as [{ root: string; slots: number[] }];
+        const second = { name: "far", address: "local", root: `${host.root}/far`, slots: [host.slots[2]] };
+        const hosts = [{ ...host, slots: host.slots.slice(0, 2) }, second];
+        return { ...sections, hosts, gateway: { ...(sections["gateway"] as object), hosts: ["here"] } };
+      },
+    });
+    onTestFinished(workspace.close);
+    mkdirSync(`${workspace.root}/far`);
+    await workspace.bringUp("v1");
+    const text = readFileSync(workspace.file, "utf8");
+    writeFileSync(workspace.file, text.replace("name: far", "name: away"));
+    const refused = await workspace.glidepath("release", "v2");
+    mustExit(refused, 3);
+    expect(refused.stderr).toContain(`users are led to far:${workspace.slots[2]}`);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1", "v1"]);
   });
 
   it("comes up again with its own release after everything was killed", async () => {
