@@ -1,11 +1,15 @@
+import { instant } from "../base/time.ts";
+import { startOf } from "../model/evidence.ts";
+import { NOTHING } from "../model/share.ts";
 import { NO_BLOCK, addTally, withLeft, type Tally } from "./block.ts";
 import { learn, takeBlock, type Rate } from "./comparison.ts";
 import { logSumExp } from "./numeric.ts";
 import { lnWealth } from "./mixture.ts";
 import { takeProof } from "./proof.ts";
 import type { Table } from "./projection.ts";
+import { shareAt } from "./shares.ts";
 import type { Rules } from "./rules.ts";
-import type { JudgeState, Proofs, Tests } from "./state.ts";
+import type { JudgeState, Proofs, Tests, Totals } from "./state.ts";
 import type { Threshold } from "./thresholds.ts";
 import { above, addTimes, totalOf } from "./times.ts";
 
@@ -39,9 +43,11 @@ const requestsOf = ({ baseline }: JudgeState, { canary, stable }: Sample): Sampl
 });
 
 /** With the open block: a test by user decides within one, and is to be told with what it saw. */
-export function totalsSoFar(state: JudgeState): JudgeState["totals"] {
-  if (state.judgedSince === null || state.block.since === null) return state.totals;
-  return addTotals(state, requestsOf(state, state.block));
+export function totalsSoFar(state: JudgeState): Totals {
+  const { since } = state.block;
+  if (state.judgedSince === null || since === null) return state.totals;
+  const isLed = (shareAt(state.shares, instant(startOf(since + 1) - 1)) ?? NOTHING) > NOTHING;
+  return addTotals(state.totals, requestsOf(state, state.block), isLed);
 }
 
 interface Tables {
@@ -131,11 +137,13 @@ function proveAll({ proofs, tests }: JudgeState, rules: Rules, tables: Tables): 
   };
 }
 
-const addTotals = ({ totals }: JudgeState, { canary, stable }: Sample): JudgeState["totals"] => ({
+/** All of a block are under one share. */
+const addTotals = (totals: Totals, { canary, stable }: Sample, isLed: boolean): Totals => ({
   ...totals,
   canary: addTally(totals.canary, canary),
   stable: addTally(totals.stable, stable),
   sinceShare: totals.sinceShare + canary.n,
+  led: (totals.led ?? 0) + (isLed ? canary.n : 0),
 });
 
 /** So many requests of what was known weigh as much as what the block shows of the stable. */

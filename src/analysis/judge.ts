@@ -2,7 +2,7 @@ import { after, instant, type Instant } from "../base/time.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
 import { SLICE, sliceOf, type Evidence, type MetricPoint } from "../model/evidence.ts";
 import { NOTHING, type BasisPoints } from "../model/share.ts";
-import type { Verdict } from "../model/verdict.ts";
+import type { Glance, Verdict } from "../model/verdict.ts";
 import { NOTHING_SEEN, addBoth, type Both } from "./evidence.ts";
 import { enterShare, foldUntil } from "./fold.ts";
 import { isSilent } from "./gateways.ts";
@@ -11,6 +11,7 @@ import { isMirroring } from "./mirror.ts";
 import { rulesOf, type JudgePlan, type Rules } from "./rules.ts";
 import { CLOCKS, addShare, shareAt, shareNow } from "./shares.ts";
 import { newState, type GatewayState, type JudgeState, type ShareChange } from "./state.ts";
+import { glanceAt } from "./glance.ts";
 import { failureOf, verdictOf } from "./verdict.ts";
 
 /** Evidence → verdict. Everything that is remembered is in the state. */
@@ -21,6 +22,8 @@ export interface Judge {
   /** Told at once: null when a change begins, the share when it is seen on every gateway. */
   shareChanged(state: JudgeState, at: Instant, share: Sharing): JudgeState;
   verdict(state: JudgeState, now: Instant): Verdict;
+  /** By all that was told, final or not; what is seen in it costs nothing and is not remembered. */
+  glance(state: JudgeState): Glance;
   /** Whether the verdict is `fail`, without working out the rest. */
   hasFailed(state: JudgeState): boolean;
 }
@@ -36,6 +39,7 @@ export function createJudge(settings: AnalysisSettings, plan: JudgePlan): Judge 
     observeMetric: (state, point) => takeMetric(state, rules, point),
     shareChanged: (state, at, share) => changeShare(state, rules, changeOf(at, share)),
     verdict: (state, now) => verdictOf(state, rules, now),
+    glance: (state) => glanceAt(state, rules),
     hasFailed: (state) => failureOf(state, rules) !== null,
   };
 }

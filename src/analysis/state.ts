@@ -109,6 +109,8 @@ export interface Totals {
   readonly cold: { readonly canary: number; readonly stable: number };
   /** Requests of the canary since the share last changed. */
   readonly sinceShare: number;
+  /** Those that came under a share, not by rules alone; absent in what was kept before this was counted. */
+  readonly led?: number;
   /** What the test of traffic has seen since then: requests, or users. */
   readonly arrived: { readonly canary: number; readonly stable: number };
 }
@@ -151,7 +153,7 @@ export function newState(rules: Rules, at: Instant): JudgeState {
     },
     lnMost: 0,
     users: { seen: NOBODY, failed: NOBODY },
-    totals: { canary: NO_TALLY, stable: NO_TALLY, cold: NONE, sinceShare: 0, arrived: NONE },
+    totals: { canary: NO_TALLY, stable: NO_TALLY, cold: NONE, sinceShare: 0, led: 0, arrived: NONE },
     harm: { excess: 0, variance: 0 },
     did: { plan: 0, thresholds: 0, restart: 0 },
   };

@@ -84,7 +84,7 @@ export function failureOf(state: JudgeState, rules: Rules): Reason | null {
   if (harmOf(state, rules).low <= rules.settings.maxFailedRequests) return null;
   // Where all have the canary no bet can be made, and what was known of the stable has to do.
   const isAlone = shareNow(state.shares) === EVERYTHING;
-  return isAlone || lnErrors(state, rules) > DOUBT ? { why: "budget", test: "budget" } : null;
+  return isAlone || failsMore(state, rules) ? { why: "budget", test: "budget" } : null;
 }
 
 function reasonOf(one: Case): Reason {
@@ -101,10 +101,11 @@ function reasonOf(one: Case): Reason {
   return isProven(one) ? { why: "proven" } : { why: "open" };
 }
 
-const lnErrors = ({ tests }: JudgeState, { settings }: Rules): number =>
-  settings.unit === "user"
-    ? Math.max(tests.firstErrors.lnMost, tests.errors.mixture.lnMost)
-    : tests.errors.mixture.lnMost;
+/** Some evidence that it fails more than the stable, at some moment. */
+export const failsMore = ({ tests }: JudgeState, { settings }: Rules): boolean => {
+  const { lnMost } = tests.errors.mixture;
+  return (settings.unit === "user" ? Math.max(tests.firstErrors.lnMost, lnMost) : lnMost) > DOUBT;
+};
 
 /** Tests on requests see the same and are worth their average together; others stand alone. */
 function worseTest(lnMost: number, rules: Rules, reports: readonly TestReport[]): string | null {

@@ -7,8 +7,8 @@ import type { MetricPoint } from "../model/evidence.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { NOTHING, type BasisPoints } from "../model/share.ts";
-import type { Verdict } from "../model/verdict.ts";
-import { lookMayEnd } from "../rollout/look.ts";
+import type { Glance, Verdict } from "../model/verdict.ts";
+import { aloneSince, lookMayEnd } from "../rollout/look.ts";
 import type { Roles } from "../ports/telemetry.ts";
 import type { Read } from "./gauge.ts";
 
@@ -31,6 +31,8 @@ export interface Judging {
   verdict(now: Instant): Verdict;
   /** The release may serve somebody: what is logged can be its end. */
   isComparing(): boolean;
+  /** What was told of the first slots' users; undefined: they are not, or no longer, waited for. */
+  glance(now: Instant): Glance | undefined;
   /** When the first look will have seen enough, as requests come; null: nothing waits for it. */
   lookMayEnd(now: Instant): Instant | null;
   /** Who serves whom, for whoever reads the logs. */
@@ -62,6 +64,8 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
   let serves = true;
   let followed = rollout;
   const isRecent = (since: Instant, now: Instant): boolean => now - since < settings.warmup + LATE;
+  const glance = (now: Instant): Glance | undefined =>
+    isOver || aloneSince(followed, now) === null ? undefined : judge.glance(state);
   return {
     follow: (next, now) => {
       // Who was left out is not waited for.
@@ -83,7 +87,11 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
     },
     verdict: (now) => judge.verdict(state, now),
     isComparing: () => serves && !isOver,
-    lookMayEnd: (now) => lookMayEnd(followed, judge.verdict(state, now).canary.requests, now),
+    glance,
+    lookMayEnd: (now) => {
+      const seen = glance(now);
+      return seen === undefined ? null : lookMayEnd(followed, seen, now);
+    },
     roles: (now) => {
       const told = Object.entries(joined) as [SlotKey, Instant][];
       const isTold = ([, since]: [SlotKey, Instant]): boolean =>

@@ -10,7 +10,7 @@ import type { Fence } from "../ports/journal.ts";
 import type { Action } from "../rollout/actions.ts";
 import { command } from "../rollout/command.ts";
 import { decide } from "../rollout/decide.ts";
-import type { Settled } from "../rollout/seen.ts";
+import type { Seen, Settled } from "../rollout/seen.ts";
 import { createDispatcher, slotOf, type Dispatch } from "./dispatcher.ts";
 import { askEntry, entryOf, hookEntry, orderWords, warmUpEntry } from "./entries.ts";
 import { admit, EMPTY, ledgerWake, settle, type Ledger } from "./ledger.ts";
@@ -33,7 +33,7 @@ export interface LoopContext {
   readonly ports: EnginePorts;
   readonly onEvent: (event: RolloutEvent) => void;
   readonly signal: AbortSignal;
-  readonly watch: Pick<Watch, "follow" | "verdict" | "began" | "ended">;
+  readonly watch: Pick<Watch, "follow" | "verdict" | "glance" | "began" | "ended">;
   /** What wakes the loop. */
   readonly news: News;
 }
@@ -127,8 +127,7 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
   await noteSaid(parts, outcomes);
   const now = clock.now();
   const before = state.rollout;
-  const verdict = context.watch.verdict(now);
-  const seen = { ...observer.latest(now), outcomes, ...(verdict === undefined ? {} : { verdict }) };
+  const seen = { ...observer.latest(now), outcomes, ...judged(context.watch, now) };
   const decision = decide(ordered, seen, now);
   const decided = await withLog(parts, decision.rollout);
   const failure = await persist(parts, decided);
@@ -142,6 +141,12 @@ async function turn(parts: Parts): Promise<Result<Rollout, AppError> | null> {
     earliest(lookAt, state.ordersAt),
   );
   return null;
+}
+
+function judged(watch: LoopContext["watch"], now: Instant): Pick<Seen, "verdict" | "glance"> {
+  const verdict = watch.verdict(now);
+  const glance = watch.glance(now);
+  return { ...(verdict === undefined ? {} : { verdict }), ...(glance === undefined ? {} : { glance }) };
 }
 
 async function keepLease({ held, context, state }: Parts): Promise<AppError | null> {

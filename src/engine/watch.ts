@@ -4,7 +4,7 @@ import type { Application } from "../model/application.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Rollout } from "../model/rollout.ts";
-import type { Verdict } from "../model/verdict.ts";
+import type { Glance, Verdict } from "../model/verdict.ts";
 import type { RolloutEvent } from "../ports/control.ts";
 import type { Fence, JournalEntry } from "../ports/journal.ts";
 import type { Roles } from "../ports/telemetry.ts";
@@ -14,6 +14,7 @@ import { createGauge, type Gauge, type Places, type Read } from "./gauge.ts";
 import { createJudging, LEARNED, type JudgeMemory, type Judging } from "./judging.ts";
 import { createMeter, type Counted, type Meter } from "./meter.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { createNews, type News } from "./news.ts";
 import { createTeller, type Teller } from "./teller.ts";
 import { createWitness, type Testimony, type Witness } from "./witness.ts";
 import type { EnginePorts } from "./ports.ts";
@@ -39,6 +40,8 @@ export interface Watch {
   ended(action: Action, outcome: Outcome): void;
   /** undefined: it is not judged, or nothing is known yet. */
   verdict(now: Instant): Verdict | undefined;
+  /** undefined: no first look is going on. */
+  glance(now: Instant): Glance | undefined;
   /** Reads until the signal; ends when the last reading has. */
   run(signal: AbortSignal): Promise<void>;
   /** Everything that is there now. */
@@ -48,7 +51,7 @@ export interface Watch {
 
 /** How often the logs are read while there is something to judge. */
 const EVERY = millis(300);
-/** How soon after the last they are read at the soonest. */
+/** How soon after the last they are read at the soonest, while the first users are waited for. */
 const LEAST = millis(100);
 /** How often for the count alone, and for what is learned of the stable release. */
 const CALM = seconds(1);
@@ -72,6 +75,8 @@ interface Parts extends WatchOptions {
   readonly teller: Teller;
   readonly metrics: Metrics | null;
   readonly witness: Witness;
+  /** That there is something to read for now, whatever the beat. */
+  readonly haste: News;
 }
 
 export async function createWatch(options: WatchOptions): Promise<Watch> {
@@ -94,6 +99,7 @@ export async function createWatch(options: WatchOptions): Promise<Watch> {
     teller: createTeller(options),
     metrics: settings === null || judging === null ? null : metricsOf(options, settings, judging),
     witness: createWitness({ application, ports, rollout, before: memory?.testimony ?? null }),
+    haste: createNews(ports.clock),
   };
   return watchOf(parts);
 }
@@ -113,15 +119,19 @@ const metricsOf = (
 
 function watchOf(parts: Parts): Watch {
   const { application, gauge, meter, judging, ports, witness } = parts;
+  let usersSince: Instant | undefined;
   return {
     follow: (rollout) => {
       gauge.follow(rollout);
       witness.follow(rollout);
       judging?.follow(rollout, ports.clock.now());
+      if (usersSince === undefined && rollout.usersSince !== undefined) parts.haste.tell();
+      ({ usersSince } = rollout);
     },
     began: (action) => witness.began(action),
     ended: (action, outcome) => witness.ended(action, outcome),
     verdict: (now) => judging?.verdict(now),
+    glance: (now) => judging?.glance(now),
     run: async (signal) => void (await Promise.all([witness.run(signal), watch(parts, signal)])),
     readAll: async () => void (await Promise.all(begin(parts))),
     receipt: (rollout, entries) => ({
@@ -145,7 +155,7 @@ function take({ meter, judging, teller, onJudged }: Parts, read: Read): void {
 }
 
 async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { meter, judging, teller, ports } = parts;
+  const { meter, judging, teller, ports, haste } = parts;
   const reading = new Set<Promise<void>>();
   let keepAt = ports.clock.now();
   let readAt = keepAt;
@@ -164,7 +174,7 @@ async function watch(parts: Parts, signal: AbortSignal): Promise<void> {
       await keep(parts, now);
       keepAt = after(now, KEEP);
     }
-    await ports.clock.sleep(nextReading(parts, now), signal);
+    await haste.wait(nextReading(parts, now), signal);
   }
   await Promise.all(reading);
   await keep(parts, ports.clock.now());

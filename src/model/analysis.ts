@@ -16,7 +16,7 @@ export interface AnalysisSettings {
   readonly unit: "user" | "request";
   readonly warmup: Duration;
   readonly minRequests: number;
-  /** So long at most the first slots with the release serve alone; less when `minRequests` were judged. */
+  /** So long at most the first slots with the release serve alone; less when `requestsOfLook` were seen. */
   readonly look: Duration;
   readonly early: boolean;
   readonly maxFailedRequests: number;
@@ -40,3 +40,12 @@ export interface Metric {
   readonly lower: number | null;
   readonly upper: number | null;
 }
+
+/**
+ * A first look is for a release that fails (nearly) everything: so many requests show that, and what fails
+ * less often the judge goes on to find.
+ */
+const LOOKED_AT = 20;
+
+export const requestsOfLook = ({ minRequests }: Pick<AnalysisSettings, "minRequests">): number =>
+  Math.min(minRequests, LOOKED_AT);

@@ -87,6 +87,16 @@ export interface HarmReport {
   readonly most: number;
 }
 
+/** What was told of the canary so far, though more of the same time may come: it passes no verdict. */
+export interface Glance {
+  /** Of the canary, since it has a share. */
+  readonly requests: number;
+  /** Anybody was told of, of either release, since the canary was first seen to be asked. */
+  readonly hasUsers: boolean;
+  /** Something speaks against it, if only a little. */
+  readonly isDoubted: boolean;
+}
+
 /** What a bad release may do before it goes back by itself. */
 export interface PlannedHarm {
   /** One that fails everything goes back after so many failures in a row; null: by the budget only. */

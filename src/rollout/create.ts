@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { millis, type Instant } from "../base/time.ts";
+import { requestsOfLook } from "../model/analysis.ts";
 import {
   HOOKS,
   poolOf,
@@ -113,8 +114,12 @@ function analysisOf(
   { kind, from, observe }: Beginning,
 ): PlannedAnalysis | null {
   if (analysis === null || gateway.passive || kind === "rollback" || from === null) return null;
-  const { early, minRequests, look } = analysis;
-  return { observe: observe || analysis.observe, early, look: { requests: minRequests, atMost: look } };
+  const { early, look } = analysis;
+  return {
+    observe: observe || analysis.observe,
+    early,
+    look: { requests: requestsOfLook(analysis), atMost: look },
+  };
 }
 
 /** Before the first release nothing is served that could be lost. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { after, instant, minutes, seconds } from "../base/time.ts";
 import type { PlannedAnalysis, Rollout } from "../model/rollout.ts";
-import type { Verdict, VerdictKind } from "../model/verdict.ts";
+import type { Glance, Verdict, VerdictKind } from "../model/verdict.ts";
 import { basisPoints } from "../model/share.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { decide } from "./decide.ts";
@@ -159,30 +159,29 @@ describe("the first look", () => {
     };
   }
 
-  const judged = (canary: number, stable: number): Verdict => {
-    const one = verdict("continue");
-    return {
-      ...one,
-      canary: { ...one.canary, requests: canary },
-      stable: { ...one.stable, requests: stable },
-    };
-  };
+  const told = (canary: number, stable: number, isDoubted = false): Glance => ({
+    requests: canary,
+    hasUsers: canary + stable > 0,
+    isDoubted,
+  });
 
-  const isHeld = (analysis: PlannedAnalysis, about: Verdict | undefined, later = 0): boolean => {
+  const isHeld = (analysis: PlannedAnalysis, about: Glance | undefined, later = 0): boolean => {
     const rollout = decide(widening(analysis), seen(widening(analysis), null), NOW).rollout;
-    const known = { ...seen(rollout, null), ...(about === undefined ? {} : { verdict: about }) };
+    const known = { ...seen(rollout, null), ...(about === undefined ? {} : { glance: about }) };
     const next = decide(rollout, known, instant(NOW + later)).rollout;
     return Object.values(next.slots).every(({ at }) => at === "settled");
   };
 
   it.each([
-    { id: "without a verdict the last slot waits", about: undefined, held: true },
-    { id: "with too few requests it waits", about: judged(19, 300), held: true },
-    { id: "with enough it leaves", about: judged(20, 300), held: false },
-    { id: "where nobody comes it leaves after a second", about: judged(0, 0), later: 1000, held: false },
-    { id: "not before: nobody may have been told of", about: judged(0, 0), later: 999, held: true },
-    { id: "after its time it leaves, whatever was seen", about: judged(1, 9), later: 3000, held: false },
-    { id: "not before", about: judged(1, 9), later: 2999, held: true },
+    { id: "while nobody has looked the last slot waits", about: undefined, held: true },
+    { id: "with too few requests it waits", about: told(19, 300), held: true },
+    { id: "with enough it leaves", about: told(20, 300), held: false },
+    { id: "with enough, and doubts, it waits", about: told(20, 300, true), held: true },
+    { id: "not for ever", about: told(20, 300, true), later: 3000, held: false },
+    { id: "where nobody comes it leaves after a second", about: told(0, 0), later: 1000, held: false },
+    { id: "not before: nobody may have been told of", about: told(0, 0), later: 999, held: true },
+    { id: "after its time it leaves, whatever was seen", about: told(1, 9), later: 3000, held: false },
+    { id: "not before", about: told(1, 9), later: 2999, held: true },
   ])("$id", ({ about, later = 0, held }) => expect(isHeld(LOOK, about, later)).toBe(held));
 
   it.each([
@@ -196,9 +195,9 @@ describe("the first look", () => {
 
   it("says what it waits for, wakes when its time is over, and is counted from the first users on", () => {
     const rollout = widening(LOOK);
-    const about = { ...seen(rollout, null), verdict: judged(7, 40) };
+    const about = { ...seen(rollout, null), glance: told(7, 40) };
     const one = decide(rollout, about, NOW);
-    expect(one.because).toBe("its first users are watched: 7 of 20 requests judged, 3s left at most");
+    expect(one.because).toBe("its first users are watched: 7 of 20 requests seen, 3s left at most");
     expect(one.wakeAt).toBe(after(NOW, seconds(1)));
     const later = decide(one.rollout, about, instant(NOW + 1000));
     expect(later.rollout.usersSince).toBe(NOW);
@@ -212,13 +211,15 @@ describe("the first look", () => {
   });
 
   it.each([
-    { id: "at once while nobody is judged yet", judged: 0, later: 400, end: NOW + 400 },
-    { id: "nor is anybody awaited so often after a second", judged: 0, later: 1000, end: null },
-    { id: "as requests come", judged: 5, later: 200, end: NOW + 800 },
-    { id: "not once enough are judged", judged: 20, later: 200, end: null },
-    { id: "not once its time is over", judged: 5, later: 3000, end: null },
-  ])("may have seen enough: $id", ({ judged: requests, later, end }) => {
+    { id: "at once while nobody was told of", about: told(0, 0), later: 400, end: NOW + 400 },
+    { id: "nor is anybody awaited so often after a second", about: told(0, 0), later: 1000, end: null },
+    { id: "at once while only the others are asked", about: told(0, 9), later: 1000, end: NOW + 1000 },
+    { id: "as requests come", about: told(5, 9), later: 200, end: NOW + 800 },
+    { id: "not once there are enough", about: told(20, 9), later: 200, end: null },
+    { id: "at once while there are doubts", about: told(20, 9, true), later: 200, end: NOW + 200 },
+    { id: "not once its time is over", about: told(5, 9), later: 3000, end: null },
+  ])("may have seen enough: $id", ({ about, later, end }) => {
     const { rollout } = decide(widening(LOOK), seen(widening(LOOK), null), NOW);
-    expect(lookMayEnd(rollout, requests, instant(NOW + later))).toBe(end);
+    expect(lookMayEnd(rollout, about, instant(NOW + later))).toBe(end);
   });
 });

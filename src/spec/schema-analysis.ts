@@ -68,7 +68,7 @@ const settings = mapping(
       .describe("Below this the verdict is: inconclusive, hold."),
     look: duration(millis(0))
       .prefault("2s")
-      .describe("Before more slots follow the first ones: until minRequests are judged, or so long at most."),
+      .describe("Before more slots follow the first ones: until 20 requests are seen, or so long at most."),
     early: truth()
       .prefault(true)
       .describe("A step may end its bake as soon as the next share is proven safe."),

@@ -1,6 +1,6 @@
 import { structuredPatch } from "diff";
 import type { AppError } from "../../base/errors.ts";
-import type { AnalysisSettings } from "../../model/analysis.ts";
+import { requestsOfLook, type AnalysisSettings } from "../../model/analysis.ts";
 import { HOOKS, slotHosts, type Application } from "../../model/application.ts";
 import { drainOf, TRAFFIC_KINDS } from "../../model/drain.ts";
 import type { SlotKey } from "../../model/ids.ts";
@@ -240,9 +240,9 @@ function harmText({ harm, from }: PlanStory, { analysis }: Application): string 
   ].join("; ");
 }
 
-const lookText = ({ look, minRequests }: AnalysisSettings): string =>
-  `before more slots follow the first ones ${counted(minRequests, "request")} of it are judged, ` +
-  `or what comes in ${time(look)}`;
+const lookText = (analysis: AnalysisSettings): string =>
+  `before more slots follow the first ones ${counted(requestsOfLook(analysis), "request")} of it are seen, ` +
+  `or what comes in ${time(analysis.look)}`;
 
 function timeText({ steps }: PlanStory): string {
   const baked = steps.reduce((sum, { bake }) => sum + bake, 0);

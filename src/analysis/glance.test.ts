@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { instant, minutes } from "../base/time.ts";
+import { basisPoints } from "../model/share.ts";
+import type { MadeRequest } from "../../test/support/evidence.ts";
+import { feed, ONE, seasoned, SETTINGS, START, traffic } from "../../test/support/judged.ts";
+import { createJudge, type Judge } from "./judge.ts";
+import type { JudgeState } from "./state.ts";
+
+interface Given {
+  readonly share: number;
+  readonly unit?: "user" | "request";
+  readonly canary?: (i: number) => Partial<MadeRequest>;
+}
+
+/** 200 ms after the share came: 40 requests of which all or half are the canary's, and no slice is final. */
+function soon({ share, unit = "request", canary = () => ({}) }: Given): readonly [Judge, JudgeState] {
+  const judge = createJudge(
+    { ...SETTINGS, unit },
+    { gateways: ONE, shares: [basisPoints(share)], expected: minutes(1) },
+  );
+  const each = share === 10_000 ? 1 : 2;
+  const all = (i: number): Partial<MadeRequest> => ({ user: i });
+  const made = traffic({ from: START, seconds: 0.2, rate: 200, each, canary, all });
+  return [judge, feed(judge, seasoned(judge, share), { made, until: START + 200 })];
+}
+
+const fails =
+  (one: number) =>
+  (i: number): Partial<MadeRequest> =>
+    i % one === 0 ? { status: 500 } : {};
+
+describe("a glance", () => {
+  it("counts what was told and is not final yet, and is not remembered", () => {
+    const [judge, state] = soon({ share: 5000 });
+    const before = JSON.stringify(state);
+    expect(judge.verdict(state, instant(START + 200)).canary.requests).toBe(0);
+    expect(judge.glance(state)).toEqual({ requests: 20, hasUsers: true, isDoubted: false });
+    expect(JSON.stringify(state)).toBe(before);
+  });
+
+  it("counts nobody of before the canary had a share", () => {
+    const [judge] = soon({ share: 5000 });
+    const made = traffic({ from: START, seconds: 0.2, rate: 200, each: 2, all: (i) => ({ user: i }) });
+    const testers = feed(judge, seasoned(judge, 0), { made, until: START + 200 });
+    expect(judge.glance(testers)).toMatchObject({ requests: 0, hasUsers: true });
+  });
+
+  it.each([
+    { what: "all of its requests", share: 5000, canary: fails(1), isDoubted: true },
+    { what: "half of them", share: 5000, canary: fails(2), isDoubted: true },
+    { what: "one of twenty", share: 5000, canary: fails(20), isDoubted: true },
+    { what: "none", share: 5000, canary: fails(1000), isDoubted: false },
+    { what: "all, and nobody is left to compare with", share: 10_000, canary: fails(1), isDoubted: true },
+    {
+      what: "none, and nobody is left to compare with",
+      share: 10_000,
+      canary: fails(1000),
+      isDoubted: false,
+    },
+  ])("doubts a canary that fails $what: $isDoubted", ({ share, canary, isDoubted }) => {
+    const units = ["request", "user"] as const;
+    const seen = units.map((unit) => {
+      const [judge, state] = soon({ share, unit, canary: (i) => (i === 0 ? {} : canary(i)) });
+      return judge.glance(state).isDoubted;
+    });
+    expect(seen).toEqual([isDoubted, isDoubted]);
+  });
+});
