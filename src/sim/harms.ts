@@ -283,11 +283,10 @@ function deserted(
   const stays = [...next.canary, ...next.stable];
   const leaves = [...before.canary, ...before.stable].filter((key) => !stays.includes(key));
   const served = (key: SlotKey): number => servedAt(fleet.slots.get(key), now);
-  // Who was told so often that it does not serve has to believe it.
-  const isMisled = (key: SlotKey): boolean => (fleet.slots.get(key)?.lies ?? 0) >= 3;
   // Nobody can know of one that was dead when the switch was sent, or just before, and is back now.
   const isBack = (key: SlotKey): boolean => (fleet.slots.get(key)?.servesFrom ?? 0) > sentAt - NOTICED;
-  if (!leaves.some((key) => served(key) === now && !isMisled(key) && !isBack(key))) return [];
+  if (!leaves.some((key) => served(key) === now && !isMisled(fleet.slots.get(key)) && !isBack(key)))
+    return [];
   if (stays.length === 0 || stays.some((key) => sentAt - served(key) < NOTICED)) return [];
   const what = `${gateway.name} takes out ${leaves.join(", ")}, and nobody else has served for long`;
   return [harm(now, 5, what)];
@@ -305,7 +304,8 @@ function unserved(
     ["canary", next.share - before.share, next.canary],
     ["stable", before.share - next.share, next.stable],
   ];
-  const isDown = (key: SlotKey): boolean => servedAt(fleet.slots.get(key), now) !== now;
+  const isDown = (key: SlotKey): boolean =>
+    servedAt(fleet.slots.get(key), now) !== now || isMisled(fleet.slots.get(key));
   if (before.canary.every(isDown) && before.stable.every(isDown)) return [];
   return more
     .filter(([, gain, slots]) => gain > 0 && slots.length > 0 && slots.every(isGone))
@@ -313,6 +313,9 @@ function unserved(
       harm(now, 4, `${gateway.name} gives ${gain} more to a ${role} that does not serve`),
     );
 }
+
+/** Who was told so often that it does not serve has to believe it. */
+const isMisled = (slot?: SimSlot): boolean => (slot?.lies ?? 0) >= 3;
 
 function servedAt(slot: SimSlot | undefined, now: number): number {
   if (slot === undefined) return 0;
