@@ -1,6 +1,6 @@
 // Visitors with a cookie jar, through a gray release by the real command: whoever has a page of a release
 // gets all else from it too while a slot of it serves.
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get as plainGet, type IncomingMessage } from "node:http";
 import { get as secureGet } from "node:https";
 import { join } from "node:path";
@@ -160,17 +160,19 @@ describe.skipIf(!hasNginx("integration: visitors stay in a smooth release"))(
       "leaves visitors where they are while old and new slots stand side by side, and takes them back",
       async () => {
         const w = await openWorkspace({
-          edit: (sections) => ({
+          edit: (sections, { directory }) => ({
             ...sections,
             rollout: { key: "cookie:uid", pin: "30m" },
-            // The first look lasts for as long as this test.
-            analysis: { minRequests: 100_000, warmup: "0s", look: "60s" },
+            analysis: { minRequests: 20, warmup: "0s" },
+            hooks: { afterSlot: `while test -e '${join(directory, "hold")}'; do sleep 0.1; done` },
           }),
         });
         onTestFinished(w.close);
+        const hold = join(w.directory, "hold");
         await w.bringUp("v1");
         const visitors = USERS.map(newcomer);
         const had = await pages(w.url, visitors);
+        writeFileSync(hold, "");
         const running = w.start(["release", "v2", "--json"]);
         await running.says(/"share":5000,/);
         const both = new Set<string>();
@@ -184,6 +186,7 @@ describe.skipIf(!hasNginx("integration: visitors stay in a smooth release"))(
         expect(new Set(now)).toEqual(new Set(["v1", "v2"]));
         expect(await mixed(w.url, later, now)).toEqual([]);
         mustExit(await w.glidepath("abort"), 0);
+        rmSync(hold);
         mustExit(await running.done, 1);
         expect(new Set(await pages(w.url, later))).toEqual(new Set(["v1"]));
       },
