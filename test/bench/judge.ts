@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { FOLD } from "../../src/drivers/accesslog/fold-script.ts";
+import { PIECE_BYTES } from "../../src/drivers/accesslog/accesslog.ts";
+import { ROOM } from "../../src/drivers/accesslog/scripts.ts";
 import { emptyFold, foldText } from "../../src/drivers/accesslog/fold.ts";
 import { seconds } from "../../src/base/time.ts";
 import type { Behaviour } from "../../src/demo/app.ts";
@@ -93,8 +95,8 @@ const LINES = 3000;
 const TIMES = 30;
 const RATE = 10_000;
 
-function someLog(): string {
-  const lines = Array.from({ length: LINES }, (_, i) => {
+function someLog(count = LINES): string {
+  const lines = Array.from({ length: count }, (_, i) => {
     const took = 20 + ((i * 7919) % 60);
     const bucket = String((i * 4657) % 10_000).padStart(4, "0");
     const role = Number(bucket) < 500 ? "canary" : "stable";
@@ -144,6 +146,34 @@ function benchFold(): readonly Folded[] {
   return results;
 }
 
+export interface Remembered {
+  readonly lines: number;
+  /** The most that awk had of memory, kB: without users, and with them. */
+  readonly without: number;
+  readonly withUsers: number;
+}
+
+/** awk is asked at its end what it had; one run reads and prints no more than a reading lets it. */
+const ASKED = 'END { while ((getline < "/proc/self/status") > 0) if (/VmHWM/) print $2 > "/dev/stderr" }';
+
+function benchMemory(): readonly Remembered[] {
+  const file = join(mkdtempSync(join(tmpdir(), "glidepath-bench-")), "log");
+  const peak = (users: number): number => {
+    const bounds = [`most=${PIECE_BYTES}`, `room=${ROOM}`, `users=${users}`];
+    const values = [...bounds, "since=0", "early=0", "joined=", "warm=0", "pool="];
+    const args = [...values.flatMap((value) => ["-v", value]), `${FOLD}\n${ASKED}`];
+    const told = ["-c", 'LC_ALL=C awk "$@" <"$LOG" >/dev/null', "sh", ...args];
+    const ran = spawnSync("sh", told, { env: { ...process.env, LOG: file } });
+    return Number(/\d+/.exec(ran.stderr.toString())?.[0] ?? Number.NaN);
+  };
+  const all = [10_000, 100_000, 1_000_000].map((lines) => {
+    writeFileSync(file, someLog(lines));
+    return { lines, without: peak(0), withUsers: peak(1) };
+  });
+  rmSync(dirname(file), { recursive: true });
+  return all;
+}
+
 /** Milliseconds of this process's processor time for all times together. */
 function took(work: () => void): number {
   const cpu = (): number => process.resourceUsage().userCPUTime / 1000;
@@ -171,17 +201,19 @@ export interface JudgeBench {
   readonly judged: readonly Judged[];
   readonly identical: { readonly runs: number; readonly left: number };
   readonly folded: readonly Folded[];
+  readonly remembered: readonly Remembered[];
 }
 
 export async function benchJudge(): Promise<JudgeBench> {
   const runs = Number(process.env["GLIDEPATH_IDENTICAL"] ?? "50");
   const fold = benchFold();
+  const remembered = benchMemory();
   const judged: Judged[] = [];
   for (const one of CASES) judged.push(await benchCase(one));
-  return { judged, identical: await benchIdentical(runs), folded: fold };
+  return { judged, identical: await benchIdentical(runs), folded: fold, remembered };
 }
 
-export function printJudge({ judged, identical, folded: folds }: JudgeBench): void {
+export function printJudge({ judged, identical, folded: folds, remembered }: JudgeBench): void {
   const rows = judged.map(({ name, gone, requests, failed }) => [
     name,
     ...[gone, requests, failed].map(String),
@@ -196,4 +228,6 @@ export function printJudge({ judged, identical, folded: folds }: JudgeBench): vo
     `${(part * 100).toFixed(1)} %`,
   ]);
   console.log(`\n${table(["fold", "lines/s and core", `of a core at ${RATE} requests/s`], costs)}`);
+  const most = remembered.map(({ lines, without, withUsers }) => [lines, without, withUsers].map(String));
+  console.log(`\n${table(["awk, on a log of so many lines", "kB at most", "kB with users"], most)}`);
 }

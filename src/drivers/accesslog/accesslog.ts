@@ -14,7 +14,7 @@ import type { Piece, Place } from "./cursor.ts";
 import { EXITS, READ } from "./scripts.ts";
 
 /** What one run of the script reads. */
-const PIECE_BYTES = 8 * 1024 * 1024;
+export const PIECE_BYTES = 8 * 1024 * 1024;
 /** At most so many pieces in one reading; the next one goes on from there. */
 const MOST_PIECES = 64;
 /** How far back `open` looks. */

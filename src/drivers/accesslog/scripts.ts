@@ -5,7 +5,7 @@ import { FOLD } from "./fold-script.ts";
 export const EXITS = { done: 0, rights: 20 } as const;
 
 /** Characters of an answer, about: a host's answer is kept up to 1 MiB. */
-const ROOM = 500_000;
+export const ROOM = 500_000;
 
 /**
  * FILE INODE OFFSET MOST SINCE UNTIL JOINED WARM USERS POOL STOPPED CANARY: what follows in the log after a
