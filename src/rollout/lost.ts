@@ -6,7 +6,7 @@ import { EVERYTHING, NOTHING } from "../model/share.ts";
 import { rotationSize, type Routing } from "../model/routing.ts";
 import { request } from "./change.ts";
 import { goBack } from "./endings.ts";
-import { abortBy, enter, isFirst, isGoingBack } from "./evolve.ts";
+import { abortBy, enter, isFirst, isGoingBack, withCourse } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
 import { pinned } from "./pins.ts";
 import type { Seen } from "./seen.ts";
@@ -121,7 +121,17 @@ function goOn(rollout: Rollout, now: Instant): Rollout {
   // What was only written has the lost slots in it, and leads nobody anywhere yet.
   const free = change?.stage === "preparing" ? { ...stepped, change: null } : stepped;
   const remaining = remainingOf(free);
-  return rotationSize(remaining) === 0 ? free : request(free, pinned(free, remaining), now);
+  return rotationSize(remaining) === 0 ? free : request(stayed(free), pinned(free, remaining), now);
+}
+
+/** Who was only about to leave stays: with fewer slots the step may need fewer, and nobody can be spared. */
+function stayed(rollout: Rollout): Rollout {
+  if (rollout.change !== null || rollout.unsettled) return rollout;
+  const leaving = musterOf(rollout).moving.filter(
+    ({ slot }) => rollout.slots[slot]?.at === "leaving" && rollout.routing.stable.includes(slot),
+  );
+  const settled = { at: "settled", release: rollout.from } as const;
+  return leaving.reduce((r, { slot }) => withCourse(r, slot, settled), rollout);
 }
 
 /** As before, but for the lost slots. A role without any has no users: the other one answers for it. */

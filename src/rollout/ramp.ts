@@ -2,6 +2,7 @@ import { after, millis, type Duration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Routing } from "../model/routing.ts";
+import { evenShare } from "../model/capacity.ts";
 import { basisPoints, EVERYTHING } from "../model/share.ts";
 import { courseOf, isFirst, isGoingBack } from "./evolve.ts";
 import { musterOf } from "./muster.ts";
@@ -57,13 +58,15 @@ const wasServing = ({ routing, landing }: Rollout, slot: SlotKey): boolean =>
  * role has already, then the share itself widens: no slot ever gets more than before one joined or after.
  */
 export function rampedForward(rollout: Rollout, wanted: Routing): Routing {
-  const { canary, share } = wanted;
+  const { canary, stable, share } = wanted;
   if (rollout.plan.ramp === undefined || isFirst(rollout)) return wanted;
   const { slots: newcomers, part } = newcomersOf(rollout, canary);
   if (newcomers.length === 0) return wanted;
-  const present = rollout.routing.share;
   const total = Math.floor(share * part);
   const old = canary.slice(0, canary.length - newcomers.length);
+  // While it ramps others may have left: the old slots of both roles carry their part of that.
+  const even = evenShare(share, old.length, stable.length);
+  const present = basisPoints(Math.max(rollout.routing.share, even));
   if (total >= present || old.length === 0 || old.some((slot) => newcomers.includes(slot))) {
     return { ...wanted, share: basisPoints(Math.max(total, present)) };
   }
