@@ -168,6 +168,14 @@ describe("a host that is silent", () => {
   });
 });
 
+it("a slot that was only about to leave when a host was lost stays", () => {
+  const calm = halfWay({ policy: "exclude", canary: 1, phase: { name: "updating" } });
+  const leaving: SlotCourse = { at: "leaving", target: V2, since: START, attempt: 1 };
+  const left = after({ ...calm, slots: { ...calm.slots, [SLOTS[1]!]: leaving } }, [C]);
+  expect(left.excluded).toEqual([C]);
+  expect(left.slots[SLOTS[1]!]).toEqual({ at: "settled", release: V1 });
+});
+
 describe("hosts with several slots", () => {
   it("are never left with none of them while others can be updated", () => {
     const start = halfWay({ policy: "wait", canary: 0, phase: { name: "updating" } });
