@@ -40,9 +40,11 @@ export function request(rollout: Rollout, routing: Routing, now: Instant): Rollo
   return { ...next.rollout, change: asked, ...(rollout.withdrawal && { withdrawal: null }) };
 }
 
-/** Lost hosts, and who is put aside. */
+/** Lost hosts, unless the routing still names their slots for want of others; and who is put aside. */
 function withoutOf(rollout: Rollout, routing: Routing): NonNullable<RoutingChange["without"]> {
-  const { excluded } = rollout;
+  const { hostOf } = rollout.plan;
+  const used = new Set([...rotationOf(routing)].map((slot) => hostOf[slot]));
+  const excluded = rollout.excluded.filter((host) => !used.has(host));
   const aside = asideOf(rollout, routing);
   return { ...(excluded.length > 0 && { excluded }), ...(aside.length > 0 && { aside }) };
 }
