@@ -51,6 +51,7 @@ export const ERRORS = {
   "gateway.reload": { exit: 3 },
   "gateway.fenced": { exit: 4 },
   "gateway.rights": { exit: 3 },
+  "gateway.unserved": { exit: 3 },
   "hook.failed": { exit: 1 },
   "hook.unknown": { exit: 4 },
   "analysis.failed": { exit: 1 },

@@ -247,6 +247,7 @@ async function run(
   await watched;
   carrier.held = null;
   if (result.ok && ENDED.includes(result.value.phase.name)) {
+    await tellLacks(carrier, onEvent);
     await afterwards(carrier, { rollout: result.value, watch, onEvent, signal });
   }
   advice?.end();
@@ -260,6 +261,19 @@ const adviceOf = ({ application, ports }: Carrier, onEvent: (event: RolloutEvent
     : createAdvice(application, ports.idle, (finding) =>
         onEvent({ kind: "advice", at: ports.clock.now(), finding }),
       );
+
+/** A server block of the user's own is for the user to write: until it is there nobody comes. */
+async function tellLacks(
+  { application, ports }: Carrier,
+  onEvent: (event: RolloutEvent) => void,
+): Promise<void> {
+  if (application.gateway.mode !== "upstream") return;
+  const all = await Promise.all(application.gateways.map((one) => ports.gateways.preview(one)));
+  for (const preview of all) {
+    const finding = preview.ok ? preview.value.lack : null;
+    if (finding !== null) onEvent({ kind: "advice", at: ports.clock.now(), finding });
+  }
+}
 
 interface Afterwards {
   readonly rollout: Rollout;

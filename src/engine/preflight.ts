@@ -8,6 +8,7 @@ import type { Rollout } from "../model/rollout.ts";
 import type { Routing } from "../model/routing.ts";
 import type { Saved } from "../ports/journal.ts";
 import { createRollout } from "../rollout/create.ts";
+import { limit } from "./limit.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 
@@ -25,8 +26,11 @@ export async function beginning(
   ports: EnginePorts,
   { kind, release, saved, observe, probe }: Wanted,
 ): Promise<Result<{ rollout: Rollout; stable: ReleaseId | null }, AppError>> {
-  const seen = await lookOnce(application, ports, { stable: saved.stable, count: false });
-  const obstacle = obstacleTo(application, seen);
+  const [seen, unready] = await Promise.all([
+    lookOnce(application, ports, { stable: saved.stable, count: false }),
+    unreadyGateway(application, ports),
+  ]);
+  const obstacle = obstacleTo(application, seen) ?? unready;
   if (obstacle !== null) return err(obstacle);
   const stable = stableOf(application, seen, saved);
   if (!stable.ok) return stable;
@@ -173,6 +177,19 @@ function obstacleTo(application: Application, seen: Observation): AppError | nul
     }
   }
   return null;
+}
+
+const MOST_GATEWAYS = 64;
+
+/** What a gateway would refuse when it comes to it: now nothing is fetched, and no slot has left yet. */
+async function unreadyGateway(
+  { gateways }: Application,
+  ports: Pick<EnginePorts, "gateways">,
+): Promise<AppError | null> {
+  const limited = limit(MOST_GATEWAYS);
+  const all = await Promise.all(gateways.map((gateway) => limited(() => ports.gateways.preview(gateway))));
+  const refusals = all.flatMap((preview) => (preview.ok ? [] : [preview.error]));
+  return refusals[0] ?? null;
 }
 
 /**

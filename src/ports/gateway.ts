@@ -4,6 +4,7 @@ import type { Gateway, Slot } from "../model/application.ts";
 import type { GatewayState, Observed } from "../model/observation.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { RoutingTable } from "../model/routing.ts";
+import type { Finding } from "./examine.ts";
 
 /** One nginx. Two phases, so that several gateways change together or not at all. */
 export interface GatewayPort {
@@ -29,7 +30,10 @@ export interface GatewayPort {
    * it is done. Can be repeated.
    */
   withdraw(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
-  /** What `prepare` would write into the gateway's config; changes nothing. */
+  /**
+   * What `prepare` would write into the gateway's config; changes nothing. Refused as `prepare` would, where
+   * the file cannot be served: before a release begins.
+   */
   preview(gateway: Gateway): Promise<Result<ConfigPreview, AppError>>;
 }
 
@@ -40,4 +44,6 @@ export interface ConfigPreview {
   readonly wanted: string;
   /** A reload of nginx is needed: the two differ. Never in an ordinary release. */
   readonly reload: boolean;
+  /** What the person has to write so that users reach the application; null: nothing. */
+  readonly lack: Finding | null;
 }

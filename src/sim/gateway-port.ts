@@ -54,7 +54,8 @@ export function gatewayPort(line: Line): GatewayPort {
     prepare: (gateway, table) => write(gateway, table, prepare),
     commit: (gateway, table) => write(gateway, table, commit),
     withdraw: (gateway, table) => write(gateway, table, withdraw),
-    preview: ({ config }) => Promise.resolve(ok({ path: config, current: "", wanted: "", reload: false })),
+    preview: ({ config: path }) =>
+      Promise.resolve(ok({ path, current: "", wanted: "", reload: false, lack: null })),
   };
 }
 

@@ -65,7 +65,7 @@ function told(file: string, from: string | null): string {
   if ("code" in sums) throw new Error(sums.message);
   const gateways = application.gateways.map(({ name, config: path }) => {
     const current = from === null ? null : "a\n";
-    return { name, config: { path, current, wanted: "a\n", reload: from === null } };
+    return { name, config: { path, current, wanted: "a\n", reload: from === null, lack: null } };
   });
   return planLines(
     { ...sums, gateways, harm: harmOf(application.analysis, application.policy.steps) },

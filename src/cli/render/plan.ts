@@ -6,9 +6,10 @@ import { drainOf, TRAFFIC_KINDS } from "../../model/drain.ts";
 import type { SlotKey } from "../../model/ids.ts";
 import { EVERYTHING, NOTHING } from "../../model/share.ts";
 import type { PlannedStep, PlanStory } from "../../ports/control.ts";
+import type { Finding } from "../../ports/examine.ts";
 import type { ConfigPreview } from "../../ports/gateway.ts";
 import { errorLines } from "./error.ts";
-import { bad, canary, clean, dim, EMPTY, good, indent, line, strong, wrap, type Line } from "./text.ts";
+import { bad, canary, clean, dim, EMPTY, good, indent, line, strong, warn, wrap, type Line } from "./text.ts";
 import { counted, percent, share, time } from "./words.ts";
 
 const LABEL = 11;
@@ -184,12 +185,20 @@ function shorten(lines: readonly Line[]): readonly Line[] {
 
 function gatewayLines({ name, config }: PlanStory["gateways"][number]): readonly Line[] {
   if (isError(config)) return [line(strong(name)), ...errorLines(config).map((given) => indent(2, given))];
-  const { path, current, wanted, reload } = config;
-  if (!reload && current === wanted) return [line(strong(name), `  ${path} stays as it is: no reload`)];
+  const { path, current, wanted, reload, lack } = config;
+  const lacking = lack === null ? [] : lackLines(lack);
+  if (!reload && current === wanted) {
+    return [line(strong(name), `  ${path} stays as it is: no reload`), ...lacking];
+  }
   const words = current === null ? "is written for the first time" : "is brought up to date";
   const head = line(strong(name), `  ${path} ${words}${reload ? ", with one reload" : ""}`);
-  return [head, ...shorten(diffLines(current, wanted)).map((given) => indent(4, given))];
+  return [head, ...lacking, ...shorten(diffLines(current, wanted)).map((given) => indent(4, given))];
 }
+
+const lackLines = ({ found, todo }: Finding): readonly Line[] => [
+  indent(2, line(warn("! "), found)),
+  ...(todo === null ? [] : [indent(4, line(dim("→ "), todo))]),
+];
 
 function worstText({ worst, maxUnavailable, order }: PlanStory): string {
   const few = maxUnavailable === 1 ? "1 slot is" : `${maxUnavailable} of ${order.length} slots are`;

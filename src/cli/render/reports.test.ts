@@ -75,7 +75,7 @@ describe("plan", () => {
       "is brought up to date, with one reload",
     ],
   ])("shows what changes in the config: %s", (_, current, wanted, diff, words) => {
-    const config = { path: "/etc/shop.conf", current, wanted, reload: true };
+    const config = { path: "/etc/shop.conf", current, wanted, reload: true, lack: null };
     const lines = planLines(story({ gateways: [{ name: WEB1, config }] }), application, 80).map(textOf);
     const at = lines.findIndex((text) => text.includes("/etc/shop.conf"));
     expect(lines[at]).toBe(`    web1  /etc/shop.conf ${words}`);
@@ -93,7 +93,7 @@ describe("plan", () => {
 
   test("shows the beginning of a long change", () => {
     const wanted = Array.from({ length: 100 }, (_, i) => `${i}\n`).join("");
-    const config = { path: "/etc/shop.conf", current: null, wanted, reload: true };
+    const config = { path: "/etc/shop.conf", current: null, wanted, reload: true, lack: null };
     const lines = planLines(story({ gateways: [{ name: WEB1, config }] }), application, 80).map(textOf);
     expect(lines.slice(-2)).toEqual(["        +39", "        … and 60 more lines: all of it with --json"]);
   });

@@ -262,7 +262,13 @@ export const story = (overrides: Partial<PlanStory> = {}): PlanStory => ({
   gateways: [
     {
       name: WEB1,
-      config: { path: "/etc/nginx/conf.d/shop.conf", current: "a\n", wanted: "a\n", reload: false },
+      config: {
+        path: "/etc/nginx/conf.d/shop.conf",
+        current: "a\n",
+        wanted: "a\n",
+        reload: false,
+        lack: null,
+      },
     },
   ],
   ...overrides,

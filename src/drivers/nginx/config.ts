@@ -24,8 +24,8 @@ export interface Topology {
 /** The whole of what Glidepath writes for an application on one gateway. It depends on the topology alone. */
 export interface Config {
   readonly text: string;
-  /** What the user's location includes; null in mode `server`. */
-  readonly snippet: string | null;
+  /** What a location of the user's can include. */
+  readonly snippet: string;
   /** Names this config: its workers say it, so that a reload can be proved. */
   readonly digest: string;
   /** Names the groups and what is in them; the switch lives in `home/pool-DIGEST`. */
@@ -47,10 +47,11 @@ export function poolDigest(application: Application): string {
 
 export function writeConfig(topology: Topology): Config {
   const pool = poolDigest(topology.application);
-  const snippet = topology.application.gateway.mode === "upstream" ? lines(locationBody(topology)) : null;
+  const { mode } = topology.application.gateway;
+  const snippet = lines(locationBody(mode === "upstream" ? topology : withoutServer(topology)));
   const body = (mark: string): string =>
     lines(sections(topology, { pool, mark }).flatMap((section) => [""].concat(section)));
-  const mark = digest(`${FORMAT}\n${body("")}\n${snippet ?? ""}`);
+  const mark = digest(`${FORMAT}\n${body("")}\n${mode === "upstream" ? snippet : ""}`);
   return { text: lines(header(topology, { pool, mark })) + body(mark), snippet, digest: mark, pool };
 }
 
@@ -260,6 +261,12 @@ const copierServer = (topology: Topology): readonly string[] =>
     copierAt(topology),
   );
 
+/** What only a server of ours has: HTTP/3, and the locations through which copies go. */
+function withoutServer({ application, gateway: { http3: _http3, ...gateway }, home }: Topology): Topology {
+  const settings = { ...application.gateway, mode: "upstream" as const };
+  return { application: { ...application, gateway: settings }, gateway, home };
+}
+
 /** The same for `server` and `upstream`: everything stands inside the location, where nothing can skip it. */
 function locationBody({ application, gateway, home }: Topology): readonly string[] {
   const v = prefix(application.name);
@@ -278,7 +285,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
     ...altSvcLines(gateway),
     ...(tellsSlot(application) ? [`add_header X-Glidepath-Slot $${v}_told always;`] : []),
     ...(maxBody === undefined ? [] : [`client_max_body_size ${maxBody};`]),
-    ...mirrorHere({ application, log: path(gateway.log) }),
+    ...(application.gateway.mode === "server" ? mirrorHere({ application, log: path(gateway.log) }) : []),
     ...onward(application),
   ];
 }

@@ -1,5 +1,6 @@
 import type { Finding } from "../../ports/examine.ts";
-import { layoutOf } from "./config.ts";
+import { layoutOf, writeConfig } from "./config.ts";
+import { isIncluded } from "./doors.ts";
 import { editedBy } from "./edited.ts";
 import { slotLines } from "./groups.ts";
 import { http3 } from "./http3.ts";
@@ -7,6 +8,9 @@ import { upstreams } from "./passive.ts";
 import { snippetOf } from "./place.ts";
 import { fault, fine, linesOf, section, surveyIn, warning, type Facts, type Look } from "./said.ts";
 import { certificate } from "./certificate.ts";
+import { filesOf } from "./survey.ts";
+import { lackOf, unserved } from "./unserved.ts";
+import { unsuitable } from "./unsuitable.ts";
 
 export function sectionsOf(stdout: string): ReadonlyMap<string, string> {
   const parts = `\n${stdout}`.split("\n@@ ").slice(1);
@@ -152,22 +156,26 @@ const included: Look = (facts) => {
 
 /** In mode `upstream` nothing of ours is served until the user's own location includes it. */
 const location: Look = (facts) => {
-  const survey = surveyIn(facts);
-  if (facts.application.gateway.mode !== "upstream" || survey === null) return [];
+  const files = filesOf(section(facts, "dump"));
+  if (facts.application.gateway.mode !== "upstream" || files.size === 0) return [];
   const snippet = snippetOf(facts);
-  const [real = "", there] = linesOf(facts, "location");
-  if (survey.files.includes(snippet) || survey.files.includes(real))
-    return [fine(`a location includes ${snippet}`)];
-  const line = `\`include ${snippet};\``;
-  if (there === undefined)
-    return [
-      warning(
-        `no location includes ${snippet} yet`,
-        `after the first release, write ${line} in your location`,
-      ),
-    ];
-  const found = `no location includes ${snippet}: releases do not reach nginx's users`;
-  return [fault(found, `write ${line} in your location, and reload nginx`)];
+  if (isIncluded(facts, files)) return [fine(`a location includes ${snippet}`)];
+  const [, there] = linesOf(facts, "location");
+  if (there !== undefined) return [lackOf(facts)];
+  const todo = `after the first release, write \`include ${snippet};\` in your location`;
+  return [warning(`no location includes ${snippet} yet`, todo)];
+};
+
+/** What the next release would refuse, so that nobody is cut off by it. */
+const stays: Look = (facts) => {
+  const files = filesOf(section(facts, "dump"));
+  const [snippet, there] = linesOf(facts, "location");
+  const { application, gateway } = facts;
+  if (files.size === 0 || snippet === undefined || unsuitable(application, gateway) !== null) return [];
+  const { text } = writeConfig({ application, gateway, home: snippet.slice(0, snippet.lastIndexOf("/")) });
+  const lost = unserved(facts, { files, wanted: text, hasSnippet: there !== undefined });
+  if (lost === null) return [];
+  return [fault(`${lost.message} (${lost.details?.replaceAll("\n", "; ")})`, lost.hint ?? "")];
 };
 
 const readable: Look = (facts) => {
@@ -264,6 +272,7 @@ const OWN: readonly Look[] = [
   edited,
   included,
   location,
+  stays,
   readable,
   listening,
   names,

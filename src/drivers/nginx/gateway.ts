@@ -16,7 +16,7 @@ import { inRotation, type RoutingTable } from "../../model/routing.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ConfigPreview, GatewayPort } from "../../ports/gateway.ts";
 import type { HostCommand, HostReply, Hosts } from "../../ports/host.ts";
-import { layoutOf, poolDigest, writeConfig } from "./config.ts";
+import { layoutOf, poolDigest, writeConfig, type Config } from "./config.ts";
 import { askBusy, askConfig, type Running } from "./control.ts";
 import { editedBy } from "./edited.ts";
 import { groupsOf, isRepresentable, type Layout } from "./groups.ts";
@@ -26,10 +26,11 @@ import { readLook, type Look } from "./look.ts";
 import { sha256 } from "./names.ts";
 import { pinLabel } from "./pins.ts";
 import { controlOf, homeOf, isPassive, type Place } from "./place.ts";
-import { BUILD, COMMIT, FIND_MASTERS, LOOK, LOOK_AND_BUILD, READ } from "./scripts.ts";
+import { ADD_SNIPPET, BUILD, COMMIT, FIND_MASTERS, LOOK, LOOK_AND_BUILD, READ } from "./scripts.ts";
 import { tarOf } from "./tar.ts";
 import { generationTree, groupsTree, memoOf, type Entry, type Says } from "./tree.ts";
 import { troubleOf } from "./trouble.ts";
+import { notIncluded, unservedBy } from "./unserved.ts";
 import { unsuitable } from "./unsuitable.ts";
 
 export interface NginxGatewayOptions {
@@ -197,10 +198,22 @@ async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const built = seen.built ? DONE : await build(place, seen, { table, pool: config.pool });
   if (built.kind !== "done") return built;
   const isThere = seen.sha === sha256(config.text);
-  if (isThere && running?.config === config.digest) return DONE;
+  if (isThere && running?.config === config.digest) {
+    return seen.snippet ? DONE : addSnippet(place, config);
+  }
+  const lost = await unservedBy(place, seen, config.text);
+  if (lost !== null) return refused(lost);
   const installed = await install(place, config, table);
   // Whoever starts nginx again starts it with our config, and with the switch as it stands then.
   return isThere && isDown(installed) ? { kind: "done", serving: false } : installed;
+}
+
+async function addSnippet(place: Place, { digest, snippet }: Config): Promise<Outcome> {
+  const { gateway, host } = place;
+  const args = [homeOf(place), gateway.config, digest];
+  const input = tarOf([{ kind: "file", path: "location", text: snippet }]);
+  const reply = await host.run({ script: ADD_SNIPPET, args, input, timeout: seconds(15) });
+  return troubleOf(gateway, "writing what a location can include", reply) ?? DONE;
 }
 
 const isDown = (outcome: Outcome): boolean =>
@@ -278,10 +291,13 @@ async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
   const path = gateway.config;
   if (isPassive(place)) {
     const kept = current.value ?? "";
-    return ok({ path, current: kept, wanted: kept, reload: false });
+    return ok({ path, current: kept, wanted: kept, reload: false, lack: null });
   }
   const wanted = writeConfig({ ...place, home: seen.value.home }).text;
-  return ok({ path, current: current.value, wanted, reload: seen.value.sha !== sha256(wanted) });
+  const reload = seen.value.sha !== sha256(wanted);
+  const lost = reload ? await unservedBy(place, seen.value, wanted) : null;
+  if (lost !== null) return err(lost);
+  return ok({ path, current: current.value, wanted, reload, lack: await notIncluded(place) });
 }
 
 async function readFile({ gateway, host }: Place): Promise<Result<string | null, AppError>> {

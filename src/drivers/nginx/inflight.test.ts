@@ -82,6 +82,7 @@ slot 127.0.0.1 8002
     sha: "aaaa",
     mark: { pool: "00ff", config: "11ee" },
     table: { generation: 4, routing: { canary: [], stable: ["web:1"], share: 0 } },
+    snippet: false,
     built: true,
     hasSs: true,
     connections: new Map([

@@ -44,12 +44,11 @@ interface Carrying {
 }
 
 function carry(place: Place, script: string, { config, table }: Carrying): Promise<HostReply> {
-  const { gateway, host, application } = place;
-  const snippet = application.gateway.mode === "upstream" ? snippetOf(place) : "";
+  const { gateway, host } = place;
   const args = [
     homeOf(place),
     gateway.config,
-    snippet,
+    snippetOf(place),
     gateway.main,
     gateway.nginx,
     config?.digest ?? "",

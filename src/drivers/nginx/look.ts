@@ -12,6 +12,8 @@ export interface Look {
   /** What the config file's first line says of itself. */
   readonly mark: { readonly config: string; readonly pool: string } | null;
   readonly table: RoutingTable | null;
+  /** What a location of the user's can include is there. */
+  readonly snippet: boolean;
   /** The generation was built in the same run. */
   readonly built: boolean;
   readonly hasSs: boolean;
@@ -30,6 +32,7 @@ export function readLook(stdout: string): Look {
     sha: after("sha")[0] ?? null,
     mark: mark === null ? null : { pool: mark[1] ?? "", config: mark[2] ?? "" },
     table: readTable(after("routing")[0]),
+    snippet: lines.includes("snippet"),
     built: lines.includes("built"),
     hasSs: !lines.includes("no-ss"),
     connections: readConnections(lines),

@@ -14,7 +14,7 @@ export interface Place extends Site {
 
 export const homeOf = ({ application, gateway }: Site): string => `${gateway.state}/${application.name}`;
 
-/** What the user's location includes in mode `upstream`. */
+/** What the user's location includes; there in every mode, so that it can be tried before `upstream`. */
 export const snippetOf = (site: Site): string => `${homeOf(site)}/location.conf`;
 
 export const controlOf = ({ application, gateway, host }: Place): Control => ({

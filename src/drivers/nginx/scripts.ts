@@ -126,6 +126,7 @@ printf 'written %s %s\\n' "$written" "$writing"
 [ -z "$sum" ] || printf 'sha %s\\n' "$sum"
 [ -z "$mark" ] || printf 'mark %s\\n' "$mark"
 [ -z "$routing" ] || printf 'routing %s\\n' "$routing"
+[ ! -s "$home/location.conf" ] || echo snippet
 if cd -P -- "$home" 2>/dev/null; then printf 'home %s\\n' "$PWD"
 else printf 'home %s\\n' "$(realpath -m -- "$home")"
 fi
@@ -149,6 +150,27 @@ exit 0
 
 /** config: the file as it is; nothing when it is not there. */
 export const READ = `[ -e "$1" ] || exit 3; exec cat -- "$1"`;
+
+/**
+ * home config mark: the archive on standard input holds `location`, for the config that is there with this
+ * mark: one that an older Glidepath wrote without.
+ */
+export const ADD_SNIPPET = `umask 022
+home=$1 config=$2 mark=$3
+${RIGHTS}
+lock_home
+IFS= read -r line <"$config"
+case $line in *" config=$mark") ;; *) exit 0 ;; esac
+[ ! -s "$home/location.conf" ] || exit 0
+tar -xf - --no-same-owner -C "$home" && mv -T "$home/location" "$home/location.conf" ||
+  rights "write $home/location.conf"
+`;
+
+/** main nginx: what \`nginx -T\` prints, as the running master has it. */
+export const DUMP_RUNNING = `${HEAD}
+root=$(option "$(masters "$2" "$1" | head -n 1)" p)
+exec "$2" -T -q -c "$1" \${root:+-p "$root"}
+`;
 
 /** Unpacks the archive on standard input; each tree gets its name when it is whole. */
 const UNPACK = `

@@ -93,13 +93,31 @@ export function filesOf(dump: string): ReadonlyMap<string, string> {
   );
 }
 
+/** A directive as nginx came to it, with the file that it stands in. */
+export interface Placed extends Directive {
+  readonly file: string;
+  readonly block: readonly Placed[] | null;
+}
+
+/** Every include in its place; the first file is the main one. */
+function placed(files: ReadonlyMap<string, string>): readonly Placed[] {
+  const main = [...files.keys()][0] ?? "";
+  return expanded({ files, main }, main, directivesOf(files.get(main) ?? ""));
+}
+
+const httpIn = (top: readonly Placed[]): readonly Placed[] =>
+  top.filter((one) => one.name === "http").flatMap((one) => one.block ?? []);
+
+/** What stands in the `http` block, in the order in which nginx reads it. */
+export const httpOf = (files: ReadonlyMap<string, string>): readonly Placed[] => httpIn(placed(files));
+
 /** null when the text is no dump. */
 export function surveyOf(dump: string): Survey | null {
   const files = filesOf(dump);
   const main = [...files.keys()][0];
   if (main === undefined) return null;
-  const top = expanded(files, main, directivesOf(files.get(main) ?? ""));
-  const http = top.filter((one) => one.name === "http").flatMap((one) => one.block ?? []);
+  const top = placed(files);
+  const http = httpIn(top);
   const raw = directivesOf(files.get(main) ?? "").filter((one) => one.name === "http");
   const value = (name: string): string | null => top.find((one) => one.name === name)?.args[0] ?? null;
   return {
@@ -118,7 +136,7 @@ export function surveyOf(dump: string): Survey | null {
   };
 }
 
-const named = (all: readonly Directive[], name: string): readonly Directive[] =>
+export const named = <T extends Directive>(all: readonly T[], name: string): readonly T[] =>
   all.filter((one) => one.name === name);
 const unique = <T>(all: readonly T[]): readonly T[] => [...new Set(all)];
 const parent = (path: string): string => path.slice(0, path.lastIndexOf("/"));
@@ -126,19 +144,24 @@ const resolved = (main: string, path: string): string =>
   path.startsWith("/") ? path : `${parent(main)}/${path}`;
 const dirOf = (main: string, { args }: Directive): string => parent(resolved(main, args[0] ?? ""));
 
-/** Includes replaced by what they include; relative ones start at the main file's directory. */
-function expanded(
-  files: ReadonlyMap<string, string>,
-  main: string,
-  all: readonly Directive[],
-): readonly Directive[] {
-  return all.flatMap((one): readonly Directive[] => {
+interface Dumped {
+  readonly files: ReadonlyMap<string, string>;
+  readonly main: string;
+}
+
+const byPath = ([one]: readonly [string, string], [other]: readonly [string, string]): number =>
+  one < other ? -1 : 1;
+
+/** Includes replaced by what they include, in its order; relative ones start at the main file's directory. */
+function expanded(dumped: Dumped, file: string, all: readonly Directive[]): readonly Placed[] {
+  const { files, main } = dumped;
+  return all.flatMap((one): readonly Placed[] => {
     if (one.name !== "include") {
-      return [{ ...one, block: one.block === null ? null : expanded(files, main, one.block) }];
+      return [{ ...one, file, block: one.block === null ? null : expanded(dumped, file, one.block) }];
     }
     const pattern = globPattern(resolved(main, one.args[0] ?? ""));
-    const included = [...files].filter(([path]) => path !== main && pattern.test(path));
-    return included.flatMap(([, text]) => expanded(files, main, directivesOf(text)));
+    const included = [...files].filter(([path]) => path !== main && pattern.test(path)).toSorted(byPath);
+    return included.flatMap(([path, text]) => expanded(dumped, path, directivesOf(text)));
   });
 }
 

@@ -289,7 +289,7 @@ test("passive: no config is written, what was ordered is remembered", async () =
   const table = w.table(1, { stable: 1 });
   expect(await w.port.preview(w.gateway)).toEqual({
     ok: true,
-    value: { path: w.gateway.config, current: "", wanted: "", reload: false },
+    value: { path: w.gateway.config, current: "", wanted: "", reload: false, lack: null },
   });
   expect(await w.port.prepare(w.gateway, table)).toEqual(DONE);
   expect(await w.port.commit(w.gateway, table)).toEqual(DONE);
