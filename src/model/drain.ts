@@ -3,10 +3,11 @@ import type { SlotKey } from "./ids.ts";
 
 /**
  * Told apart by what a request says of itself, so that it can be done while it is in flight: `uploads` have
- * a body of a megabyte or more, or one without a length; `events` accept text/event-stream; `websockets` ask
- * for an upgrade. All others are `requests`.
+ * a body of a megabyte or more, or one without a length; `events` accept text/event-stream; `grpc` bring
+ * application/grpc; `websockets` ask for an upgrade. Of several that fit the last counts; all others are
+ * `requests`.
  */
-export const TRAFFIC_KINDS = ["requests", "uploads", "events", "websockets"] as const;
+export const TRAFFIC_KINDS = ["requests", "uploads", "events", "grpc", "websockets"] as const;
 export type TrafficKind = (typeof TRAFFIC_KINDS)[number];
 export type ByKind<Value> = Readonly<Partial<Record<TrafficKind, Value>>>;
 

@@ -10,6 +10,7 @@ run: { command: node server.js }
 const read = (line: string) =>
   parseApplication(LEAST + line, { path: "glidepath.yaml", directory: "/home/u/shop" });
 
+const GRPC = "protocol: grpc, listen: ['8080 http2']";
 const LISTEN =
   'expected a port such as 80, or "address:port" such as "127.0.0.1:8080" or "[::1]:8080", ' +
   "then ssl, http2";
@@ -43,6 +44,34 @@ describe("the time of a drain", () => {
       ],
     ],
     ["rollout: { drain: { websockets: 1h }, progressDeadline: 2h }", [30_000, { websockets: 3_600_000 }, []]],
+    [`rollout: { drain: { requests: 5s, grpc: 2m } }\ngateway: { ${GRPC} }`, [5000, { grpc: 120_000 }, []]],
+    [
+      "rollout: { drain: { grpc: 2m } }",
+      [30_000, { grpc: 120_000 }, ["5:21 rollout.drain.grpc: has no effect with gateway.protocol: http"]],
+    ],
+    [
+      `rollout: { drain: { websockets: 2m } }\ngateway: { ${GRPC} }`,
+      [
+        30_000,
+        { websockets: 120_000 },
+        ["5:21 rollout.drain.websockets: has no effect with gateway.protocol: grpc"],
+      ],
+    ],
+    [
+      `rollout: { drain: { grpc: { ask: { path: /go } } } }\ngateway: { ${GRPC} }`,
+      [
+        30_000,
+        { grpc: 30_000 },
+        [
+          "5:36 rollout.drain.grpc.ask.path: asks by HTTP/1.1: a slot that understands nothing but gRPC " +
+            "does not hear it (write signal, or run)",
+        ],
+      ],
+    ],
+    [
+      "rollout: { drain: { gprc: 1s } }",
+      ['5:21 rollout.drain.gprc: unknown key "gprc" (did you mean grpc?)'],
+    ],
   ])("%s", (line, expected) => {
     expect(policy(line)).toEqual(expected);
   });

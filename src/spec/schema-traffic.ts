@@ -268,6 +268,9 @@ const drainByKind = mapping(
       .optional()
       .describe("Requests with a body of a megabyte or more, or in chunks. Default: as requests."),
     events: drainKind().optional().describe("Requests that accept text/event-stream. Default: as requests."),
+    grpc: drainKind()
+      .optional()
+      .describe("Calls and streams of gRPC, whose content type is application/grpc. Default: as requests."),
     websockets: drainKind().optional().describe("Default: as requests."),
   },
   DRAIN,

@@ -10,7 +10,7 @@ import { openWorkspace, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 150_000;
 
-async function opened(drain: string, v1 = {}): Promise<{ workspace: Workspace; channel: Channel }> {
+async function opened(drain: string | object, v1 = {}): Promise<{ workspace: Workspace; channel: Channel }> {
   const workspace = await openWorkspace({
     releases: {},
     edit: (sections, scene) => ({
@@ -110,6 +110,81 @@ describe.skipIf(!hasNginx("integration: gRPC"))("gRPC", () => {
       expect(receipt).toMatchObject({
         cut: 7,
         cutKinds: { requests: 7 },
+        during: { failed: 0, cut: 0 },
+      });
+    },
+    PATIENCE,
+  );
+
+  it.each([
+    {
+      waited: "gRPC is, other requests are not",
+      drain: { grpc: "60s", requests: "1s" },
+      last: { calls: 6000, gets: 120_000 },
+      cut: { requests: 4 },
+      said: "4 requests",
+    },
+    {
+      waited: "other requests are, gRPC is not",
+      drain: { grpc: "4s", requests: "60s" },
+      last: { calls: 120_000, gets: 8000 },
+      cut: { grpc: 4 },
+      said: "4 gRPC calls",
+    },
+    {
+      // The control: the first one's times, and what does not say that it is gRPC.
+      waited: "gRPC is, and nothing is gRPC",
+      type: "application/grpc-web+text",
+      drain: { grpc: "60s", requests: "1s" },
+      last: { calls: 120_000, gets: 120_000 },
+      cut: { requests: 8 },
+      said: "8 requests",
+    },
+  ])(
+    "has a time of its own, and what is over is cut and told by kind: $waited",
+    async ({ drain, last, cut, said, type }) => {
+      const { workspace } = await opened(drain, { exitsAtOnce: true });
+      const channel = openChannel(workspace.url, type);
+      onTestFinished(channel.close);
+      const calls = [1, 2, 3, 4].map(() => channel.call("Watch", String(last.calls)));
+      await underWay(calls);
+      const gets = [1, 2, 3, 4].map(() => channel.get(last.gets));
+      const ran = await workspace.glidepath("release", "v2", "--json");
+      mustExit(ran, 0);
+      const ends = {
+        grpc: await Promise.all(calls.map(({ over }) => over)),
+        requests: await Promise.all(gets),
+      };
+      const lost = Object.values(ends).map((all) => all.filter((end) => end !== "ok").length);
+      const isLong = (ms: number): number => (ms === 120_000 ? 4 : 0);
+      expect(lost).toEqual([isLong(last.calls), isLong(last.gets)]);
+      const result = present(ran.events.at(-1), "the result");
+      expect(result["receipt"]).toMatchObject({
+        cut: Object.values(cut).reduce((sum, count) => sum + count, 0),
+        cutKinds: cut,
+        during: { failed: 0, cut: 0 },
+      });
+      const told = await workspace.glidepath("history", String(result["id"]));
+      expect(told.stdout).toContain(`at the end of their drain were cut: ${said}`);
+    },
+    PATIENCE,
+  );
+
+  it(
+    "calls that the application ends in order after its stop signal are not cut, those that it drops are",
+    async () => {
+      const { workspace, channel } = await opened({ grpc: "1s" });
+      const brief = [1, 2, 3].map(() => channel.call("Watch", "6000"));
+      const endless = [1, 2].map(() => chatting(channel));
+      await underWay([...brief, ...endless]);
+      const ran = await workspace.glidepath("release", "v2", "--json");
+      mustExit(ran, 0);
+      expect(await Promise.all(brief.map(({ over }) => over))).toEqual(["ok", "ok", "ok"]);
+      const ends = await Promise.all(endless.map(({ over }) => over));
+      expect(ends.map((end) => end.slice(0, 21))).toEqual(endless.map(() => "HTTP 200, no trailers"));
+      expect(present(ran.events.at(-1), "the result")["receipt"]).toMatchObject({
+        cut: 2,
+        cutKinds: { grpc: 2 },
         during: { failed: 0, cut: 0 },
       });
     },

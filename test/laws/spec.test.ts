@@ -73,7 +73,7 @@ const BASE = {
       { servers: ["zone=a"] },
     ],
     pin: "30m",
-    drain: { requests: "30s", uploads: "5m", events: "5s", websockets: "5s" },
+    drain: { requests: "30s", uploads: "5m", events: "5s", grpc: "5s", websockets: "5s" },
     ramp: "30s",
     progressDeadline: "10m",
     onHostLost: "exclude",

@@ -18,7 +18,7 @@ test("requests that outlast the drain are cut, and the rollout says how many", a
 const KINDS: Shape = {
   ...SMOOTH,
   gateways: 2,
-  drainKinds: { websockets: millis(400), uploads: millis(4000), events: millis(2500) },
+  drainKinds: { websockets: millis(400), uploads: millis(4000), events: millis(2500), grpc: millis(1500) },
 };
 
 test("each kind has its own time, no stop comes before it is over, and all that is cut is told", async () => {
@@ -62,14 +62,14 @@ test("who is asked to go is not cut, and nobody is asked at a slot that is route
   };
   // The same without being asked: some last longer than their time.
   const long = millis(8000);
-  const short = { websockets: millis(1000), events: millis(1000), uploads: long, requests: long };
+  const short = { websockets: millis(1000), events: millis(1000), uploads: long, grpc: long, requests: long };
   expect(await took({ ...ASKED, drainKinds: short }, CALM)).toBe(0);
   expect(await took({ ...ASKED, drainKinds: short, asks: [] }, CALM)).toBeGreaterThan(5);
   await took(ASKED);
 });
 
 test("the receipts count exactly what was cut, also where the controller is killed", async () => {
-  const short = { websockets: millis(400), uploads: millis(900), events: millis(700) };
+  const short = { websockets: millis(400), uploads: millis(900), events: millis(700), grpc: millis(800) };
   const scenario = scenarioOf({ ...KINDS, drainKinds: short });
   for (const killed of [0, 0.05]) {
     let total = 0;

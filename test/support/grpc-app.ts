@@ -90,8 +90,19 @@ server.on("session", (session) => {
   session.on("error", () => undefined);
   session.on("close", () => sessions.delete(session));
 });
+/** What is no gRPC: an answer after as many milliseconds as the path says. */
+function plain(stream: ServerHttp2Stream, path: string): void {
+  const answer = (): void => {
+    if (stream.destroyed) return;
+    stream.respond({ ":status": 200, "content-length": release.length, "x-release": release });
+    stream.end(release);
+  };
+  setTimeout(answer, Number(path.split("=")[1] ?? "0"));
+}
+
 server.on("stream", (stream, headers) => {
   stream.on("error", () => undefined);
+  if (headers[":method"] === "GET") return plain(stream, String(headers[":path"]));
   stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
   const method = METHODS[String(headers[":path"])];
   if (method !== undefined) return method(stream);

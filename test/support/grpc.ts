@@ -55,11 +55,11 @@ function endOf({ rstCode }: ClientHttp2Stream, { head, trailers }: Seen): string
   return `HTTP ${String(head?.[":status"] ?? "without an answer")}, no trailers, reset ${rstCode}`;
 }
 
-function begin(session: ClientHttp2Session, method: string): Call {
+function begin(session: ClientHttp2Session, method: string, type: string): Call {
   const stream = session.request({
     ":method": "POST",
     ":path": `/shop.Shop/${method}`,
-    "content-type": "application/grpc+text",
+    "content-type": type,
     te: "trailers",
   });
   const seen: Seen = {};
@@ -82,14 +82,29 @@ function begin(session: ClientHttp2Session, method: string): Call {
   };
 }
 
+/** What is no gRPC: `ok` when it is answered, after so many milliseconds. */
+function get(session: ClientHttp2Session, ms: number): Promise<string> {
+  const stream = session.request({ ":path": `/?ms=${ms}` });
+  let status = 0;
+  let body = "";
+  stream.setEncoding("utf8");
+  stream.on("response", (head) => (status = Number(head[":status"])));
+  stream.on("data", (text: string) => (body += text));
+  stream.on("error", () => undefined);
+  return new Promise((resolve) => {
+    stream.on("close", () => resolve(status === 200 && body !== "" ? "ok" : `HTTP ${status}`));
+  });
+}
+
 export interface Channel {
   /** A call with one message in it, or none yet. */
   readonly call: (method: string, message?: string) => Call;
+  readonly get: (ms: number) => Promise<string>;
   readonly close: () => void;
 }
 
 /** One connection, and another when the gateway has said that it takes no more calls on it. */
-export function openChannel(url: string): Channel {
+export function openChannel(url: string, type = "application/grpc+text"): Channel {
   let session: ClientHttp2Session | null = null;
   const all = new Set<ClientHttp2Session>();
   const usable = (): ClientHttp2Session => {
@@ -102,13 +117,14 @@ export function openChannel(url: string): Channel {
   };
   return {
     call: (method, message) => {
-      const made = begin(usable(), method);
+      const made = begin(usable(), method, type);
       if (message !== undefined) {
         made.say(message);
         made.hangUp();
       }
       return made;
     },
+    get: (ms) => get(usable(), ms),
     close: () => all.forEach((one) => one.destroy()),
   };
 }

@@ -43,6 +43,7 @@ describe("the receipt", () => {
       cutKinds: { requests: 3, uploads: 1, events: 1, websockets: 1200 },
       expected: "3 requests, 1 upload, 1 event stream, 1,200 WebSockets",
     },
+    { cutKinds: { grpc: 2, requests: 1 }, expected: "1 request, 2 gRPC calls" },
   ])("says how many of which kind were cut: $expected", ({ cutKinds, expected }) => {
     const told = receiptLines(receipt({ cut: 1, cutKinds })).map(textOf);
     expect(told.at(-1)).toBe(`  at the end of their drain were cut: ${expected}`);

@@ -64,6 +64,7 @@ const KIND_NAMES: Readonly<Record<TrafficKind, string>> = {
   requests: "request",
   uploads: "upload",
   events: "event stream",
+  grpc: "gRPC call",
   websockets: "WebSocket",
 };
 

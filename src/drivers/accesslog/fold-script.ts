@@ -1,3 +1,9 @@
+import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
+import { ENDED, LOGGED_KINDS } from "./logged.ts";
+
+const place = (kind: TrafficKind): number => TRAFFIC_KINDS.indexOf(kind);
+const PLACES = [...LOGGED_KINDS].map(([word, kind]) => `kinds["${word}"] = ${place(kind)}`).join("; ");
+
 /**
  * The fold in POSIX awk, for the gateway's host: `fold.ts` in other words, and a test holds the two against
  * each other. It has no single quote in it, and no number beyond 31 bits is ever a text in it: awks differ.
@@ -17,6 +23,7 @@ BEGIN {
   head = "^g1\t" time time "([0-9][0-9][0-9])?\t(canary|stable|all|copy|twin)\t"
   growth = log(1.01 / 0.99)
   for (i = 200; i < 400; i++) if (i != 304) plain[i ""]
+  ${PLACES}
   slots = split(pool, list, " ")
   for (i = 1; i <= slots; i++) place[list[i]] = i - 1
   joins = split(joined, list, " ")
@@ -67,16 +74,16 @@ function isbackup(   address, edge) {
 # The place of its kind if it was there when its slot was stopped, and did not come to its end; else -1.
 function drained(   address, times, n, i, whole) {
   address = $9; sub(/.*[,:] /, "", address)
-  if (!(address in ends) || $4 == "499") return -1
+  if (!(address in ends) || $4 == "499" || $15 == "${ENDED}") return -1
   n = split(ends[address], times, " ")
   for (i = 1; i <= n; i++) if ($2 >= times[i] - 0.0005 && arrival < times[i] - 0.0005) break
   if (i > n) return -1
-  if ($4 == "101") return 3
+  if ($4 == "101") return ${place("websockets")}
   if ($4 + 0 >= 100 && $4 + 0 < 500) {
     whole = $8 ~ /^H/ || $4 == "304" || ($17 == "" ? $4 == "204" : !isshort())
     if ($14 == "" || whole) return -1
   }
-  return $15 == "uploads" ? 1 : $15 == "events" || $15 == "asked" ? 2 : 0
+  return $15 in kinds ? kinds[$15] : ${place("requests")}
 }
 function isshort(   came, said) {
   came = $16; said = $17; sub(/.* /, "", came); sub(/.* /, "", said)

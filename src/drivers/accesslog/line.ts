@@ -1,4 +1,5 @@
 import type { TrafficKind } from "../../model/drain.ts";
+import { ENDED, LOGGED_KINDS } from "./logged.ts";
 
 /**
  * One line of the access log, format `g1` (drivers/nginx). Pure, and made for millions of lines: fields are
@@ -164,12 +165,12 @@ export class LineReader {
    */
   get unfinished(): TrafficKind | null {
     const { status } = this;
+    if (this.#kind === ENDED) return null;
     if (status === 101) return "websockets";
     const isAnswered = status >= 100 && status < 500;
     const isShut = isAnswered && this.#isEmpty(FIELDS.completion);
     if (status === 499 || isShut || (isAnswered && !this.cut && !this.#isOpen())) return null;
-    if (this.#kind === "uploads") return "uploads";
-    return this.#kind === "events" || this.#kind === "asked" ? "events" : "requests";
+    return LOGGED_KINDS.get(this.#kind) ?? "requests";
   }
 
   /** The answer's length was not told, and it has a body. */

@@ -1,10 +1,10 @@
 import type { Duration } from "../../base/time.ts";
 import type { Application, Gateway, Slot } from "../../model/application.ts";
 import { isMirrored, keepaliveOf, poolOf } from "../../model/application.ts";
-import { TRAFFIC_KINDS } from "../../model/drain.ts";
 import { EVERYBODY, groupsOf, MOST_TRIES, type Group, type Layout } from "./groups.ts";
 import { cidr, controlAddress, digest, endpoint, headerName, path, prefix, serverName } from "./names.ts";
 import { altSvcLines, listenLines, redirectBody } from "./listen.ts";
+import { kindMaps, kindZone } from "./kinds.ts";
 import { pinMaps, switchVariable } from "./pins.ts";
 import { snippetOf } from "./place.ts";
 import { copier, mirrorFormats, mirrorHere, mirrorLocation, mirrorMaps } from "./mirror.ts";
@@ -175,20 +175,7 @@ function counters({ name, policy }: Application): readonly string[] {
   const v = prefix(name);
   const zones = [`limit_conn_zone $${v}_upstream zone=${v}:1m;`, ...sparedZones(v)];
   if (policy.drainKinds === undefined) return zones;
-  return [
-    ...zones,
-    ...block(`map $http_transfer_encoding $${v}_chunked`, ["default uploads;", '"" requests;']),
-    ...block(`map $content_length $${v}_body`, [`default $${v}_chunked;`, '"~^[1-9][0-9]{6,}$" uploads;']),
-    ...block(`map $http_accept $${v}_accepts`, [`default $${v}_body;`, '"~*text/event-stream" events;']),
-    ...block(`map $http_upgrade $${v}_asked`, [`default $${v}_accepts;`, "websocket websockets;"]),
-    "# What the control server is asked about; of a request of anybody's this tells its kind at most.",
-    ...block(`map $uri $${v}_flow`, [
-      `default $${v}_asked;`,
-      `"~^/\\.glidepath/busy/[a-z0-9_]+/(${TRAFFIC_KINDS.join("|")})$" $1;`,
-    ]),
-    ...block(`map $${v}_asked $${v}_own`, ['default "";', "uploads uploads;", "events asked;"]),
-    `limit_conn_zone "$${v}_upstream $${v}_flow" zone=${v}_kinds:1m;`,
-  ];
+  return [...zones, ...kindMaps(v), `limit_conn_zone "$${v}_upstream $${v}_flow" zone=${kindZone(v)}:1m;`];
 }
 
 const LOGGED = [
@@ -274,7 +261,7 @@ function locationBody({ application, gateway, home }: Topology): readonly string
   return [
     `root ${poolPath({ application, home })}/cur/$${v}_at;`,
     `limit_conn ${v} 65535;`,
-    ...(application.policy.drainKinds === undefined ? [] : [`limit_conn ${v}_kinds 65535;`]),
+    ...(application.policy.drainKinds === undefined ? [] : [`limit_conn ${kindZone(v)} 65535;`]),
     "limit_conn_dry_run on;",
     "limit_conn_log_level info;",
     `access_log ${path(gateway.log)} ${v} buffer=64k flush=100ms if=$${v}_counted;`,
@@ -377,7 +364,7 @@ function control({ application, gateway, home }: Topology, { pool, mark }: Marks
       ? []
       : block(`location ~ ^/\\.glidepath/busy/([a-z][a-z0-9_]*)/[a-z]+$`, [
           `root ${path(home)}/pool-${pool}/groups/$1;`,
-          `limit_conn ${v}_kinds 1;`,
+          `limit_conn ${kindZone(v)} 1;`,
           "limit_conn_status 409;",
           "limit_conn_log_level info;",
           "try_files /idle =204;",

@@ -34,6 +34,7 @@ test.each<[string, number, readonly string[], unknown]>([
     ["websockets"],
     { requests: 5, kinds: { websockets: 5 } },
   ],
+  ["gRPC calls alone are too", 3, ["grpc"], { requests: 3, kinds: { grpc: 3 } }],
   [
     "several kinds are one of each at least",
     5,

@@ -48,11 +48,12 @@ export function inFlightOf({ connections, alone, shared }: Measured): InFlight {
   return { requests: possible ? Math.max(1, estimate) : 0, connections: count };
 }
 
-const LONG: ReadonlySet<TrafficKind> = new Set(["events", "websockets"]);
+const LONG: ReadonlySet<TrafficKind> = new Set(["events", "grpc", "websockets"]);
 
 /**
- * By kind, at least one of each that is there. When only one kind is left, how many is known too: of streams
- * and WebSockets as many as there are connections, as those that nginx keeps for later are gone in 4 s. When
+ * By kind, at least one of each that is there. When only one kind is left, how many is known too: of streams,
+ * WebSockets and gRPC as many as there are connections (nginx has one call on each), as those that it keeps
+ * for later are gone in 4 s. When
  * something is in flight and no kind says that it is its own, kinds are not told apart: it is older than
  * the config that counts them.
  */

@@ -1,5 +1,6 @@
 import { isMirrored, type Application } from "../../model/application.ts";
 import { drainOf } from "../../model/drain.ts";
+import { kindZone } from "./kinds.ts";
 import { prefix } from "./names.ts";
 import { spared } from "./spared.ts";
 import { PAIRS } from "./split.ts";
@@ -199,7 +200,7 @@ export function copier({ application, log, pool }: Place, listen: string): reado
         "# The first of all draws is copied, whatever the part.",
         ...unlessMirrored(pool, { draw: "0/0/0/0", to: `$${v}_copier` }),
         `limit_conn ${v} 65535;`,
-        ...(policy.drainKinds === undefined ? [] : [`limit_conn ${v}_kinds 65535;`]),
+        ...(policy.drainKinds === undefined ? [] : [`limit_conn ${kindZone(v)} 65535;`]),
         `limit_conn ${v}_copies ${MOST_COPIES};`,
         "limit_conn_log_level info;",
         "log_subrequest on;",

@@ -3,7 +3,7 @@ import type { Finding, Path } from "../diagnostic.ts";
 import { get, has, isTree, listOf, section, textOf } from "../tree.ts";
 import type { Tree } from "../tree.ts";
 import { parseDuration } from "../../base/time.ts";
-import { TRAFFIC_KINDS } from "../../model/drain.ts";
+import { TRAFFIC_KINDS, type TrafficKind } from "../../model/drain.ts";
 import { parseShare } from "../../model/share.ts";
 import { mirrorWarnings } from "../mirror.ts";
 import { stepsIn } from "../steps.ts";
@@ -85,28 +85,26 @@ function unavailableFindings(file: Tree): readonly Finding[] {
 
 const ASK: Choice = { kinds: { signal: [], path: ["method"], run: [] } };
 
-/** Of what runs by the user's own commands nobody knows which process it is; files are not asked anything. */
-function askFindings(file: Tree): readonly Finding[] {
+function asksIn(file: Tree): readonly { readonly path: Path; readonly ask: Tree }[] {
   const drain = get(section(file, "rollout"), "drain");
-  const run = section(file, "run");
-  const nobody = ["start", "static"].find((kind) => has(run, kind));
   return TRAFFIC_KINDS.flatMap((kind) => {
     const policy = isTree(drain) ? get(drain, kind) : undefined;
     const ask = isTree(policy) ? get(policy, "ask") : undefined;
-    if (!isTree(ask)) return [];
-    const path: Path = ["rollout", "drain", kind, "ask"];
-    const stranger =
-      nobody !== undefined && has(ask, "signal")
-        ? [
-            finding(
-              "conflict",
-              [...path, "signal"],
-              `goes with a process of ours or systemd's, not with run.${nobody}`,
-            ),
-          ]
-        : [];
-    return [...choiceFindings(ask, path, ASK), ...stranger];
+    return isTree(ask) ? [{ path: ["rollout", "drain", kind, "ask"], ask }] : [];
   });
+}
+
+/** Of what runs by the user's own commands nobody knows which process it is; files are not asked anything. */
+function askFindings(file: Tree): readonly Finding[] {
+  const run = section(file, "run");
+  const nobody = ["start", "static"].find((kind) => has(run, kind));
+  const asks = asksIn(file);
+  const strangers = asks.filter(({ ask }) => nobody !== undefined && has(ask, "signal"));
+  const message = `goes with a process of ours or systemd's, not with run.${nobody}`;
+  return [
+    ...asks.flatMap(({ path, ask }) => choiceFindings(ask, path, ASK)),
+    ...strangers.map(({ path }) => finding("conflict", [...path, "signal"], message)),
+  ];
 }
 
 /** Nothing moves while a slot drains. */
@@ -159,13 +157,40 @@ export function trafficWarnings(file: Tree): readonly Finding[] {
   return warnings;
 }
 
-/** Some servers take both on one port. */
+/** Slots speak either, though some servers take both on one port; a WebSocket is HTTP/1.1. */
 function grpcWarnings(file: Tree): readonly Finding[] {
   const isGrpc = get(section(file, "gateway"), "protocol") === "grpc";
-  if (!isGrpc || !has(section(file, "health"), "http")) return [];
-  const message = "asks by HTTP/1.1: a slot that understands nothing but gRPC is never healthy";
-  return [finding("warning", ["health", "http"], { message, hint: "write tcp: true, or exec" })];
+  const drain = get(section(file, "rollout"), "drain");
+  const [never, protocol]: readonly [TrafficKind, string] = isGrpc
+    ? ["websockets", "grpc"]
+    : ["grpc", "http"];
+  const message = `has no effect with gateway.protocol: ${protocol}`;
+  return [
+    ...(isTree(drain) && has(drain, never) ? [finding("warning", ["rollout", "drain", never], message)] : []),
+    ...(isGrpc ? mutes(file) : []),
+  ];
 }
+
+const MUTE = "asks by HTTP/1.1: a slot that understands nothing but gRPC";
+
+const mutes = (file: Tree): readonly Finding[] => [
+  ...(has(section(file, "health"), "http")
+    ? [
+        finding("warning", ["health", "http"], {
+          message: `${MUTE} is never healthy`,
+          hint: "write tcp: true, or exec",
+        }),
+      ]
+    : []),
+  ...asksIn(file)
+    .filter(({ ask }) => has(ask, "path"))
+    .map(({ path }) =>
+      finding("warning", [...path, "path"], {
+        message: `${MUTE} does not hear it`,
+        hint: "write signal, or run",
+      }),
+    ),
+];
 
 /** What grows with the traffic is divided by the share, and those who stay are not where the share says. */
 function pinWarnings(file: Tree): readonly Finding[] {

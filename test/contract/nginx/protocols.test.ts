@@ -16,6 +16,8 @@ import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxExaminer } from "../../../src/drivers/nginx/examine.ts";
 import type { Gateway, GatewaySettings, Slot, Tls } from "../../../src/model/application.ts";
 import { slotKey, type SlotKey } from "../../../src/model/ids.ts";
+import type { InFlight } from "../../../src/model/observation.ts";
+import type { RoutingTable } from "../../../src/model/routing.ts";
 import type { Finding } from "../../../src/ports/examine.ts";
 import { controlAddress } from "../../../src/drivers/nginx/names.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
@@ -229,25 +231,26 @@ describe.skipIf(!hasNginx("contract: bodies"))("a body", () => {
 
 describe.skipIf(!hasNginx("contract: kinds in flight"))("what is in flight", () => {
   /** Through a gateway whose file tells kinds apart, to a slot that then leaves the rotation. */
-  async function leaving(begin: (w: World) => Promise<void>) {
+  async function leaving(begin: (w: World) => Promise<void>, isTold = true) {
     const made = await opened();
     const drainKinds = { websockets: seconds(5) };
     const application = { ...made.application, policy: { ...made.application.policy, drainKinds } };
     const port = nginxGateway({ application, hosts: () => localHost(HOST) });
-    const put = async (number: number, at: Parameters<World["table"]>[1]): Promise<void> => {
-      const table = made.table(number, at);
-      expect(await port.prepare(made.gateway, table)).toEqual({ kind: "done" });
-      expect(await port.commit(made.gateway, table)).toEqual({ kind: "done" });
+    const put = async (by: typeof port, table: RoutingTable): Promise<void> => {
+      expect(await by.prepare(made.gateway, table)).toEqual({ kind: "done" });
+      expect(await by.commit(made.gateway, table)).toEqual({ kind: "done" });
     };
-    await put(1, { canary: 1, stable: 2, share: 10_000 });
+    await put(isTold ? port : made.port, made.table(1, { canary: 1, stable: 2, share: 10_000 }));
     await begin(made);
-    await put(2, { stable: 1 });
+    await put(port, made.table(2, { stable: 1 }));
     const slot = made.slots[0] as Slot;
-    const kinds = async (): Promise<unknown> => {
+    const flying = async (): Promise<InFlight | undefined> => {
       const seen = await port.observe(made.gateway, [slot]);
-      return seen.known ? Object.keys(seen.value.inFlight[slot.key]?.kinds ?? {}) : seen.why;
+      if (!seen.known) throw new Error(seen.why);
+      return seen.value.inFlight[slot.key];
     };
-    return { made, kinds };
+    const kinds = async (): Promise<unknown> => Object.keys((await flying())?.kinds ?? {});
+    return { made, kinds, flying };
   }
   /** What the control server says of the group that serves the canary. */
   async function isBusy({ application, gateway }: World): Promise<boolean> {
@@ -255,6 +258,8 @@ describe.skipIf(!hasNginx("contract: kinds in flight"))("what is in flight", () 
     return (await fetch(`http://${address}:${port}/busy/p1`)).status === 409;
   }
   const HEAD = "Host: shop.example.com\r\n";
+  const TYPE = "Content-Type: ";
+  const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n";
   const send = async (w: World, text: string): Promise<Socket> => {
     const socket = dial(w.listen, "127.0.0.1");
     socket.on("error", () => undefined);
@@ -269,7 +274,11 @@ describe.skipIf(!hasNginx("contract: kinds in flight"))("what is in flight", () 
     ["events", `GET /stream HTTP/1.1\r\n${HEAD}Accept: text/event-stream\r\n\r\n`],
     ["websockets", `GET /ws HTTP/1.1\r\n${HEAD}Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n`],
     ["uploads", `POST /upload HTTP/1.1\r\n${HEAD}Content-Length: 1000000\r\n\r\nbegun`],
-    ["uploads", `POST /upload HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n`],
+    ["uploads", `POST /upload HTTP/1.1\r\n${HEAD}${CHUNKED}`],
+    ["grpc", `POST /hold HTTP/1.1\r\n${HEAD}${TYPE}application/grpc\r\nContent-Length: 9\r\n\r\nb`],
+    ["grpc", `POST /hold HTTP/1.1\r\n${HEAD}${TYPE}application/grpc+proto\r\n${CHUNKED}`],
+    ["grpc", `POST /hold HTTP/1.1\r\n${HEAD}${TYPE}Application/GRPC;charset=utf-8\r\n${CHUNKED}`],
+    ["requests", `POST /hold HTTP/1.1\r\n${HEAD}${TYPE}application/grpc-web\r\nContent-Length: 9\r\n\r\nb`],
     ["requests", `POST /hold HTTP/1.1\r\n${HEAD}Content-Length: 999999\r\n\r\nbegun`],
     // Nobody gets another kind than there is by asking for our path, nor out of the count.
     ["websockets", `POST /.glidepath/busy/x/websockets HTTP/1.1\r\n${HEAD}Content-Length: 9\r\n\r\nb`],
@@ -287,6 +296,17 @@ describe.skipIf(!hasNginx("contract: kinds in flight"))("what is in flight", () 
     (socket as Socket | null)?.destroy();
     await until(async () => JSON.stringify(await kinds()) === "[]");
     expect(await kinds()).toEqual([]);
+  });
+
+  it("is of no kind when it began under a config that counted in another way", async () => {
+    const { made, flying } = await leaving(async (w) => {
+      await send(w, `GET /hold HTTP/1.1\r\n${HEAD}\r\n`);
+      await until(() => w.backends[0]?.held.length === 1);
+    }, false);
+    const found = await flying();
+    expect([found?.requests, found?.kinds]).toEqual([1, undefined]);
+    made.backends[0]?.held[0]?.end();
+    await until(async () => (await flying())?.requests === 0);
   });
 
   it("is counted by kind, and of WebSockets alone it is known how many", async () => {
