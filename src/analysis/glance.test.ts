@@ -34,7 +34,12 @@ describe("a glance", () => {
     const [judge, state] = soon({ share: 5000 });
     const before = JSON.stringify(state);
     expect(judge.verdict(state, instant(START + 200)).canary.requests).toBe(0);
-    expect(judge.glance(state)).toEqual({ requests: 20, hasUsers: true, isDoubted: false });
+    expect(judge.glance(state)).toEqual({
+      requests: 20,
+      hasUsers: true,
+      isDoubted: false,
+      isMissing: false,
+    });
     expect(JSON.stringify(state)).toBe(before);
   });
 
@@ -64,5 +69,38 @@ describe("a glance", () => {
       return judge.glance(state).isDoubted;
     });
     expect(seen).toEqual([isDoubted, isDoubted]);
+  });
+
+  const HANGS = { took: 60_000 };
+  const SLOW = { took: 1500 };
+
+  it.each([
+    { what: "hangs", canary: HANGS, isMissing: true },
+    { what: "hangs, of a small share", share: 500, each: 20, canary: HANGS, isMissing: true },
+    { what: "answers", canary: {}, isMissing: false },
+    { what: "is as slow as the stable", canary: SLOW, all: SLOW, isMissing: false },
+    { what: "hangs as the stable does", canary: HANGS, all: HANGS, isMissing: false },
+    { what: "hangs where nobody is left to compare with", share: 10_000, canary: HANGS, isMissing: false },
+    { what: "is not asked by those who keep the stable", pinned: true, canary: HANGS, isMissing: false },
+    { what: "hangs, and one was asked", rate: 1.5, canary: HANGS, isMissing: false },
+  ])("misses the requests of a canary that $what: $isMissing", (given) => {
+    const { share = 5000, each = 2, rate = 200, pinned = false, canary, all = {}, isMissing } = given;
+    const units = ["request", "user"] as const;
+    const seen = units.map((unit) => {
+      const plan = { gateways: ONE, shares: [basisPoints(share)], expected: minutes(1), pinned };
+      const judge = createJudge({ ...SETTINGS, unit }, plan);
+      const until = START + 2000;
+      const asked = traffic({
+        from: START,
+        seconds: 2,
+        rate,
+        each,
+        canary: () => canary,
+        all: (i) => ({ user: i, ...all }),
+      });
+      const made = asked.filter(({ arrived, took }) => arrived + took < until);
+      return judge.glance(feed(judge, seasoned(judge, share), { made, until })).isMissing;
+    });
+    expect(seen).toEqual([isMissing, isMissing]);
   });
 });

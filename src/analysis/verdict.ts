@@ -76,7 +76,7 @@ interface Case {
 }
 
 /** Some evidence against it is doubt: nothing is proven then, and a budget may run out. */
-const DOUBT = Math.LN2;
+export const DOUBT = Math.LN2;
 
 export function failureOf(state: JudgeState, rules: Rules): Reason | null {
   const worse = worseTest(state.lnMost, rules, testsOf(state, rules, null));

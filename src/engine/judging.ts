@@ -8,7 +8,7 @@ import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { NOTHING, type BasisPoints } from "../model/share.ts";
 import type { Glance, Verdict } from "../model/verdict.ts";
-import { aloneSince, lookMayEnd } from "../rollout/look.ts";
+import { isWatched, lookMayEnd } from "../rollout/look.ts";
 import type { Roles } from "../ports/telemetry.ts";
 import type { Read } from "./gauge.ts";
 
@@ -65,7 +65,7 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
   let followed = rollout;
   const isRecent = (since: Instant, now: Instant): boolean => now - since < settings.warmup + LATE;
   const glance = (now: Instant): Glance | undefined =>
-    isOver || aloneSince(followed, now) === null ? undefined : judge.glance(state);
+    isOver || !isWatched(followed, now) ? undefined : judge.glance(state);
   return {
     follow: (next, now) => {
       // Who was left out is not waited for.

@@ -95,6 +95,8 @@ export interface Glance {
   readonly hasUsers: boolean;
   /** Something speaks against it, if only a little. */
   readonly isDoubted: boolean;
+  /** Much less of it was told of than its share should bring: it may hang. */
+  readonly isMissing: boolean;
 }
 
 /** What a bad release may do before it goes back by itself. */

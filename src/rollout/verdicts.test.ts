@@ -159,11 +159,15 @@ describe("the first look", () => {
     };
   }
 
-  const told = (canary: number, stable: number, isDoubted = false): Glance => ({
+  const told = (canary: number, stable: number, misgivings: Partial<Glance> = {}): Glance => ({
     requests: canary,
     hasUsers: canary + stable > 0,
-    isDoubted,
+    isDoubted: false,
+    isMissing: false,
+    ...misgivings,
   });
+  const DOUBTED = { isDoubted: true };
+  const MISSING = { isMissing: true };
 
   const isHeld = (analysis: PlannedAnalysis, about: Glance | undefined, later = 0): boolean => {
     const rollout = decide(widening(analysis), seen(widening(analysis), null), NOW).rollout;
@@ -176,8 +180,16 @@ describe("the first look", () => {
     { id: "while nobody has looked the last slot waits", about: undefined, held: true },
     { id: "with too few requests it waits", about: told(19, 300), held: true },
     { id: "with enough it leaves", about: told(20, 300), held: false },
-    { id: "with enough, and doubts, it waits", about: told(20, 300, true), held: true },
-    { id: "not for ever", about: told(20, 300, true), later: 3000, held: false },
+    { id: "with enough, and doubts, it waits", about: told(20, 300, DOUBTED), held: true },
+    { id: "not for ever", about: told(20, 300, DOUBTED), later: 3000, held: false },
+    {
+      id: "while others are missing it waits for longer",
+      about: told(0, 90, MISSING),
+      later: 3000,
+      held: true,
+    },
+    { id: "also with enough", about: told(20, 900, MISSING), later: 29_999, held: true },
+    { id: "not for ever either", about: told(0, 90, MISSING), later: 30_000, held: false },
     { id: "where nobody comes it leaves after a second", about: told(0, 0), later: 1000, held: false },
     { id: "not before: nobody may have been told of", about: told(0, 0), later: 999, held: true },
     { id: "after its time it leaves, whatever was seen", about: told(1, 9), later: 3000, held: false },
@@ -202,6 +214,12 @@ describe("the first look", () => {
     const later = decide(one.rollout, about, instant(NOW + 1000));
     expect(later.rollout.usersSince).toBe(NOW);
     expect(later.because).toMatch(/ 2s left at most$/);
+    const missed = { ...seen(rollout, null), glance: told(0, 40, MISSING) };
+    expect(decide(one.rollout, missed, instant(NOW + 5000))).toMatchObject({
+      because:
+        "its first users are watched: 0 of 20 requests seen, far fewer than its share, 25s left at most",
+      wakeAt: instant(NOW + 30_000),
+    });
   });
 
   it("ends at once with a release that is worse than tolerated", () => {
@@ -216,8 +234,9 @@ describe("the first look", () => {
     { id: "at once while only the others are asked", about: told(0, 9), later: 1000, end: NOW + 1000 },
     { id: "as requests come", about: told(5, 9), later: 200, end: NOW + 800 },
     { id: "not once there are enough", about: told(20, 9), later: 200, end: null },
-    { id: "at once while there are doubts", about: told(20, 9, true), later: 200, end: NOW + 200 },
+    { id: "at once while there are doubts", about: told(20, 9, DOUBTED), later: 200, end: NOW + 200 },
     { id: "not once its time is over", about: told(5, 9), later: 3000, end: null },
+    { id: "nor for those who are missing then", about: told(5, 9, MISSING), later: 3000, end: null },
   ])("may have seen enough: $id", ({ about, later, end }) => {
     const { rollout } = decide(widening(LOOK), seen(widening(LOOK), null), NOW);
     expect(lookMayEnd(rollout, about, instant(NOW + later))).toBe(end);

@@ -5,6 +5,7 @@ import { inRotation, sameRouting } from "../model/routing.ts";
 import { isEnded, type PhaseName, type Rollout, type SlotCourse } from "../model/rollout.ts";
 import { routedBy, routingText, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import type { Harm } from "./harms.ts";
+import type { Behaviour } from "./scenario.ts";
 
 /** The truth that a decision is held against. */
 export interface Truth {
@@ -265,6 +266,8 @@ const SILENT = 8000;
 /** The canary has answered for so long: one that was down with its host says nothing. */
 const STEADY = 1500;
 
+const FAIL: ReadonlySet<Behaviour> = new Set(["fails-requests", "hangs"]);
+
 /** Law 13: by itself no bake ends on evidence that is missing, or for a release of which all fails. */
 const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   const { phase, plan, orderTaken, step } = before;
@@ -275,7 +278,8 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
     ({ log, gateway }) => truth.now - log.readAt > SILENT && !after.excluded.includes(gateway.name),
   );
   const canary = before.routing.canary.map((key) => slots.get(key)?.behaviour);
-  const fails = canary.length > 0 && canary.every((behaviour) => behaviour === "fails-requests");
+  const fails =
+    canary.length > 0 && canary.every((behaviour) => behaviour !== undefined && FAIL.has(behaviour));
   // A stable that was down meanwhile has taught the judge that requests fail: it takes more of them then.
   const { canary: some, stable } = before.routing;
   const isSteady =
@@ -285,7 +289,7 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   const isCompared = isSteady && (plan.steps[step]?.share ?? 0) < EVERYTHING;
   return [
     ...silent.map(({ gateway }) => `a bake ends, and nobody has read the log of ${gateway.name} for long`),
-    ...(fails && isCompared ? ["a bake ends, and every request to the canary fails"] : []),
+    ...(fails && isCompared ? ["a bake ends, and every request to the canary fails or hangs"] : []),
   ];
 };
 

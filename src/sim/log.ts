@@ -84,8 +84,11 @@ function evidenceOf(random: Random, { able, requests }: Asked, slice: number): R
   if (requests === 0) return NO_EVIDENCE;
   const latency: Record<number, number> = {};
   let failed = 0;
+  let told = 0;
   for (let i = 0; i < requests; i += 1) {
     const ms = answerOf(random, able);
+    if (ms === Infinity) continue;
+    told += 1;
     if (ms === null) failed += 1;
     else {
       const bucket = BUCKETS[ms] ?? bucketOf(ms);
@@ -93,7 +96,7 @@ function evidenceOf(random: Random, { able, requests }: Asked, slice: number): R
     }
   }
   const failures = failed === 0 ? {} : { 502: failed };
-  return { ...NO_EVIDENCE, requests, failures, latency, arrived: { [slice]: requests } };
+  return { ...NO_EVIDENCE, requests: told, failures, latency, arrived: { [slice]: told } };
 }
 
 /** Milliseconds that a request takes. */
@@ -105,12 +108,13 @@ const BUCKETS = Array.from({ length: LONGEST * SLOWER + 1 }, (_, ms) => bucketOf
 /** One request in two hundred fails by itself. */
 const BASE = 0.005;
 
-/** How long a request takes; null: it fails. */
+/** How long a request takes; Infinity: nothing is told of it; null: it fails. */
 function answerOf(random: Random, able: readonly SimSlot[]): number | null {
   const takes = random.int(LEAST, LONGEST);
   const slot = able.length === 0 ? undefined : random.pick(able);
   if (slot === undefined || random.chance(BASE)) return null;
   if (slot.behaviour === "fails-requests") return null;
+  if (slot.behaviour === "hangs") return Infinity;
   return slot.behaviour === "answers-slowly" ? takes * SLOWER : takes;
 }
 

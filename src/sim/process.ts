@@ -15,6 +15,7 @@ const BOOT: Readonly<Record<Behaviour, readonly [number, number]>> = {
   "crashes-at-start": [NEVER, NEVER],
   "crashes-at-random": [20, 400],
   "fails-requests": [20, 400],
+  hangs: [20, 400],
   "answers-slowly": [20, 400],
 };
 

@@ -33,6 +33,8 @@ export type Behaviour =
   | "crashes-at-random"
   /** Healthy, and every request of a user fails. */
   | "fails-requests"
+  /** Healthy, and no request of a user is ever answered. */
+  | "hangs"
   /** Healthy, and takes three times as long as the other. */
   | "answers-slowly";
 
@@ -149,7 +151,8 @@ export function drawScenario(seed: number): Scenario {
     badOn,
     supervised: random.chance(0.8),
   });
-  const story = mirrored(judged(scenario, seededRandom(seed ^ JUDGED)), seededRandom(seed ^ MIRRORED));
+  const bad = hanging(judged(scenario, seededRandom(seed ^ JUDGED)), seededRandom(seed ^ HANGING));
+  const story = mirrored(bad, seededRandom(seed ^ MIRRORED));
   const kept = seededRandom(seed ^ PINNED).chance(0.3) ? pinned(story) : story;
   return gentle(kept, seededRandom(seed ^ GENTLE));
 }
@@ -187,6 +190,16 @@ function judged(scenario: Scenario, random: Random): Scenario {
     application: { ...application, analysis: ANALYSIS },
     behaviours: { ...behaviours, [canary]: behaviour },
   };
+}
+
+/** As JUDGED. */
+const HANGING = 0x4cd9_7368;
+
+/** In some of what fails all requests nobody is answered at all. */
+function hanging(scenario: Scenario, random: Random): Scenario {
+  const { behaviours, canary } = scenario;
+  if (behaviours[canary] !== "fails-requests" || !random.chance(0.4)) return scenario;
+  return { ...scenario, behaviours: { ...behaviours, [canary]: "hangs" } };
 }
 
 /** As JUDGED: no seed that is replayed for ever tells another story by it. */

@@ -17,15 +17,22 @@ const SMOOTH = [{ share: "100%" }];
 
 interface Options {
   readonly behaviour?: Behaviour;
+  readonly sections?: Readonly<Record<string, unknown>>;
   readonly analysis?: Readonly<Record<string, unknown>>;
   readonly steps?: readonly Readonly<Record<string, unknown>>[];
 }
 
-async function open({ behaviour = {}, analysis = {}, steps = GRAY }: Options): Promise<Workspace> {
+async function open({
+  behaviour = {},
+  sections: more,
+  analysis = {},
+  steps = GRAY,
+}: Options): Promise<Workspace> {
   const edit = (sections: Sections): Sections => ({
     ...sections,
     rollout: { steps, key: "cookie:uid", drain: "10s" },
     analysis: { warmup: "1s", minRequests: 20, ...analysis },
+    ...more,
   });
   const workspace = await openWorkspace({ releases: { v1: {}, v2: behaviour, v3: {} }, edit });
   onTestFinished(workspace.close);
@@ -138,6 +145,28 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
     mustExit(ran, 1);
     expect(ran.events.at(-1)?.["reason"]).toMatch(/^v2 is judged/);
     expect(JSON.stringify(ran.events)).not.toContain('"phase":"completed"');
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
+
+  it("hangs is left before it is in every slot, though nothing is told of what it was asked", async () => {
+    // No smoke check asks a page of it.
+    const sections = { smoke: [], rollout: { steps: SMOOTH, key: "cookie:uid", drain: "1s" } };
+    const workspace = await open({ behaviour: { delayMs: 60_000, exitsAtOnce: true }, sections });
+    const load = await workspace.load(LOAD);
+    const ran = await workspace.glidepath("release", "v2", "--json");
+    const report = await load.stop();
+    mustExit(ran, 1);
+    expect(ran.events.at(-1)?.["reason"]).toMatch(
+      /^v2 is judged: requests to the canary are missing: 0 of \d+/,
+    );
+    const said = ran.events.map(({ because }) => String(because));
+    expect(said).toContainEqual(
+      expect.stringMatching(/watched: 0 of 20 requests seen, far fewer than its share/),
+    );
+    const [first, second] = workspace.slots;
+    expect(said).toContainEqual(expect.stringContaining(`here:${first} drains`));
+    expect(said).not.toContainEqual(expect.stringContaining(`here:${second} drains`));
+    expect(answeredBy(report, "v2")).toBe(0);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ok } from "../../src/base/result.ts";
 import { after, minutes, seconds } from "../../src/base/time.ts";
 import type { HostName } from "../../src/model/ids.ts";
+import { NO_EVIDENCE, type RoleEvidence } from "../../src/model/evidence.ts";
 import type { LogReading } from "../../src/ports/telemetry.ts";
 import { basisPoints } from "../../src/model/share.ts";
 import { CALM } from "../../src/sim/faults.ts";
@@ -15,14 +16,11 @@ const step = (share: number, bake: number) => ({
   approve: false,
 });
 
-/** 5 % for two seconds, then half, then all, through two gateways. */
-function scenario(behaviour: Behaviour): Scenario {
-  const shape = {
-    ...SMOOTH,
-    slotsPerHost: 3,
-    gateways: 2,
-    steps: [step(500, 2), step(5000, 2), step(10_000, 0)],
-  };
+const GRAY = [step(500, 2), step(5000, 2), step(10_000, 0)];
+
+/** Unless said, 5 % for two seconds, then half, then all; through two gateways. */
+function scenario(behaviour: Behaviour, steps = GRAY): Scenario {
+  const shape = { ...SMOOTH, slotsPerHost: 3, gateways: 2, steps };
   const made = scenarioOf(shape, { behaviours: { v1: "good", v2: behaviour } as Scenario["behaviours"] });
   return { ...made, application: { ...made.application, analysis: ANALYSIS } };
 }
@@ -41,21 +39,28 @@ async function endsOf(behaviour: Behaviour, more: SimulationOptions = {}) {
 
 const all = (end: string) => SEEDS.map(() => ({ end, broken: [] }));
 
-/** A log that says that nothing ever failed. */
-const flattering = (ports: SimPorts): SimPorts => ({
-  ...ports,
-  telemetry: {
-    ...ports.telemetry,
-    read: async (gateway, cursor, roles) => {
-      const read = await ports.telemetry.read(gateway, cursor, roles);
-      if (!read.ok) return read;
-      const slices = read.value.slices.map(({ canary, ...slice }) =>
-        Object.assign(slice, { canary: { ...canary, failures: {} } }),
-      );
-      return ok({ ...read.value, slices });
+const tells =
+  (told: (canary: RoleEvidence) => RoleEvidence) =>
+  (ports: SimPorts): SimPorts => ({
+    ...ports,
+    telemetry: {
+      ...ports.telemetry,
+      read: async (gateway, cursor, roles) => {
+        const read = await ports.telemetry.read(gateway, cursor, roles);
+        if (!read.ok) return read;
+        const slices = read.value.slices.map(({ canary, ...slice }) =>
+          Object.assign(slice, { canary: told(canary) }),
+        );
+        return ok({ ...read.value, slices });
+      },
     },
-  },
-});
+  });
+
+/** A log that says that nothing ever failed. */
+const flattering = tells((canary) => ({ ...canary, failures: {} }));
+
+/** A log that tells nothing of the canary. */
+const swallowing = tells(() => NO_EVIDENCE);
 
 /** A log of which nothing more can be read after a while. */
 function falling(ports: SimPorts): SimPorts {
@@ -100,8 +105,24 @@ describe("a judged release", () => {
     expect(await endsOf("good")).toEqual(all("completed"));
   });
 
-  it.each(["fails-requests", "answers-slowly"] as const)("%s: it goes back", async (behaviour) => {
+  it.each(["fails-requests", "hangs", "answers-slowly"] as const)("%s: it goes back", async (behaviour) => {
     expect(await endsOf(behaviour)).toEqual(all("rolled-back"));
+  });
+
+  const SMOOTHLY = [step(10_000, 0)];
+
+  it.each([
+    { what: "that hangs", behaviour: "hangs" as const, more: {}, end: "rolled-back" },
+    {
+      what: "of which nothing is told",
+      behaviour: "good" as const,
+      more: { wrap: swallowing },
+      end: "rolled-back",
+    },
+    { what: "that answers: the control", behaviour: "good" as const, more: {}, end: "completed" },
+  ])("$what, and would be in all slots at once: $end", async ({ behaviour, more, end }) => {
+    const options = { scenario: scenario(behaviour, SMOOTHLY), ...more };
+    expect(await endsOf(behaviour, options)).toEqual(all(end));
   });
 
   it("whose evidence is missing is never taken further, however good it is", async () => {
