@@ -285,7 +285,7 @@ const program = buildProgram({
   survey: surveyHere,
   adopter: (options) => nginxAdopter({ host: localHost("local" as HostName), ...options }),
   // Its load and its verdicts are for nobody else.
-  demo: async (options) => (await import("./demo/demo.ts")).runDemo(options),
+  demo: async (options) => (await import("./demo/demo.ts")).runDemo({ ...options, outlivesTerminal }),
 });
 
 // The bundle is CommonJS, which cannot wait at its top.

@@ -24,6 +24,8 @@ export interface DemoOptions {
   /** Also a gray release. */
   readonly gray: boolean;
   readonly command?: CommandLine;
+  /** A closed terminal does not end it. */
+  readonly outlivesTerminal?: boolean;
 }
 
 const RATE = 300;
@@ -140,7 +142,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const play = playOf(options.gray);
   const scene = await setUp(play);
   const command = options.command ?? ownCommandLine();
-  const hand = hireStagehand({ scene, command, output: options.json ? 2 : 1 });
+  const { outlivesTerminal = false, json } = options;
+  const hand = hireStagehand({ scene, command, output: json ? 2 : 1, outlivesTerminal });
   const onExit = (): void => dropScene(scene, options.keep);
   process.once("exit", onExit);
   try {

@@ -35,6 +35,8 @@ export interface StagehandOptions {
   readonly command: CommandLine;
   /** Where the command's standard output goes: 1, or 2 when the demo's own is for a document. */
   readonly output: 1 | 2;
+  /** A closed terminal ends neither us nor the command, as nohup has it. */
+  readonly outlivesTerminal: boolean;
 }
 
 const now = (): number => performance.timeOrigin + performance.now();
@@ -43,7 +45,8 @@ const now = (): number => performance.timeOrigin + performance.now();
  * Ctrl-C reaches the command too, which asks its own question: then its answer counts, and between two
  * commands ours is to end. SIGTERM and SIGHUP reach only us and are passed on.
  */
-export function hireStagehand({ scene, command, output }: StagehandOptions): Stagehand {
+export function hireStagehand(options: StagehandOptions): Stagehand {
+  const { scene, command, output, outlivesTerminal } = options;
   let running: ChildProcess | null = null;
   let interrupted = false;
   const onInt = (): void => {
@@ -53,13 +56,17 @@ export function hireStagehand({ scene, command, output }: StagehandOptions): Sta
     interrupted = true;
     running?.kill("SIGTERM");
   };
-  process.on("SIGINT", onInt).on("SIGTERM", onTerm).on("SIGHUP", onTerm);
+  process.on("SIGINT", onInt).on("SIGTERM", onTerm);
+  if (!outlivesTerminal) process.on("SIGHUP", onTerm);
+  // What bin/glidepath would say.
+  const env = outlivesTerminal ? { ...process.env, GLIDEPATH_NOHUP: "1" } : process.env;
 
   const spawnIt = (args: readonly string[]): Promise<number | null> =>
     new Promise((resolve, reject) => {
       const [node, ...before] = command;
       running = spawn(node, [...before, ...args], {
         cwd: scene.directory,
+        env,
         stdio: ["inherit", output, "inherit"],
       });
       running.on("error", reject);

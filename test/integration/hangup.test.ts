@@ -49,3 +49,31 @@ describe.skipIf(!hasNginx("integration: hangup"))("a release whose terminal is c
     PATIENCE,
   );
 });
+
+describe.skipIf(!hasNginx("integration: hangup of the demo"))("a demo whose terminal is closed", () => {
+  it.each<[string, readonly string[], number]>([
+    ["goes on where nohup started it, and so do its releases", ["nohup"], 0],
+    ["ends where it did not, and leaves nothing", [], 5],
+  ])(
+    "%s",
+    async (_, before, code) => {
+      const [program, ...args] = [...before, GLIDEPATH, "demo", "--no-gray", "--json"];
+      const child = spawn(program, args, { stdio: "pipe", detached: true });
+      let said = "";
+      let isSent = false;
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        // The second release is on its way.
+        if (isSent || !said.includes("glidepath release v2") || !said.endsWith("\n")) return;
+        isSent = true;
+        process.kill(-(child.pid ?? 0), "SIGHUP");
+      });
+      child.stdout.resume();
+      child.stdin.end();
+      const ended = await new Promise((resolve) => child.on("close", resolve));
+      expect([isSent, ended]).toEqual([true, code]);
+      expect(said).toContain("Everything that the demo started has ended, and its directory is gone.");
+    },
+    PATIENCE,
+  );
+});
