@@ -15,8 +15,6 @@ export interface CommandRow {
   readonly args?: Readonly<Record<string, string>>;
   readonly summary: string;
   readonly options?: readonly OptionRow[];
-  /** Its exit code says what became of what it did, whatever became of what it printed. */
-  readonly acts?: true;
   /** The exit code. */
   run(context: Context): Promise<number>;
 }

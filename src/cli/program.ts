@@ -133,11 +133,9 @@ export function buildProgram(deps: CliDeps): Program {
   const command = new Command();
   configure(command, deps);
   let code = DONE;
-  let acts = false;
   for (const row of COMMANDS) {
     addRow(command, row, async (given) => {
       const context = { deps, io: deps.io, ...given };
-      acts = row.acts === true;
       code = await row.run(context).catch((thrown: unknown) => defect(context, thrown));
     });
   }
@@ -153,8 +151,8 @@ export function buildProgram(deps: CliDeps): Program {
     command,
     run: async (args) => {
       await parse(args);
-      // An answer that nobody can read is none.
-      return code === DONE && !acts && (await deps.io.told()) === "lost" ? USAGE : code;
+      // An answer that nobody can read is none, whatever was done.
+      return code === DONE && (await deps.io.told()) === "lost" ? USAGE : code;
     },
   };
 }

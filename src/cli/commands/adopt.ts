@@ -126,7 +126,6 @@ const undo = (context: Context): Promise<number> =>
 
 export const adopt: CommandRow = {
   name: "adopt",
-  acts: true,
   args: { "[upstream]": "the upstream in nginx whose servers are the copies of the application" },
   summary: "take over what this machine's nginx serves already: write glidepath.yaml, show the diff, ask",
   options: [

@@ -121,7 +121,6 @@ async function run(context: Context): Promise<number> {
 
 export const init: CommandRow = {
   name: "init",
-  acts: true,
   summary: "ask few questions, look at the nginx of this machine, write a commented glidepath.yaml",
   run,
 };

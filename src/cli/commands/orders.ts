@@ -33,7 +33,6 @@ function resumption({ options }: Context): Result<Order, AppError> {
 
 export const promote: CommandRow = {
   name: "promote",
-  acts: true,
   summary: "pass the gate or the rest of the bake, to the next step",
   options: [
     { flags: "--to <share>", help: "jump to this share, for example 50%" },
@@ -48,7 +47,6 @@ export const promote: CommandRow = {
 
 export const pause: CommandRow = {
   name: "pause",
-  acts: true,
   summary: "hold the rollout where it is; traffic stays as it is",
   options: [WAIT_OPTION],
   run: (context) => orderRollout(context, { kind: "pause" }),
@@ -56,7 +54,6 @@ export const pause: CommandRow = {
 
 export const resume: CommandRow = {
   name: "resume",
-  acts: true,
   summary: "go on with a paused rollout, or take over one whose process is gone",
   options: [
     { flags: "--hook <word>", help: "of a hook whose end nobody knows: done, or again to run it once more" },
@@ -70,7 +67,6 @@ export const resume: CommandRow = {
 
 export const abort: CommandRow = {
   name: "abort",
-  acts: true,
   summary: "go back to the stable release, users first",
   options: [WAIT_OPTION, { flags: "--reason <text>", help: "why, for the history" }],
   run: (context) => {

@@ -5,7 +5,6 @@ import { PROBE_OPTION, refuseDetach, SHA256_OPTION, startAndFollow } from "../st
 
 export const release: CommandRow = {
   name: "release",
-  acts: true,
   args: { "<release>": "what the artifact is named by, for example v3.2.32" },
   summary: "start a rollout and follow it to its end; Ctrl-C asks: keep going, pause, abort",
   options: [

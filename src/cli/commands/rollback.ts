@@ -5,7 +5,6 @@ import { PROBE_OPTION, SHA256_OPTION, startAndFollow } from "../start.ts";
 
 export const rollback: CommandRow = {
   name: "rollback",
-  acts: true,
   args: { "[release]": "default: the release before the stable one" },
   summary: "a rollout to the previous or the named release, straight to 100 %",
   options: [SHA256_OPTION, PROBE_OPTION, RECEIPT_OPTION],
