@@ -117,6 +117,22 @@ describe.skipIf(!hasNginx("integration: adopt"))("what nginx serves already", ()
     expect(report.failed).toBeLessThan(30);
   });
 
+  it("is taken over once more after it was given back, and then released", async () => {
+    const running = await runningByHand();
+    const { workspace, site, text } = running;
+    const options = optionsOf(running);
+    await workspace.glidepath("adopt", "byhand", ...options);
+    corrected(running);
+    for (let times = 0; times < 2; times++) {
+      mustExit(await workspace.glidepath("adopt", "byhand", "--yes", ...options), 0);
+      mustExit(await workspace.glidepath("adopt", "--undo"), 0);
+      expect(readFileSync(site, "utf8")).toBe(text);
+    }
+    mustExit(await workspace.glidepath("adopt", "byhand", "--yes", ...options), 0);
+    mustExit(await workspace.glidepath("release", "v1"), 0);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
+
   it("stays as it is when nginx would refuse the change", async () => {
     const running = await runningByHand();
     const { workspace, site } = running;

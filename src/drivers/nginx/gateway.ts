@@ -104,7 +104,7 @@ async function observe(place: Place, measure: readonly Slot[], at: Instant): Pro
   const value: GatewayState = {
     running: alive.value,
     serving: isPassive(place) ? alive.value : serving,
-    generation: table?.generation ?? generation(0),
+    generation: table?.generation ?? generation(seen.value.newest),
     ...(table?.writer === undefined ? {} : { writer: table.writer }),
     routing: table?.routing ?? null,
     inFlight: await measureAll(place, seen.value, measure),

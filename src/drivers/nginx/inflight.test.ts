@@ -71,6 +71,7 @@ written aaaa bbbb
 sha aaaa
 mark app=shop pool=00ff config=11ee
 routing {"generation":4,"routing":{"canary":[],"stable":["web:1"],"share":0}}
+newest 7
 built
 slot 127.0.0.1 8001
 0      0       127.0.0.1:40122    127.0.0.1:8001 
@@ -79,6 +80,7 @@ slot 127.0.0.1 8002
 `);
   expect(look).toEqual({
     home: "/var/lib/glidepath/shop",
+    newest: 7,
     written: ["aaaa", "bbbb"],
     sha: "aaaa",
     mark: { pool: "00ff", config: "11ee" },

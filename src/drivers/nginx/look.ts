@@ -14,6 +14,8 @@ export interface Look {
   readonly table: RoutingTable | null;
   /** What a location of the user's can include is there. */
   readonly snippet: boolean;
+  /** The newest generation that was ever switched to here, also when nothing of ours is in nginx any more. */
+  readonly newest: number;
   /** The generation was built in the same run. */
   readonly built: boolean;
   readonly hasSs: boolean;
@@ -33,6 +35,7 @@ export function readLook(stdout: string): Look {
     mark: mark === null ? null : { pool: mark[1] ?? "", config: mark[2] ?? "" },
     table: readTable(after("routing")[0]),
     snippet: lines.includes("snippet"),
+    newest: Number(/^\d+$/.exec(after("newest")[0] ?? "")?.[0] ?? 0),
     built: lines.includes("built"),
     hasSs: !lines.includes("no-ss"),
     connections: readConnections(lines),

@@ -98,7 +98,8 @@ exit 0
  * file's hash is wanted).
  */
 const GATHER = `
-written='' writing='' sum='' mark='' routing='' present=memo
+written='' writing='' sum='' mark='' routing='' latest='' present=memo
+[ ! -s "$home/newest" ] || read -r latest _ <"$home/newest"
 [ ! -s "$home/written" ] || read -r written <"$home/written"
 [ ! -s "$home/writing" ] || read -r writing <"$home/writing"
 if [ -s "$config" ]; then
@@ -127,6 +128,7 @@ printf 'written %s %s\\n' "$written" "$writing"
 [ -z "$mark" ] || printf 'mark %s\\n' "$mark"
 [ -z "$routing" ] || printf 'routing %s\\n' "$routing"
 [ ! -s "$home/location.conf" ] || echo snippet
+[ -z "$latest" ] || printf 'newest %s\\n' "$latest"
 if cd -P -- "$home" 2>/dev/null; then printf 'home %s\\n' "$PWD"
 else printf 'home %s\\n' "$(realpath -m -- "$home")"
 fi
