@@ -28,7 +28,7 @@ async function look({ application, hosts }: ExaminerOptions, host: Host): Promis
     kernelAddress(slot.address),
     application.run.kind === "unit" ? unitNameOf(application, slot) : "",
   ]);
-  const args = [host.root, application.run.user ?? "", ...slots];
+  const args = [host.root, application.run.user ?? "", ...application.shared, "", ...slots];
   const reply = await hosts(host.name).run({ script: EXAMINE, args, timeout: seconds(20) });
   if (reply.kind === "exited" && reply.code === 0) return findingsOf(application, host, reply.stdout);
   const found = reply.kind === "lost" ? reply.why : `exit code ${reply.code}: ${reply.stderr.trim()}`;

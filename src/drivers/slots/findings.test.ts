@@ -49,6 +49,15 @@ const CASES = [
     ],
   },
   {
+    name: "a shared file that nobody made",
+    change: ["root there", "root there\nunshared .env"],
+    user: "root",
+    told: [
+      "fault web1: /srv/shop/shared/.env: is named by `shared` in the file and is not there",
+      "warning web1: user: the application runs as root",
+    ],
+  },
+  {
     name: "little room",
     change: ["free 9000000", "free 102400"],
     user: "shop",

@@ -43,6 +43,13 @@ const root: Rule = (looked) => {
   ];
 };
 
+const shared: Rule = (looked) =>
+  all(looked, "unshared").map((entry) => {
+    const subject = `${looked.host.name}: ${looked.host.root}/shared/${entry}`;
+    const todo = "make it once, as the file or directory that it should be";
+    return finding("fault", subject, ["is named by `shared` in the file and is not there", todo]);
+  });
+
 const room: Rule = (looked) => {
   const free = Number(one(looked, "free"));
   const subject = `${looked.host.name}: disk`;
@@ -173,7 +180,7 @@ const splitFirst = (text: string): readonly [string, string?] => {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 };
 
-const RULES: readonly Rule[] = [tools, root, room, user, systemd, slotRules];
+const RULES: readonly Rule[] = [tools, root, shared, room, user, systemd, slotRules];
 
 export function findingsOf({ run }: Application, host: Host, output: string): readonly Finding[] {
   const lines = Map.groupBy(

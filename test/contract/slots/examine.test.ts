@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
@@ -54,6 +54,19 @@ test("check says what is adopted, and what is in the way", async () => {
   await writeFile(`${here.root}/www/app1/file`, "");
   const subject = `slot ${here.slot.key}: ${here.slot.dir}`;
   expect(about(await examined(here), subject)).toContain("fine: is kept as the release adopted");
+});
+
+test("check misses what `shared` names, and finds what is there, a link that leads nowhere too", async () => {
+  const here = await place(commandRun("true"));
+  places.push(here);
+  const shared = ["uploads", "a file", ".env"];
+  await mkdir(`${here.root}/shared/uploads`, { recursive: true });
+  await symlink("nowhere", `${here.root}/shared/.env`);
+  const application = { ...here.application, shared };
+  const findings = await slotExaminer({ application, hosts: localHost }).examine();
+  const faults = findings.filter(({ severity }) => severity === "fault").map(({ subject }) => subject);
+  expect(faults).toEqual([`web1: ${here.root}/shared/a file`]);
+  expect(about(findings, `slot ${here.slot.key}`)).toContain(`port ${here.slot.port} is free`);
 });
 
 test("a host that cannot be asked is a fault", async () => {

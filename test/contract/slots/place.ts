@@ -84,6 +84,7 @@ export async function place(run: RunSpec, dir?: (root: string) => string): Promi
   const application = {
     name: "shop" as AppName,
     hosts: [host],
+    shared: [],
     run,
     directory: root,
   } as unknown as Application;

@@ -4,8 +4,8 @@ import { PROCESSES } from "./processes.ts";
 import { SYSTEMD } from "./systemd.ts";
 
 /**
- * ROOT USER, then for each slot PORT DIR MARKER ADDRESS UNIT. Changes nothing. Lines of a word and what was
- * found.
+ * ROOT USER SHARED..., an empty argument, then for each slot PORT DIR MARKER ADDRESS UNIT. Changes nothing.
+ * Lines of a word and what was found.
  */
 export const EXAMINE = `set -u
 root=$1 user=$2
@@ -36,6 +36,11 @@ echo "free $(df -Pk "$above" | { read -r _ && read -r _ _ _ free _ && echo "$fre
 [ ! -r /proc/sys/net/ipv4/ip_unprivileged_port_start ] ||
   echo "lowest $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
 
+while [ -n "$1" ]; do
+  [ -e "$root/shared/$1" ] || [ -L "$root/shared/$1" ] || echo "unshared $1"
+  shift
+done
+shift
 
 ! systemd_here || echo "systemd $(systemctl --version | head -n 1)"
 # What systemd has of the unit, and whether it says for which slot it is.
