@@ -4,6 +4,7 @@ import { after, earliest, formatDuration, type Instant } from "../base/time.ts";
 import { ENDED, type PhaseName, type Rollout } from "../model/rollout.ts";
 import { actionsOf, type Action } from "./actions.ts";
 import { because } from "./because.ts";
+import { sickCanary } from "./begin.ts";
 import { advanceChange, isWithheld } from "./change.ts";
 import { advanceSlots } from "./courses.ts";
 import { goBack, stuck } from "./endings.ts";
@@ -131,10 +132,11 @@ function watchDeadline(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   // A hook has a limit of its own.
   if (rollout.hook !== null) return rollout;
   if (now < after(progressAt, plan.progressDeadline)) return rollout;
-  const held = phase.name === "baking" ? heldBy(rollout, seen) : null;
+  const isJudged = phase.name === "baking" && sickCanary(rollout, seen).length === 0;
+  const held = isJudged ? heldBy(rollout, seen) : null;
   const error = appError(
     "deadline",
-    `nothing moved for ${formatDuration(plan.progressDeadline)}: ${held ?? rollout.because}`,
+    `nothing moved for ${formatDuration(plan.progressDeadline)}: ${held ?? because(rollout, seen, now)}`,
     { hint: "rollout.progressDeadline says how long to wait" },
   );
   return rollout.aborted === null ? goBack(rollout, abortBy("deadline", error, now)) : stuck(rollout, error);

@@ -141,6 +141,22 @@ describe("a verdict", () => {
   });
 });
 
+describe("a bake over a canary that is not well", () => {
+  it("ends at the progress deadline with the slot and its answer, whatever else is missing", () => {
+    const rollout = baking(0);
+    const [first] = rollout.plan.slots;
+    const sick = { known: true, at: NOW, value: { healthy: false, answer: "refused", misses: 9 } } as const;
+    const world = seen(rollout, "inconclusive");
+    const ill: Seen = { ...world, health: { ...world.health, [first!]: sick } };
+    const waiting = decide(rollout, ill, NOW).rollout;
+    const ended = decide(waiting, ill, after(NOW, rollout.plan.progressDeadline)).rollout;
+    expect(ended.aborted).toMatchObject({
+      by: "deadline",
+      error: { message: `nothing moved for 10m: waiting until ${first} (refused) can carry the traffic` },
+    });
+  });
+});
+
 describe("the first look", () => {
   const LOOK = { observe: false, early: true, look: { requests: 20, atMost: seconds(3) } } as const;
 

@@ -76,6 +76,9 @@ function who(step: PlannedStep, { story, application }: Telling): string {
     const copies = `${share(step.mirror)} of the GET and HEAD requests are copied to ${release} on ${slots}`;
     return `${copies}, whose answers nobody gets`;
   }
+  if (application.gateway.passive) {
+    return `${release} runs in ${step.canarySlots} of ${step.canarySlots + step.stableSlots} slots`;
+  }
   if (step.share === 0) {
     return isByServers ? `nobody gets ${release} yet` : `${release} gets only those whom a rule sends there`;
   }
@@ -97,7 +100,7 @@ function holds({ bake, approve }: PlannedStep): readonly string[] {
   ];
 }
 
-function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boolean): string {
+function slotText({ run, smoke, policy, gateway, warm = [] }: Application, isFirst: boolean): string {
   const kinds = TRAFFIC_KINDS.filter((kind) => policy.drainKinds?.[kind] !== undefined);
   const asked = new Set((policy.asks ?? []).flatMap((one) => one.kinds));
   const apart = kinds
@@ -109,6 +112,7 @@ function slotText({ run, smoke, policy, warm = [] }: Application, isFirst: boole
   const checks = smoke.length === 0 ? [] : [`pass ${counted(smoke.length, "smoke check")}`];
   const grows = policy.ramp === undefined ? "" : `, its traffic growing over ${time(policy.ramp)}`;
   if (isFirst) return [starts, ...warmUp, ...checks, "join with all the others"].join(" → ");
+  if (gateway.passive) return [starts, ...warmUp, ...checks, "wait until nginx asks it again"].join(" → ");
   return [
     "leave rotation on every gateway",
     drain,
@@ -138,9 +142,12 @@ export function judgedWithPins({ gateway, analysis, policy }: Application): stri
   return "steps before 100% are judged by newcomers only, by errors and times, not by how many come";
 }
 
-function lastText({ steps, order, maxUnavailable }: PlanStory): string | null {
+function lastText({ story, application }: Telling): string | null {
+  const { steps, order, maxUnavailable } = story;
   const rest = order.slice(Math.max(0, ...steps.map(({ canarySlots }) => canarySlots)));
-  return rest.length === 0 ? null : `update ${slotsText(rest, maxUnavailable)}, which nobody uses any more`;
+  if (rest.length === 0) return null;
+  const unused = application.gateway.passive ? "" : ", which nobody uses any more";
+  return `update ${slotsText(rest, maxUnavailable)}${unused}`;
 }
 
 const stepLabel = ({ share: points, mirror }: PlannedStep): string =>
@@ -150,7 +157,7 @@ type Put = (label: string, text: string) => readonly Line[];
 
 function stepLines(telling: Telling, put: Put): readonly Line[] {
   const { story } = telling;
-  const last = lastText(story);
+  const last = lastText(telling);
   const pin = story.from === null ? null : pinText(telling.application);
   return [
     ...story.steps.flatMap((step, i) => put(stepLabel(step), stepText(telling, i))),
@@ -183,7 +190,13 @@ function shorten(lines: readonly Line[]): readonly Line[] {
   ];
 }
 
-function gatewayLines({ name, config }: PlanStory["gateways"][number]): readonly Line[] {
+const UNTOUCHED = "  nginx's config is left alone: nginx finds out by failing requests which slots serve";
+
+function gatewayLines(
+  { name, config }: PlanStory["gateways"][number],
+  { gateway }: Application,
+): readonly Line[] {
+  if (gateway.passive) return [line(strong(name), UNTOUCHED)];
   if (isError(config)) return [line(strong(name)), ...errorLines(config).map((given) => indent(2, given))];
   const { path, current, wanted, reload, lack } = config;
   const lacking = lack === null ? [] : lackLines(lack);
@@ -211,7 +224,8 @@ const capacityText = ({ order, maxUnavailable }: PlanStory): string =>
   `before each switch ${order.length - maxUnavailable} of ${order.length} slots must be healthy, ` +
   "and each that gets more traffic";
 
-function backText({ steps, from }: PlanStory): string {
+function backText({ steps, from }: PlanStory, { gateway }: Application): string {
+  if (gateway.passive) return `the slots get ${from ?? ""} again, in the same way`;
   const isWhole = ({ back, share: points }: PlannedStep): boolean => back.atOnce >= points / 10_000 - 1e-9;
   const whole = steps.filter(isWhole);
   const load = (some: readonly PlannedStep[]): string =>
@@ -282,14 +296,17 @@ export function planLines(story: PlanStory, application: Application, columns: n
     ...put("hooks", hookText(application)),
     ...put("capacity", isFirst ? "" : capacityText(story)),
     ...put("worst", isFirst ? "" : worstText(story)),
-    ...put("way back", isFirst ? FIRST_BACK : backText(story)),
+    ...put("way back", isFirst ? FIRST_BACK : backText(story, application)),
+    ...put("loses", application.gateway.passive && !isFirst ? LOSES : ""),
     ...put("judged", isFirst ? "" : harmText(story, application)),
     ...put("time", timeText(story)),
     EMPTY,
     line("  ", dim(story.gateways.length === 1 ? "gateway" : "gateways")),
-    ...story.gateways.flatMap(gatewayLines).map((given) => indent(4, given)),
+    ...story.gateways.flatMap((each) => gatewayLines(each, application)).map((given) => indent(4, given)),
   ];
 }
 
+const LOSES =
+  "nothing is drained: requests to a slot that stops can fail where they cannot be repeated (POST)";
 const FIRST_BACK =
   "until it serves `glidepath abort` stops it again; once it serves there is nothing to go back to";

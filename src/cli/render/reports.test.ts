@@ -54,6 +54,29 @@ describe("plan", () => {
     ]);
   });
 
+  test("promises nothing in the passive form that only a switch of ours can keep", () => {
+    const passive = { ...application, gateway: { ...application.gateway, passive: true } };
+    const steps = [story().steps.at(-1) as PlannedStep];
+    const lines = planLines(story({ steps }), passive, 90).map(textOf);
+    expect(lines.slice(4, 18)).toEqual([
+      "  100 %      update web1:8001, then web2:8001, then web1:8002; then v2 runs in 3 of 4",
+      "             slots",
+      "  finish     update web2:8002",
+      "",
+      "  each slot  stop, switch, start, wait until healthy → pass 1 smoke check → wait until",
+      "             nginx asks it again",
+      "  capacity   before each switch 3 of 4 slots must be healthy, and each that gets more",
+      "             traffic",
+      "  worst      one slot carries 33.3 % of the traffic (25 % when even): while 1 slot is",
+      "             updated",
+      "  way back   the slots get v1 again, in the same way",
+      "  loses      nothing is drained: requests to a slot that stops can fail where they cannot",
+      "             be repeated (POST)",
+      "  judged     not at all",
+    ]);
+    expect(lines.at(-1)).toContain("web1  nginx's config is left alone");
+  });
+
   test("says of a step that mirrors who sees what", () => {
     const [first] = story().steps;
     const mirror = { ...(first as PlannedStep), share: 0, mirror: 1000, bake: seconds(120) };

@@ -91,6 +91,7 @@ test("a role without slots is served by the other, whatever a rule says", () => 
 
 test.each([
   [{ split: "servers" as const }, { user: "1" }],
+  [{ passive: true }, { user: "1" }],
   [{ key: UID }, { headers: [value("X-Other", "1")] }],
   [{ key: { by: "address" as const } }, { cookies: [value("uid", "1")] }],
 ])("explain says what it would have to know: %#", (gateway, asked) => {

@@ -25,8 +25,8 @@ export interface Place {
 
 /** As the maps of the config do, in their order. */
 export function placeOf(application: Application, routing: Routed, asked: Asked): Result<Place, AppError> {
-  const { split, key, rules } = application.gateway;
-  if (split === "servers") return err(noUsers(application));
+  const { split, passive, key, rules } = application.gateway;
+  if (split === "servers" || passive) return err(noUsers(application));
   const request = withUser(application, asked);
   const matches = rules.map((rule) => matchOf(rule, application, request));
   const first = matches.findIndex((match) => match !== null);
@@ -186,10 +186,14 @@ function bucketOf(
   return { user, bucket: isBucket ? Number(user) : bucketOfUser(application.name, user) };
 }
 
-const noUsers = ({ name }: Application): AppError =>
-  appError("usage", `${name}: with split: servers no user belongs to a release`, {
-    hint: "every request may go to any slot in rotation: see `glidepath status`",
-  });
+const noUsers = ({ name, gateway }: Application): AppError =>
+  appError(
+    "usage",
+    `${name}: with ${gateway.passive ? "passive: true" : "split: servers"} no user belongs to a release`,
+    {
+      hint: "every request may go to any slot in rotation: see `glidepath status`",
+    },
+  );
 
 const nobody = (key: UserKey): AppError =>
   appError("usage", "the request says nothing by which a user is told", {

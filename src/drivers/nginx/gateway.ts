@@ -293,6 +293,8 @@ async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
     const kept = current.value ?? "";
     return ok({ path, current: kept, wanted: kept, reload: false, lack: null });
   }
+  const edited = editedBy(place, seen.value);
+  if (edited !== null) return err(edited);
   const wanted = writeConfig({ ...place, home: seen.value.home }).text;
   const reload = seen.value.sha !== sha256(wanted);
   const lost = reload ? await unservedBy(place, seen.value, wanted) : null;

@@ -126,6 +126,7 @@ test("a file that somebody edited is refused, and left as it is", async () => {
   const outcome = await w.port.prepare(w.gateway, w.table(2, {}));
   expect(outcome).toMatchObject({ kind: "refused", error: { code: "gateway.edited" } });
   expect(readFileSync(w.gateway.config, "utf8")).toContain("# by hand");
+  expect(await w.port.preview(w.gateway)).toMatchObject({ error: { code: "gateway.edited" } });
   writeFileSync(w.gateway.config, readFileSync(join(w.gateway.state, "shop", "written.conf")));
   expect(await w.port.prepare(w.gateway, w.table(2, {}))).toEqual(DONE);
 });
