@@ -47,6 +47,24 @@ function chatting(channel: Channel): Call {
   return call;
 }
 
+/** Watches again whenever a call of its ends. */
+function faithful(channel: Channel): { readonly last: () => Call; readonly ends: readonly string[] } {
+  const ends: string[] = [];
+  const begin = (): Call => channel.call("Watch", "300000");
+  let last = begin();
+  let isOver = false;
+  onTestFinished(() => void (isOver = true));
+  void (async () => {
+    for (;;) {
+      const end = await last.over;
+      if (isOver) return;
+      ends.push(end);
+      last = begin();
+    }
+  })();
+  return { last: () => last, ends };
+}
+
 const failed = (answers: ReadonlyMap<string, number>): readonly string[] =>
   [...answers.keys()].filter((answer) => !/^ok v[12]$/.test(answer));
 
@@ -187,6 +205,30 @@ describe.skipIf(!hasNginx("integration: gRPC"))("gRPC", () => {
         cutKinds: { grpc: 2 },
         during: { failed: 0, cut: 0 },
       });
+    },
+    PATIENCE,
+  );
+
+  it(
+    "streams that the application ends when it is asked are not cut, and call again at the release",
+    async () => {
+      const { workspace, channel } = await opened({
+        requests: "60s",
+        grpc: { ask: { signal: "SIGUSR1" }, deadline: "60s" },
+      });
+      const clients = [1, 2, 3, 4].map(() => faithful(channel));
+      await underWay(clients.map(({ last }) => last()));
+      const ran = await workspace.glidepath("release", "v2", "--json");
+      mustExit(ran, 0);
+      await until(
+        () => clients.map(({ last }) => last().messages()),
+        (all) => all.every((said) => said.includes("v2")),
+      );
+      const ends = clients.flatMap((one) => one.ends);
+      expect(new Set(ends)).toEqual(new Set(["grpc-status 14"]));
+      expect(ends.length).toBeGreaterThanOrEqual(clients.length);
+      const receipt = present(ran.events.at(-1), "the result")["receipt"];
+      expect(receipt).toMatchObject({ cut: 0, during: { failed: 0, cut: 0 } });
     },
     PATIENCE,
   );

@@ -83,6 +83,10 @@ const METHODS: Readonly<Record<string, (stream: ServerHttp2Stream) => void>> = {
   "/shop.Shop/Chat": chat,
 };
 
+/** Calls under way, and the status of those that do not end by themselves. */
+const open = new Set<ServerHttp2Stream>();
+const statuses = new WeakMap<ServerHttp2Stream, string>();
+
 const sessions = new Set<ServerHttp2Session>();
 const server = createServer();
 server.on("session", (session) => {
@@ -103,10 +107,22 @@ function plain(stream: ServerHttp2Stream, path: string): void {
 server.on("stream", (stream, headers) => {
   stream.on("error", () => undefined);
   if (headers[":method"] === "GET") return plain(stream, String(headers[":path"]));
-  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": statuses.get(stream) ?? "0" }));
+  open.add(stream);
+  stream.on("close", () => open.delete(stream));
   const method = METHODS[String(headers[":path"])];
   if (method !== undefined) return method(stream);
   stream.respond({ ":status": 200, "content-type": TYPE, "grpc-status": "12" }, { endStream: true });
+});
+
+const UNAVAILABLE = "14";
+
+/** Asked to send its clients elsewhere, it ends its calls, so that they call again. */
+process.on("SIGUSR1", () => {
+  for (const stream of open) {
+    statuses.set(stream, UNAVAILABLE);
+    finish(stream);
+  }
 });
 
 /** As gRPC's own servers do: GOAWAY, and an end when the last call is over. */
