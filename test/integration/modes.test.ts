@@ -138,4 +138,35 @@ describe.skipIf(!hasNginx("integration: modes"))("a mode that is changed while i
     },
     PATIENCE,
   );
+
+  it(
+    "to the passive form and back, is refused while ours serves, and loses nobody on the way back",
+    async () => {
+      const { workspace, site, conf } = await opened();
+      await workspace.bringUp("v1");
+      setMode(workspace, "passive");
+      for (const args of [["release", "v2"], ["plan", "v2"], ["check"]]) {
+        const ran = await workspace.glidepath(...args);
+        expect(`${ran.stdout}${ran.stderr}`).toContain(`nginx serves by ${conf}`);
+        if (args[0] === "release") mustExit(ran, 3);
+      }
+      // As it says.
+      const slots = workspace.slots.map((slot) => `server 127.0.0.1:${slot} fail_timeout=1s;`);
+      const upstream = `upstream old {\n  ${slots.join("\n  ")}\n}\n`;
+      const own = server(workspace, "location / { proxy_pass http://old; proxy_read_timeout 10s; }");
+      const load = await workspace.load({ fresh: 1 });
+      writeFileSync(site, upstream + own);
+      rmSync(conf);
+      await reloaded(workspace);
+      expect(failuresOf(await load.stop())).toEqual([]);
+      mustExit(await workspace.glidepath("release", "v2"), 0);
+      setMode(workspace, "server");
+      const again = await workspace.load({ fresh: 1 });
+      mustExit(await workspace.glidepath("release", "v3"), 0);
+      expect(failuresOf(await again.stop())).toEqual([]);
+      expect(readFileSync(conf, "utf8")).toContain(`listen 127.0.0.1:${workspace.port};`);
+      expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
+    },
+    PATIENCE,
+  );
 });

@@ -154,16 +154,16 @@ function matches(pattern: string, text: string): boolean {
 
 const OWN_HEAD = (site: Site): string => `# glidepath app=${site.application.name} `;
 
+/** The paths of what Glidepath wrote for the application: one, or none yet. */
+export const ownFiles = (site: Site, files: Files): readonly string[] =>
+  [...files].flatMap(([path, text]) => (text.trimStart().startsWith(OWN_HEAD(site)) ? [path] : []));
+
 /** In the place of our present file; else where its name comes. */
-function withOwn(site: Site, files: Files, wanted: string): Files {
-  const own = [...files].find(([, text]) => text.trimStart().startsWith(OWN_HEAD(site)));
-  return new Map([...files, [own?.[0] ?? site.gateway.config, wanted]]);
-}
+const withOwn = (site: Site, files: Files, wanted: string): Files =>
+  new Map([...files, [ownFiles(site, files)[0] ?? site.gateway.config, wanted]]);
 
 function readServers(site: Site, files: Files): readonly Server[] {
-  const own = new Set(
-    [...files].filter(([, text]) => text.trimStart().startsWith(OWN_HEAD(site))).map(([path]) => path),
-  );
+  const own = new Set(ownFiles(site, files));
   const { address } = controlAddress(site.application.name, site.gateway.config);
   const http = httpOf(files);
   const v = prefix(site.application.name);

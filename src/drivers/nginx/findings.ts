@@ -4,6 +4,7 @@ import { isIncluded } from "./doors.ts";
 import { editedBy } from "./edited.ts";
 import { slotLines } from "./groups.ts";
 import { http3 } from "./http3.ts";
+import { prefix } from "./names.ts";
 import { upstreams } from "./passive.ts";
 import { snippetOf } from "./place.ts";
 import { fault, fine, linesOf, section, surveyIn, warning, type Facts, type Look } from "./said.ts";
@@ -111,12 +112,11 @@ const master: Look = (facts) => {
 const passes: Look = (facts) => {
   const said = section(facts, "test");
   if (said.endsWith("passed")) return [];
-  return [
-    fault(
-      `it refuses its own configuration: ${said.replaceAll("\n", "; ")}`,
-      "repair it until `nginx -t` passes",
-    ),
-  ];
+  const isEarly = said.includes(`unknown log format "${prefix(facts.application.name)}`);
+  const todo = isEarly
+    ? `nginx reads files by name: give the one that includes ours a name after ${facts.gateway.config}`
+    : "repair it until `nginx -t` passes";
+  return [fault(`it refuses its own configuration: ${said.replaceAll("\n", "; ")}`, todo)];
 };
 
 // ── where Glidepath writes ──────────────────────────────
@@ -154,18 +154,6 @@ const included: Look = (facts) => {
   return [fault(`${main} does not include ${config}`, `add \`include ${config};\` to its http block`)];
 };
 
-/** In mode `upstream` nothing of ours is served until the user's own location includes it. */
-const location: Look = (facts) => {
-  const files = filesOf(section(facts, "dump"));
-  if (facts.application.gateway.mode !== "upstream" || files.size === 0) return [];
-  const snippet = snippetOf(facts);
-  if (isIncluded(facts, files)) return [fine(`a location includes ${snippet}`)];
-  const [, there] = linesOf(facts, "location");
-  if (there !== undefined) return [lackOf(facts)];
-  const todo = `after the first release, write \`include ${snippet};\` in your location`;
-  return [warning(`no location includes ${snippet} yet`, todo)];
-};
-
 /** What the next release would refuse, so that nobody is cut off by it. */
 const stays: Look = (facts) => {
   const files = filesOf(section(facts, "dump"));
@@ -176,6 +164,19 @@ const stays: Look = (facts) => {
   const lost = unserved(facts, { files, wanted: text, hasSnippet: there !== undefined });
   if (lost === null) return [];
   return [fault(`${lost.message} (${lost.details?.replaceAll("\n", "; ")})`, lost.hint ?? "")];
+};
+
+/** In mode `upstream` nothing of ours is served until the user's own location includes it. */
+const location: Look = (facts) => {
+  const files = filesOf(section(facts, "dump"));
+  if (facts.application.gateway.mode !== "upstream" || files.size === 0) return [];
+  if (stays(facts).length > 0) return [];
+  const snippet = snippetOf(facts);
+  if (isIncluded(facts, files)) return [fine(`a location includes ${snippet}`)];
+  const [, there] = linesOf(facts, "location");
+  if (there !== undefined) return [lackOf(facts)];
+  const todo = `after the first release, write \`include ${snippet};\` in your location`;
+  return [warning(`no location includes ${snippet} yet`, todo)];
 };
 
 const readable: Look = (facts) => {

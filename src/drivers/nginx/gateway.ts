@@ -30,7 +30,7 @@ import { ADD_SNIPPET, BUILD, COMMIT, FIND_MASTERS, LOOK, LOOK_AND_BUILD, READ } 
 import { tarOf } from "./tar.ts";
 import { generationTree, groupsTree, memoOf, type Entry, type Says } from "./tree.ts";
 import { troubleOf } from "./trouble.ts";
-import { notIncluded, unservedBy } from "./unserved.ts";
+import { notIncluded, stillOurs, unservedBy } from "./unserved.ts";
 import { unsuitable } from "./unsuitable.ts";
 
 export interface NginxGatewayOptions {
@@ -191,7 +191,7 @@ async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const trouble = troubleOf(place.gateway, "building the switch", reply);
   if (trouble !== null) return trouble;
   const seen = readLook(reply.kind === "exited" ? reply.stdout : "");
-  if (isPassive(place)) return DONE;
+  if (isPassive(place)) return seen.mark === null ? DONE : refused(stillOurs(place));
   const edited = editedBy(place, seen);
   if (edited !== null) return refused(edited);
   const config = writeConfig({ ...place, home: seen.home });
@@ -290,6 +290,8 @@ async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
   if (!current.ok) return current;
   const path = gateway.config;
   if (isPassive(place)) {
+    const isOurs = seen.value.mark !== null || (await askConfig(controlOf(place))) !== null;
+    if (isOurs) return err(stillOurs(place));
     const kept = current.value ?? "";
     return ok({ path, current: kept, wanted: kept, reload: false, lack: null });
   }

@@ -1,10 +1,16 @@
-import { fault, surveyIn, warning, type Look, type Said } from "./said.ts";
-import type { FoundUpstream } from "./survey.ts";
+import { ownFiles } from "./doors.ts";
+import { fault, section, surveyIn, warning, type Look, type Said } from "./said.ts";
+import { filesOf, type FoundUpstream } from "./survey.ts";
+import { stillOurs } from "./unserved.ts";
 
 /**
  * The short form relies on nginx's own detection of dead slots: with its defaults it punishes for too long.
  */
 export const upstreams: Look = (facts) => {
+  if (ownFiles(facts, filesOf(section(facts, "dump"))).length > 0) {
+    const { message, hint } = stillOurs(facts);
+    return [fault(message, hint ?? "")];
+  }
   const slots = new Set(
     facts.application.hosts.flatMap((host) => host.slots.map((slot) => `${slot.address}:${slot.port}`)),
   );

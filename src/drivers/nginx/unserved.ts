@@ -44,6 +44,19 @@ export function unserved(site: Site, { files, wanted, hasSnippet }: Wanting): Ap
   });
 }
 
+/** Where nothing would be written any more what we wrote still leads by a switch that nobody would turn. */
+export const stillOurs = ({ gateway }: Site): AppError =>
+  appError(
+    "gateway.unserved",
+    `${gateway.name}: nginx serves by ${gateway.config}, which gateway.passive would leave as it is for ever`,
+    {
+      hint:
+        "write an upstream with the slots and a server{} of your own beside it, then remove " +
+        `${gateway.config} and reload nginx: nobody is cut off, and releases can be passive. ` +
+        "Or leave gateway.passive out",
+    },
+  );
+
 const COVERED =
   "if Glidepath's server{} shall take the place of yours, move yours out of nginx's include without a " +
   "reload, then release: both change in its one reload. Else keep gateway.mode: upstream";

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -70,6 +70,27 @@ test("mode upstream: the location's include is missed until it is there", async 
   const server = `server { listen 127.0.0.1:${w.listen}; location / { ${line} } }\n`;
   writeFileSync(join(w.nginx.confd, "site.conf"), server);
   expect(await said()).toEqual([["fine", null]]);
+  renameSync(join(w.nginx.confd, "site.conf"), join(w.nginx.confd, "a-site.conf"));
+  const early = (await examine(w)).filter((one) => one.severity === "fault");
+  expect(early.map((one) => one.todo)).toContain(
+    `nginx reads files by name: give the one that includes ours a name after ${w.gateway.config}`,
+  );
+});
+
+test("a mode that is changed while it serves: what a release would refuse is a fault", async () => {
+  const w = await open();
+  await w.port.prepare(w.gateway, w.table(1, {}));
+  const to = (change: Partial<GatewaySettings>): Promise<readonly string[]> =>
+    examine(w, change).then(faults);
+  expect(await to({ mode: "upstream", serverName: [] })).toEqual([
+    expect.stringContaining("shop.example.com: no server{} listens there"),
+  ]);
+  expect(await to({ passive: true })).toEqual([expect.stringContaining("would leave as it is for ever")]);
+  const line = `include ${w.gateway.state}/shop/location.conf;`;
+  const names = `listen 127.0.0.1:${w.listen}; server_name shop.example.com;`;
+  const server = `server { ${names} location / { ${line} } }\n`;
+  writeFileSync(join(w.nginx.confd, "site.conf"), server);
+  expect(await to({ mode: "upstream" })).toEqual([]);
 });
 
 test("a port that another program has, an nginx that does not run, a broken config", async () => {

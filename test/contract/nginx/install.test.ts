@@ -12,7 +12,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { localHost } from "../../../src/drivers/local/host.ts";
-import { startNginx, stopNginx } from "../../../src/demo/nginx.ts";
+import { startNginx, stopNginx, workerPids } from "../../../src/demo/nginx.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
@@ -257,6 +257,34 @@ test("mode upstream: the user's own server includes the location", async () => {
   expect(await next.port.commit(next.gateway, w.table(2, { stable: 1 }))).toEqual(DONE);
   expect(readFileSync(snippet, "utf8")).toContain("proxy_read_timeout 11000ms;");
   expect((await ask({ port: w.listen })).body).toBe(String(w.slots[1]?.port));
+});
+
+test("what a location can include is there in mode server too, and is added to an older config", async () => {
+  const w = await open();
+  expect(await w.port.prepare(w.gateway, w.table(1, {}))).toEqual(DONE);
+  const snippet = join(w.gateway.state, "shop", "location.conf");
+  const text = readFileSync(snippet, "utf8");
+  expect(text).toContain("proxy_pass http://$glidepath_shop_upstream;");
+  rmSync(snippet);
+  const before = workerPids(w.nginx);
+  expect(await w.port.prepare(w.gateway, w.table(2, { stable: 1 }))).toEqual(DONE);
+  expect(readFileSync(snippet, "utf8")).toBe(text);
+  expect(workerPids(w.nginx)).toEqual(before);
+});
+
+test("mode upstream: what is served is not taken away, whoever asks for it", async () => {
+  const w = await open();
+  expect(await w.port.prepare(w.gateway, w.table(1, {}))).toEqual(DONE);
+  const before = readFileSync(w.gateway.config, "utf8");
+  const next = w.changed({ mode: "upstream", serverName: [] });
+  const refusal = { code: "gateway.unserved" };
+  expect(await next.port.preview(next.gateway)).toMatchObject({ ok: false, error: refusal });
+  expect(await next.port.prepare(next.gateway, w.table(2, {}))).toMatchObject({ error: refusal });
+  expect(readFileSync(w.gateway.config, "utf8")).toBe(before);
+  expect((await ask({ port: w.listen })).status).toBe(200);
+  const passive = w.changed({ passive: true });
+  expect(await passive.port.preview(passive.gateway)).toMatchObject({ ok: false, error: refusal });
+  expect(await passive.port.prepare(passive.gateway, w.table(2, {}))).toMatchObject({ error: refusal });
 });
 
 test.each(["server", "upstream"] as const)(
