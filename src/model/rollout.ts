@@ -228,7 +228,8 @@ export type SlotCourse =
   | (Underway & { readonly at: "warming"; readonly warmed: number })
   /** `passed`: smoke checks that passed so far. */
   | (Underway & { readonly at: "smoking"; readonly passed: number })
-  | (Underway & { readonly at: "joining" })
+  /** `inTurn`: going back, its turn has come, and it waits for no slot behind it any more. */
+  | (Underway & { readonly at: "joining"; readonly inTurn?: true })
   /** In rotation, and its part of the traffic grows; `done`: how often it has grown. */
   | (Underway & { readonly at: "ramping"; readonly done: number })
   /** Could not be brought to its target. Tried again while going back. */

@@ -8,7 +8,7 @@ import { APART, askingOf, cutOff, drainUntil, inFlightOf } from "./drains.ts";
 import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, isNewcomer, nextGeneration, stop, withCourse } from "./evolve.ts";
 import { musterOf, type Moving } from "./muster.ts";
-import { passedOver } from "./passed-over.ts";
+import { heldBack, passedOver } from "./passed-over.ts";
 import { growsAt, ramps, rampSteps } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
 import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./sight.ts";
@@ -24,7 +24,7 @@ import { gatewaySeen, healthSeen, isOverwritten, isUnwell, slotSeen } from "./si
  */
 export function advanceSlots(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const { moving } = musterOf(rollout);
-  const turn = turnOf(rollout, seen);
+  const turn = turnOf(rollout, seen, now);
   let next = rollout;
   // In the order in which they join, so that many that are ready can join at once.
   for (const one of isGoingBack(rollout) ? moving.toReversed() : moving) {
@@ -221,7 +221,8 @@ function smoking(
       : rollout;
   }
   const { target, attempt } = course;
-  return withCourse(rollout, slot, { at: "joining", target, attempt, since: now });
+  const inTurn = isGoingBack(rollout) ? { inTurn: true as const } : {};
+  return withCourse(rollout, slot, { at: "joining", target, attempt, since: now, ...inTurn });
 }
 
 /** Whose turn it is to join. */
@@ -236,10 +237,11 @@ interface Turn {
  * it, going back after all behind it but those that are passed over. At a first release, and of the newcomers
  * to a pool, all join together.
  */
-function turnOf(start: Rollout, seen: Seen): Turn {
+function turnOf(start: Rollout, seen: Seen, now: Instant): Turn {
   const target = isGoingBack(start) ? start.from : start.release;
   const { firstWaiting, lastCanary } = musterOf(start);
-  const isPassedOver = passedOver(start, seen);
+  const isPassedOver = passedOver(start, seen, now);
+  const isHeldBack = heldBack(start, seen, now);
   // All that were passed so far have joined.
   let joined = true;
   const isNext = (place: number): boolean =>
@@ -258,7 +260,7 @@ function turnOf(start: Rollout, seen: Seen): Turn {
       if (course.at === "failed") ready = null;
     },
     isOf: (rollout, { slot, place }) => {
-      if (isGoingBack(rollout)) return isNext(place);
+      if (isGoingBack(rollout)) return isNext(place) && !isHeldBack(place);
       return isFirst(rollout) || isNewcomer(rollout, slot) ? areReady(rollout) : isNext(place);
     },
   };

@@ -20,6 +20,7 @@ import { watchHosts } from "./lost.ts";
 import { lookWakes, meetUsers } from "./look.ts";
 import { drainOf, TRAFFIC_KINDS } from "../model/drain.ts";
 import { musterOf } from "./muster.ts";
+import { PATIENCE } from "./passed-over.ts";
 import { growsAt } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
 import { heed, heldBy } from "./verdicts.ts";
@@ -170,6 +171,7 @@ function deadlinesOf(rollout: Rollout): readonly Instant[] {
       waits.push(...TRAFFIC_KINDS.map((kind) => after(course.since, drainOf(plan, kind))));
     if (course?.at === "checking") waits.push(after(course.since, plan.healthyWithin));
     if (course?.at === "smoking") waits.push(after(course.since, plan.healthyWithin));
+    if (course?.at === "smoking" || course?.at === "joining") waits.push(after(course.since, PATIENCE));
     if (course?.at === "ramping" && plan.ramp !== undefined) {
       waits.push(growsAt(plan.ramp, course.since, course.done));
     }

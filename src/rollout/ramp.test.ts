@@ -110,7 +110,7 @@ describe("a slot that waits for its turn to come back", () => {
 
   it("is not among those that ramp", () => {
     const rollout = { ...start, aborted, slots, routing: { ...start.routing, stable: old } };
-    const wanted = wantedBack(rollout, { slots: {}, gateways: {}, health });
+    const wanted = wantedBack(rollout, { slots: {}, gateways: {}, health }, rollout.startedAt);
     expect(wanted.stable).toEqual([h3, ...old]);
     expect(wanted.ramp?.newcomers).toEqual([h3]);
   });

@@ -1,3 +1,4 @@
+import type { Instant } from "../base/time.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import { evenShare, maxLoadBack, wayBack } from "../model/capacity.ts";
@@ -84,15 +85,16 @@ function returning({ routing, change }: Rollout, canarySlots: number, share: Bas
  * Users first: as many as the stable slots carry at `maxLoad` return in one switch; canary slots that no
  * share needs any more are left out, and can go back all at once.
  */
-export function wantedBack(rollout: Rollout, seen: Observation): Routing {
-  const wanted = pinned(rollout, unrampedBack(rollout, seen));
+export function wantedBack(rollout: Rollout, seen: Observation, now: Instant): Routing {
+  const wanted = pinned(rollout, unrampedBack(rollout, seen, now));
   return rampedBack(rollout, wanted, (slot) => isHealthy(seen, slot));
 }
 
-function unrampedBack(rollout: Rollout, seen: Observation): Routing {
+function unrampedBack(rollout: Rollout, seen: Observation, now: Instant): Routing {
   const { plan, from, routing } = rollout;
   const canary = plan.slots.filter((slot) => canServeCanary(rollout, slot));
-  const stable = suffixOf(rollout, { stable: serving(rollout, from), canary, seen });
+  const isPassedOver = passedOver(rollout, seen, now);
+  const stable = suffixOf(rollout, { stable: serving(rollout, from), canary, isPassedOver });
   if (from === null) return { canary: [], stable: [], share: NOTHING };
   // Whoever leaves now goes on serving until somebody can take its place.
   if (stable.length + canary.length === 0) return routing;
@@ -112,18 +114,17 @@ function unrampedBack(rollout: Rollout, seen: Observation): Routing {
 interface Roles {
   readonly stable: readonly SlotKey[];
   readonly canary: readonly SlotKey[];
-  readonly seen: Observation;
+  readonly isPassedOver: ReturnType<typeof passedOver>;
 }
 
 /**
  * The stable stays a suffix: who is before one that is not there yet waits for it. Hosts of which nobody
  * serves, and who is passed over, are no part of the pool.
  */
-function suffixOf(rollout: Rollout, { stable, canary, seen }: Roles): readonly SlotKey[] {
+function suffixOf(rollout: Rollout, { stable, canary, isPassedOver }: Roles): readonly SlotKey[] {
   const { slots, hostOf } = rollout.plan;
   const isStable = new Set(stable);
   const used = new Set([...stable, ...canary].map((slot) => hostOf[slot]));
-  const isPassedOver = passedOver(rollout, seen);
   const isAwaited = (slot: SlotKey, place: number): boolean =>
     !isStable.has(slot) && used.has(hostOf[slot]) && !isPassedOver(slot, place);
   const gap = slots.findLastIndex(isAwaited);

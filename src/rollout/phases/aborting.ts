@@ -25,7 +25,7 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
     return endBack(rollout, now);
   }
   if (isUnsure(rollout, seen)) return rollout;
-  const wanted = wantedBack(rollout, seen);
+  const wanted = wantedBack(rollout, seen, now);
   const kept = new Set(wanted.canary);
   const freed = plan.slots.reduce((r, slot) => {
     if (!canServeCanary(r, slot)) return r;
@@ -38,7 +38,7 @@ export function aborting(rollout: Rollout, seen: Seen, now: Instant): Rollout {
     return at === "settled" ? leave(r, slot, { target: from, now }) : r;
   }, rollout);
   const retried = plan.slots.reduce((r, slot) => retry(r, slot, now), freed);
-  const next = wantedBack(retried, seen);
+  const next = wantedBack(retried, seen, now);
   const asked = isLetFinish(retried, next, { seen, now }) ? retried : request(retried, next, now);
   return withoutHope(asked);
 }
