@@ -46,6 +46,8 @@ export interface Faults {
   readonly fullDisks: number;
   /** What is stopped does not start again for a while: its port is taken. */
   readonly takenPorts: number;
+  /** What is started in a slot needs many seconds until it answers, for a while. */
+  readonly slowBoots: number;
 }
 export type FaultName = keyof Faults;
 
@@ -79,6 +81,7 @@ export const CALM: Faults = {
   strangers: 0,
   fullDisks: 0,
   takenPorts: 0,
+  slowBoots: 0,
 };
 
 /** The most that a seed gives to each. */
@@ -111,6 +114,7 @@ const MOST: Faults = {
   strangers: 1,
   fullDisks: 2,
   takenPorts: 2,
+  slowBoots: 4,
 };
 
 const COUNTS: ReadonlySet<FaultName> = new Set([
@@ -123,6 +127,7 @@ const COUNTS: ReadonlySet<FaultName> = new Set([
   "strangers",
   "fullDisks",
   "takenPorts",
+  "slowBoots",
 ]);
 const NAMES = Object.keys(CALM) as readonly FaultName[];
 
@@ -134,7 +139,9 @@ const RARE: ReadonlyMap<FaultName, number> = new Map([
 /** Streams of their own, so chosen that no seed that is replayed for ever tells another story by them. */
 const FULL = 0x2bc0_8ec6;
 const TAKEN = 0x7a1f_6f69;
-const DRAWN = NAMES.filter((name) => name !== "fullDisks" && name !== "takenPorts");
+const SLOW = 0x510b_6a82;
+const APART: ReadonlySet<FaultName> = new Set(["fullDisks", "takenPorts", "slowBoots"]);
+const DRAWN = NAMES.filter((name) => !APART.has(name));
 
 /** Each seed has some faults and not others, so that each also meets the world alone. */
 export function drawFaults(seed: number): Faults {
@@ -151,7 +158,14 @@ export function drawFaults(seed: number): Faults {
   if (full.chance(0.2)) faults.fullDisks = full.int(1, MOST.fullDisks);
   const taken = seededRandom(seed ^ TAKEN);
   if (taken.chance(0.15)) faults.takenPorts = taken.int(1, MOST.takenPorts);
+  faults.slowBoots = slowBootsOf(seed);
   return faults;
+}
+
+/** Where slots boot slowly, releases have more time for that. */
+export function slowBootsOf(seed: number): number {
+  const random = seededRandom(seed ^ SLOW);
+  return random.chance(0.15) ? random.int(1, MOST.slowBoots) : 0;
 }
 
 /** For the person who runs it: what is on, in one line. */

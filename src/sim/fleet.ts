@@ -64,6 +64,8 @@ export interface SimSlot {
   lockedUntil: number;
   /** Its port is somebody else's as soon as it stops. */
   takenUntil: number;
+  /** What is started until then takes so much longer to answer. */
+  slow: { readonly until: number; readonly by: number };
   /** Grows with every process, so that what was meant for an earlier one does nothing. */
   life: number;
 }
@@ -172,6 +174,7 @@ function buildSlot(slot: Slot, host: SimHost, stable: ReleaseId | null): SimSlot
     servesFrom: runs ? 0 : NEVER,
     lastServed: 0,
     takenUntil: 0,
+    slow: { until: 0, by: 0 },
     lies: 0,
     wasHealthy: runs,
     warmed: new Set(),

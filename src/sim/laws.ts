@@ -11,6 +11,8 @@ import type { Behaviour } from "./scenario.ts";
 export interface Truth {
   readonly fleet: Fleet;
   readonly now: number;
+  /** Since when the controller that has decided is there, and does not stand still. */
+  readonly awakeSince: number;
 }
 
 interface Step {
@@ -244,6 +246,42 @@ const othersAreBack: Rule = ({ truth, before, after }) => {
     .map(({ slot, link }) => `stuck, and ${slot.key} waits with ${link}`);
 };
 
+/** Longer than a slot that is ready waits for slow ones, with a look that comes late. */
+const WAITS = 3000 + 5000;
+
+/** Law 10: who goes back, and is ready to take users, does not wait for a slot that is slow. */
+const readyDoNotWait: Rule = ({ truth, before, after }) => {
+  if (before.phase.name !== "aborting" || after.phase.name !== "aborting") return [];
+  const { plan, slots, release, from } = before;
+  const hosts = [...truth.fleet.hosts.values()].map(({ unheardAt }) => unheardAt);
+  const undisturbed = Math.max(truth.awakeSince, ...hosts);
+  // It may not overtake what is still led away.
+  const isCanary = (course?: SlotCourse): boolean =>
+    course?.at === "leaving" || (course?.at === "settled" && course.release === release);
+  const lastCanary = plan.slots.findLastIndex((key) => isCanary(slots[key]));
+  return plan.slots
+    .filter((key, place) => {
+      const course = slots[key];
+      if (course?.at !== "smoking" || course.target !== from || place < lastCanary) return false;
+      const serves = truth.fleet.slots.get(key)?.servesFrom ?? Infinity;
+      return truth.now - Math.max(course.since, serves, undisturbed) > WAITS;
+    })
+    .map((key) => `${key} is ready to take users back, and waits for a slow one`);
+};
+
+/** Law 10: nor is it left out again of the switch that leads users to it. */
+const readyStayAsked: Rule = ({ before, after }) => {
+  const [one, next] = [before.change, after.change];
+  if (before.phase.name !== "aborting" || after.phase.name !== "aborting") return [];
+  if (!one?.back || next === null || next.generation === one.generation) return [];
+  return next.routing.stable.length === 0
+    ? []
+    : one.routing.stable
+        .filter((key) => before.slots[key]?.at === "joining" && after.slots[key]?.at === "joining")
+        .filter((key) => !next.routing.stable.includes(key))
+        .map((key) => `${key} is left out again of the switch that leads users to it`);
+};
+
 const isLedTo = (truth: Truth, after: Rollout, key: SlotKey): boolean =>
   gatewaysOf(truth, after).every(({ table }) => table !== null && inRotation(table.routing, key));
 
@@ -304,6 +342,8 @@ const RULES: readonly (readonly [number, Rule])[] = [
   [10, backIsMade],
   [10, othersAreBack],
   [10, readyAreBack],
+  [10, readyDoNotWait],
+  [10, readyStayAsked],
   [10, endIsTrue],
   [13, evidenceIsSeen],
 ];

@@ -50,6 +50,12 @@ const STRIKES: Readonly<Partial<Record<FaultName, Strike>>> = {
     tell(context, () => `* what stops in ${slot.slot.key} does not start again`);
     slot.takenUntil = context.timeline.now() + roll.int(1000, 40_000);
   },
+  slowBoots: (context, roll) => {
+    const slot = roll.pick([...context.fleet.slots.values()]);
+    const by = roll.int(3000, 12_000);
+    tell(context, () => `* what starts in ${slot.slot.key} needs ${by} ms more`);
+    slot.slow = { until: context.timeline.now() + roll.int(5000, 60_000), by };
+  },
   stalls: (context, roll) => {
     const life = context.carrier();
     if (life === null) return;

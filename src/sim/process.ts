@@ -36,7 +36,8 @@ export function boot(context: Context, slot: SimSlot): void {
   slot.running = slot.link;
   slot.life += 1;
   const [low, high] = BOOT[slot.behaviour];
-  slot.servesFrom = low === NEVER ? NEVER : timeline.now() + dice.delay.int(low, high);
+  const more = timeline.now() < slot.slow.until ? slot.slow.by : 0;
+  slot.servesFrom = low === NEVER ? NEVER : timeline.now() + dice.delay.int(low, high) + more;
   const { life } = slot;
   if (slot.behaviour === "crashes-at-start") later(context, slot, { life, ms: 100 });
   if (slot.behaviour === "crashes-at-random" && timeline.now() < context.faultsUntil) {

@@ -16,6 +16,7 @@ import type {
 } from "../model/application.ts";
 import type { AnalysisSettings } from "../model/analysis.ts";
 import { PLAIN_PROBE } from "../model/probing.ts";
+import { slowBootsOf } from "./faults.ts";
 import { slotKey, type AppName, type HostName, type ReleaseId } from "../model/ids.ts";
 import { basisPoints } from "../model/share.ts";
 
@@ -140,7 +141,8 @@ export function scenarioOf(shape: Shape, parts: Partial<Omit<Scenario, "applicat
 
 export function drawScenario(seed: number): Scenario {
   const random = seededRandom(seed ^ 0x0b5e_55ed);
-  const shape = drawShape(random);
+  const isSlow = slowBootsOf(seed) > 0;
+  const shape = isSlow ? wide(drawShape(random)) : drawShape(random);
   const isGood = random.chance(0.6);
   const behaviour = isGood ? "good" : random.pick(BEHAVIOURS);
   const first = random.chance(0.07);
@@ -154,8 +156,21 @@ export function drawScenario(seed: number): Scenario {
   const bad = hanging(judged(scenario, seededRandom(seed ^ JUDGED)), seededRandom(seed ^ HANGING));
   const story = mirrored(bad, seededRandom(seed ^ MIRRORED));
   const kept = seededRandom(seed ^ PINNED).chance(0.3) ? pinned(story) : story;
-  return gentle(kept, seededRandom(seed ^ GENTLE));
+  const told = gentle(kept, seededRandom(seed ^ GENTLE));
+  return isSlow ? patient(told) : told;
 }
+
+/** With few slots there is nobody between one that is slow and those who serve. */
+const wide = (shape: Shape): Shape => ({
+  ...shape,
+  slotsPerHost: Math.max(shape.slotsPerHost, Math.ceil(5 / shape.hosts)),
+});
+
+/** Slots may boot for long, and are not taken for broken. */
+const patient = ({ application, ...rest }: Scenario): Scenario => ({
+  ...rest,
+  application: { ...application, health: { ...application.health, within: seconds(15) } },
+});
 
 /** So chosen that the seeds that are replayed for ever tell the stories that they told before. */
 const JUDGED = 0x841e_224a;

@@ -139,8 +139,11 @@ function worldOf(context: Context, { store, options }: { store: Store; options: 
     boot: () => {
       lives += 1;
       const life: Life = { number: lives, alive: true, stalledUntil: 0 };
-      const onSaved = (before: Rollout | null, rollout: Rollout): void =>
-        void context.harms.push(...check({ fleet, now: timeline.now() }, before, rollout));
+      const bornAt = timeline.now();
+      const onSaved = (before: Rollout | null, rollout: Rollout): void => {
+        const awakeSince = Math.max(bornAt, life.stalledUntil);
+        context.harms.push(...check({ fleet, now: timeline.now(), awakeSince }, before, rollout));
+      };
       const kill = options.kill ?? null;
       return { life, ports: portsOf({ context, store, life, kill, onSaved, onKilled }) };
     },

@@ -100,6 +100,7 @@ class Story {
     if (this.#options.quiet !== true) {
       this.#arrangeOrders();
       this.#arrangeHaste();
+      this.#arrangeReturn();
     }
     this.#help();
     const limit = after(world.faultsUntil, PATIENCE);
@@ -248,6 +249,13 @@ class Story {
     }
   }
 
+  /** Slots that boot slowly matter on the way back. */
+  #arrangeReturn(): void {
+    if (this.#world.context.faults.slowBoots === 0) return;
+    const random = seededRandom(this.#seed ^ RETURN);
+    this.#later(random.int(2000, 25_000), () => this.#order({ kind: "abort", reason: "not good" }));
+  }
+
   #order(order: Order): void {
     const controller = this.#world.boot();
     const control = createControl(this.#world.scenario.application, controller.ports);
@@ -317,6 +325,8 @@ const ORDERS: readonly Order[] = [
 
 /** So chosen that the seeds that are replayed for ever tell the stories that they told before. */
 const HASTE = 0x3146_6e17;
+
+const RETURN = 0x6b0c_2a11;
 
 const HASTY: readonly Order[] = [
   ...ORDERS,

@@ -1,13 +1,20 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { HostName, SlotKey } from "../../src/model/ids.ts";
 import type { Observed, SlotState } from "../../src/model/observation.ts";
+import type { Rollout, SlotCourse } from "../../src/model/rollout.ts";
 import type { Routing, RoutingTable } from "../../src/model/routing.ts";
+import { instant } from "../../src/base/time.ts";
 import { basisPoints } from "../../src/model/share.ts";
 import type { SimPorts } from "../../src/sim/world.ts";
 import { simulate, type SimulationOptions } from "./harness.ts";
 
 /** A plan that knows of no groups: each slot leaves for itself. */
-const planted = vi.hoisted(() => ({ isForgetful: false, isPatient: false }));
+const planted = vi.hoisted(() => ({
+  isForgetful: false,
+  isPatient: false,
+  waitsForSlow: false,
+  isFickle: false,
+}));
 vi.mock(import("../../src/rollout/create.ts"), async (original) => {
   const real = await original();
   const createRollout: typeof real.createRollout = (...args) => {
@@ -19,10 +26,24 @@ vi.mock(import("../../src/rollout/create.ts"), async (original) => {
 });
 vi.mock(import("../../src/rollout/passed-over.ts"), async (original) => {
   const real = await original();
-  const passedOver: typeof real.passedOver = (...args) =>
-    planted.isPatient ? () => false : real.passedOver(...args);
+  const passedOver: typeof real.passedOver = (rollout, seen, now) => {
+    if (planted.isPatient) return () => false;
+    const known = planted.isFickle ? withoutTurns(rollout) : rollout;
+    return real.passedOver(known, seen, planted.waitsForSlow ? instant(0) : now);
+  };
   return { ...real, passedOver };
 });
+
+/** Nobody remembers whose turn has come. */
+function withoutTurns(rollout: Rollout): Rollout {
+  const forget = (course: SlotCourse): SlotCourse => {
+    if (course.at !== "joining") return course;
+    const { inTurn: _, ...rest } = course;
+    return rest;
+  };
+  const slots = Object.entries(rollout.slots).map(([slot, course]) => [slot, forget(course)]);
+  return { ...rollout, slots: Object.fromEntries(slots) as Rollout["slots"] };
+}
 
 /** A gateway that is believed as soon as it is told: requested is taken for confirmed. */
 function believeTheSwitch(ports: SimPorts): SimPorts {
@@ -163,8 +184,8 @@ function shuffle(ports: SimPorts): SimPorts {
 
 const SEEDS = Array.from({ length: 120 }, (_, i) => 1000 + i);
 
-/** A canary all of whose slots are lost is rare, and a slot that does not come up on the way back. */
-const MORE = [...SEEDS.map((seed) => seed + 400), 1351, 1895];
+/** A canary all of whose slots are lost is rare, and a slot that does not come up, or is slow, on the way back. */
+const MORE = [...SEEDS.map((seed) => seed + 400), 1351, 1895, 1973, 2094, 2157];
 
 interface Planted {
   readonly what: RegExp;
@@ -225,6 +246,20 @@ describe("a bug that is planted is found", () => {
     planted.isPatient = true;
     onTestFinished(() => void (planted.isPatient = false));
     expect(await isFound({ what: /^law 10: stuck, and .* is ready/, options: {} })).toBe(true);
+  });
+
+  test("going back waits for a slot that is slow", async () => {
+    planted.waitsForSlow = true;
+    onTestFinished(() => void (planted.waitsForSlow = false));
+    const what = /^law 10: .* is ready to take users back, and waits for a slow one/;
+    expect(await isFound({ what, options: {} })).toBe(true);
+  });
+
+  test("a slot whose turn has come waits again", async () => {
+    planted.isFickle = true;
+    onTestFinished(() => void (planted.isFickle = false));
+    const what = /^law 10: .* is left out again of the switch that leads users to it/;
+    expect(await isFound({ what, options: {} })).toBe(true);
   });
 
   test("control: without a planted bug these seeds break no law", async () => {
