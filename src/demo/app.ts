@@ -18,6 +18,8 @@ export interface Behaviour {
   readonly smokeFails?: boolean;
   /** Milliseconds from the start to the open port. */
   readonly bootMs?: number;
+  /** In the slot of this port it boots until that file is there. */
+  readonly bootsUntil?: { readonly port: number; readonly file: string };
   /** Milliseconds from the open port to exit code 1. */
   readonly crashAfterMs?: number;
   /** Microseconds of computing for each request. */
@@ -245,6 +247,8 @@ function stop(): void {
 }
 
 function listen(): void {
+  const { bootsUntil } = behaviour;
+  if (bootsUntil?.port === Number(PORT) && !existsSync(bootsUntil.file)) return void setTimeout(listen, 50);
   server.listen(PORT, behaviour.address ?? "127.0.0.1", () =>
     say(`release ${release} listens on port ${PORT}`),
   );

@@ -1,20 +1,28 @@
 // Going back, a slot does not come up any more: the others lead users back all the same.
-import { readFile, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { type Server, createServer } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePorts } from "../../src/demo/ports.ts";
+import type { StatusJson } from "../support/contract.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { until } from "../support/until.ts";
+import { until as untilSoon } from "../support/until.ts";
 import { openWorkspace } from "../support/workspace.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
+
+/** A machine may be busy. */
+const LONG = 60_000;
+const until: typeof untilSoon = (look, isIt) => untilSoon(look, isIt, LONG);
 
 /** Takes the port in the moment in which nobody has it. */
 async function takeWhenFree(port: number): Promise<Server> {
@@ -26,6 +34,22 @@ async function takeWhenFree(port: number): Promise<Server> {
     });
     if (isOurs) return server;
     await wait(2);
+  }
+}
+
+/** A WebSocket through the gateway that this slot answers. */
+async function webSocketTo(url: string, port: number): Promise<Duplex> {
+  const headers = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+  };
+  for (;;) {
+    const asked = request(new URL("/ws", url), { headers, agent: false }).end();
+    const [answer, socket] = (await once(asked, "upgrade")) as [IncomingMessage, Duplex];
+    if (answer.headers["x-slot"] === String(port)) return socket.on("error", () => undefined).resume();
+    socket.destroy();
   }
 }
 
@@ -67,6 +91,51 @@ describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => 
     expect(byNew.filter(({ lastSentAt }) => lastSentAt > stuckAt)).toEqual([]);
     expect(report.answers.some(({ lastSentAt }) => lastSentAt > stuckAt)).toBe(true);
   });
+
+  it("a slot that boots slowly holds up nobody, nor does one that drains for long", async () => {
+    const w = await openWorkspace({
+      slots: 4,
+      releases: { v2: {} },
+      edit: (sections) => ({
+        ...sections,
+        health: { ...(sections["health"] as object), within: "120s" },
+        rollout: { ...rollout, drain: "120s" },
+        analysis: "off",
+      }),
+    });
+    closing.push(w.close);
+    const file = join(w.directory, "go");
+    await writeFile(file, "");
+    await w.addRelease("v1", { bootsUntil: { port: w.slots[2]!, file } });
+    await w.bringUp("v1");
+    const load = await w.load({ rate: 100 });
+    const releasing = w.start(["release", "v2"], { timeoutMs: 220_000 });
+    await until(w.status, ({ rollout: now }) => now?.phase === "approval");
+    const held = await webSocketTo(w.url, w.slots[2]!);
+    closing.push(() => held.destroy());
+    await rm(file);
+
+    void w.start(["abort"]);
+    const areBack = ({ slots }: StatusJson): boolean =>
+      slots.every(({ inRotation }, place) => inRotation === (place !== 2));
+    await until(w.status, areBack);
+    const backAt = Date.now();
+    expect(await w.inSlots()).toEqual(["v1", "v1", "v2", "v1"]);
+    expect(held.closed).toBe(false);
+    held.destroy();
+    await until(w.inSlots, (runs) => runs[2] === "nothing");
+    expect((await w.status()).rollout?.phase).toBe("aborting");
+
+    await writeFile(file, "");
+    mustExit(await releasing.done, 1);
+    expect(await w.inSlots()).toEqual(["v1", "v1", "v1", "v1"]);
+    expect((await w.status()).slots.map(({ inRotation }) => inRotation)).not.toContain(false);
+    const report = await load.stop();
+    expect(failuresOf(report).filter(notByReload)).toEqual([]);
+    const byNew = report.answers.filter(({ answeredBy }) => answeredBy.startsWith("v2"));
+    expect(byNew.length).toBeGreaterThan(0);
+    expect(byNew.filter(({ lastSentAt }) => lastSentAt > backAt)).toEqual([]);
+  }, 240_000);
 
   it("a slot that the file has lost meanwhile is asked for before anything is done", async () => {
     const w = await openWorkspace({
