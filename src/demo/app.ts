@@ -248,7 +248,7 @@ function stop(): void {
 
 function listen(): void {
   const { bootsUntil } = behaviour;
-  if (bootsUntil?.port === Number(PORT) && !existsSync(bootsUntil.file)) return void setTimeout(listen, 50);
+  if (bootsUntil?.port === PORT && !existsSync(bootsUntil.file)) return void setTimeout(listen, 50);
   server.listen(PORT, behaviour.address ?? "127.0.0.1", () =>
     say(`release ${release} listens on port ${PORT}`),
   );
