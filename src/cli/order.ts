@@ -57,15 +57,19 @@ async function give(context: Context, opened: Opened, order: Order): Promise<num
 }
 
 /** Takes the rollout over, gives the order where there is one to give, and carries it to its end. */
-async function takeOver(context: Context, opened: Opened, order: Order): Promise<number> {
+async function takeOver(
+  context: Context,
+  opened: Opened,
+  { order, left }: { readonly order: Order; readonly left: Rollout },
+): Promise<number> {
   const { control } = opened;
   const taken = await control.takeOver(context.deps.by);
   if (!taken.ok) return fail(context, taken.error);
-  const { release, paused, phase, because } = taken.value;
+  const { release, paused, phase } = taken.value;
   tell(context, [
     line(warn("! "), `nobody carried the rollout of ${release}: this process does from now on`),
     // What it waits for, a person perhaps, is not told anew while it waits.
-    ...(order.kind === "resume" ? [line("  it was left at: ", clean(because))] : []),
+    ...(order.kind === "resume" ? [line("  it was left at: ", clean(left.because))] : []),
   ]);
   const word = order.kind === "resume" ? order.hook : undefined;
   const needed = order.kind !== "resume" || word !== undefined || paused !== null || phase.name === "stuck";
@@ -81,7 +85,7 @@ export function orderRollout(context: Context, order: Order): Promise<number> {
     if (!status.ok) return fail(context, status.error);
     const left = orphanOf(status.value);
     if (left === null) return give(context, opened, order);
-    if (order.kind === "resume" || order.kind === "abort") return takeOver(context, opened, order);
+    if (order.kind === "resume" || order.kind === "abort") return takeOver(context, opened, { order, left });
     return fail(context, standsStill(left));
   });
 }

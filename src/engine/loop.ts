@@ -72,6 +72,7 @@ interface State {
 }
 
 interface Loop {
+  /** With the sentence that was told last. */
   rollout(): Rollout;
   /** One turn; the end, or null to go on. */
   turn(): Promise<Result<Rollout, AppError> | null>;
@@ -102,7 +103,7 @@ function createLoop(held: Held, context: LoopContext): Loop {
   };
   const parts: Parts = { held, context, observer, dispatch, state };
   return {
-    rollout: () => state.rollout,
+    rollout: () => ({ ...state.rollout, because: state.told }),
     turn: () => turn(parts),
     wait: () => news.wait(state.wakeAt ?? after(clock.now(), ORDERS), signal),
   };

@@ -45,6 +45,8 @@ describe.skipIf(!hasNginx("integration: hangup"))("a release whose terminal is c
       const ended = await new Promise((resolve) => child.on("close", resolve));
       expect([isSent, ended]).toEqual([true, code]);
       expect((await workspace.status()).stable).toBe(stable);
+      const result = JSON.parse(said.trimEnd().split("\n").at(-1) ?? "") as { readonly reason: string };
+      expect(result.reason).toMatch(code === 5 ? /^paused by / : /^v2 runs in all 2 slots/);
     },
     PATIENCE,
   );

@@ -19,7 +19,7 @@ import {
   type Span,
 } from "./text.ts";
 import { isTold, verdictLines, type Point } from "./verdict.ts";
-import { afterStuck, share, time } from "./words.ts";
+import { afterStuck, counted, share, time } from "./words.ts";
 
 /** Still something to do or to decide. */
 export const isOpen = (rollout: Rollout): boolean => !isEnded(rollout) || isStuck(rollout);
@@ -33,7 +33,7 @@ function processSpan({ state }: SlotStatus): Span {
   if (!state.known) return warn(`unknown: ${clean(state.why)}`);
   const { process, restarts } = state.value;
   if (process === "stopped") return dim("stopped");
-  return restarts > 0 ? warn(`running, ${restarts} restarts`) : plain("running");
+  return restarts > 0 ? warn(`running, ${counted(restarts, "restart")}`) : plain("running");
 }
 
 function healthSpan({ health, state }: SlotStatus): Span {
