@@ -272,11 +272,10 @@ describe("orders", () => {
     expect(said.includes("it was left at: baking 5 % for 10m")).toBe(args === "resume");
   });
 
-  test("resume says where the rollout stands now, not where it stood when that was last written", async () => {
+  test("resume says where the rollout stands now, not where that was last written", async () => {
     const takeOver = async () => ok(rollout({ because: "baking 5 % for 10m: 10m left" }));
-    const { err: said } = await runFake("resume", fakeIo(), {
-      control: fakeControl({}, { ...dead, takeOver }),
-    });
+    const control = fakeControl({}, { ...dead, takeOver });
+    const { err: said } = await runFake("resume", fakeIo(), { control });
     expect(said).toContain("it was left at: baking 5 % for 10m: 3m12s left");
   });
 

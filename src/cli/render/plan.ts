@@ -251,15 +251,15 @@ function hookText({ hooks }: Application): string {
 
 function harmText({ harm, from }: PlanStory, { analysis }: Application): string {
   if (harm === null || analysis === null) return "not at all";
+  if (analysis.observe) return "it tells, and never acts";
   const { allFailing, unit, most } = harm;
   const all = "one that fails everything goes back by itself after";
   const usual = `if one request in a thousand of ${from ?? "the stable"} fails`;
   return [
-    ...(analysis.observe ? ["it tells and does not act"] : []),
     ...(allFailing === null ? [] : [`${all} ${counted(allFailing, `failed ${unit}`)} at most, ${usual}`]),
     `about ${most} requests may fail beyond what fails of ${from ?? "the stable"}, whatever fails`,
     "and what arrives while the switch is made",
-    ...(analysis.observe || analysis.look === 0 ? [] : [lookText(analysis)]),
+    ...(analysis.look === 0 ? [] : [lookText(analysis)]),
   ].join("; ");
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { appError } from "../../base/errors.ts";
 import { instant, seconds } from "../../base/time.ts";
+import type { AnalysisSettings } from "../../model/analysis.ts";
 import { generation, slotKey, type HostName, type RolloutId } from "../../model/ids.ts";
 import type { PlannedStep, SlotStatus } from "../../ports/control.ts";
 import type { JournalEntry } from "../../ports/journal.ts";
@@ -51,6 +52,16 @@ describe("plan", () => {
       "",
       "  gateway",
       "    web1  /etc/nginx/conf.d/shop.conf stays as it is: no reload",
+    ]);
+  });
+
+  test("promises no way back by itself where the judge only observes", () => {
+    const settings = { observe: true, look: seconds(2), minRequests: 200 };
+    const observing = { ...application, analysis: settings as AnalysisSettings };
+    const harm = { allFailing: 7, unit: "user", most: 200 } as const;
+    const lines = planLines(story({ harm }), observing, 90).map(textOf);
+    expect(lines.filter((text) => text.includes("judged"))).toEqual([
+      "  judged     it tells, and never acts",
     ]);
   });
 
