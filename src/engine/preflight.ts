@@ -187,9 +187,8 @@ async function unreadyGateway(
   ports: Pick<EnginePorts, "gateways">,
 ): Promise<AppError | null> {
   const limited = limit(MOST_GATEWAYS);
-  const all = await Promise.all(gateways.map((gateway) => limited(() => ports.gateways.preview(gateway))));
-  const refusals = all.flatMap((preview) => (preview.ok ? [] : [preview.error]));
-  return refusals[0] ?? null;
+  const all = await Promise.all(gateways.map((gateway) => limited(() => ports.gateways.refusal(gateway))));
+  return all.find((refusal) => refusal !== null) ?? null;
 }
 
 /**

@@ -30,10 +30,9 @@ export interface GatewayPort {
    * it is done. Can be repeated.
    */
   withdraw(gateway: Gateway, table: RoutingTable): Promise<Outcome>;
-  /**
-   * What `prepare` would write into the gateway's config; changes nothing. Refused as `prepare` would, where
-   * the file cannot be served: before a release begins.
-   */
+  /** Why `prepare` would refuse what the file says; null: it would not. Changes nothing. */
+  refusal(gateway: Gateway): Promise<AppError | null>;
+  /** What `prepare` would write into the gateway's config; changes nothing. Refused as that would be. */
   preview(gateway: Gateway): Promise<Result<ConfigPreview, AppError>>;
 }
 

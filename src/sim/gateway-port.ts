@@ -54,6 +54,7 @@ export function gatewayPort(line: Line): GatewayPort {
     prepare: (gateway, table) => write(gateway, table, prepare),
     commit: (gateway, table) => write(gateway, table, commit),
     withdraw: (gateway, table) => write(gateway, table, withdraw),
+    refusal: () => Promise.resolve(null),
     preview: ({ config: path }) =>
       Promise.resolve(ok({ path, current: "", wanted: "", reload: false, lack: null })),
   };

@@ -59,6 +59,10 @@ export function nginxGateway({ application, hosts, clock }: NginxGatewayOptions)
     withdraw: (gateway, table) =>
       application.gateway.passive ? nothing() : withdraw(at(gateway, table), table),
     preview: (gateway) => preview(at(gateway)),
+    refusal: async (gateway) => {
+      const ready = await lookReady(at(gateway));
+      return ready.ok ? null : ready.error;
+    },
   };
 }
 
@@ -280,27 +284,42 @@ async function commit(place: Place, table: RoutingTable): Promise<Outcome> {
   return troubleOf(gateway, `switching ${application.name}`, reply) ?? DONE;
 }
 
-async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
-  const { gateway, application } = place;
-  const mistake = unsuitable(application, gateway);
+interface Ready {
+  readonly seen: Look;
+  /** Null in the passive form, which writes none. */
+  readonly wanted: string | null;
+}
+
+/** What `prepare` would find before it writes anything. */
+async function lookReady(place: Place): Promise<Result<Ready, AppError>> {
+  const mistake = unsuitable(place.application, place.gateway);
   if (mistake !== null) return err(mistake);
-  const seen = await look(place, { measure: [], hash: true });
-  if (!seen.ok) return err(appError("host.unreachable", `${gateway.name}: ${seen.error}`));
+  const looked = await look(place, { measure: [], hash: true });
+  if (!looked.ok) return err(appError("host.unreachable", `${place.gateway.name}: ${looked.error}`));
+  const seen = looked.value;
+  if (isPassive(place)) {
+    const isOurs = seen.mark !== null || (await askConfig(controlOf(place))) !== null;
+    return isOurs ? err(stillOurs(place)) : ok({ seen, wanted: null });
+  }
+  const edited = editedBy(place, seen);
+  if (edited !== null) return err(edited);
+  const wanted = writeConfig({ ...place, home: seen.home }).text;
+  const lost = seen.sha === sha256(wanted) ? null : await unservedBy(place, seen, wanted);
+  return lost === null ? ok({ seen, wanted }) : err(lost);
+}
+
+async function preview(place: Place): Promise<Result<ConfigPreview, AppError>> {
+  const path = place.gateway.config;
+  const ready = await lookReady(place);
+  if (!ready.ok) return ready;
   const current = await readFile(place);
   if (!current.ok) return current;
-  const path = gateway.config;
-  if (isPassive(place)) {
-    const isOurs = seen.value.mark !== null || (await askConfig(controlOf(place))) !== null;
-    if (isOurs) return err(stillOurs(place));
+  const { seen, wanted } = ready.value;
+  if (wanted === null) {
     const kept = current.value ?? "";
     return ok({ path, current: kept, wanted: kept, reload: false, lack: null });
   }
-  const edited = editedBy(place, seen.value);
-  if (edited !== null) return err(edited);
-  const wanted = writeConfig({ ...place, home: seen.value.home }).text;
-  const reload = seen.value.sha !== sha256(wanted);
-  const lost = reload ? await unservedBy(place, seen.value, wanted) : null;
-  if (lost !== null) return err(lost);
+  const reload = seen.sha !== sha256(wanted);
   return ok({ path, current: current.value, wanted, reload, lack: await notIncluded(place) });
 }
 
