@@ -196,8 +196,8 @@ function gatewayLines(
   { name, config }: PlanStory["gateways"][number],
   { gateway }: Application,
 ): readonly Line[] {
-  if (gateway.passive) return [line(strong(name), UNTOUCHED)];
   if (isError(config)) return [line(strong(name)), ...errorLines(config).map((given) => indent(2, given))];
+  if (gateway.passive) return [line(strong(name), UNTOUCHED)];
   const { path, current, wanted, reload, lack } = config;
   const lacking = lack === null ? [] : lackLines(lack);
   if (!reload && current === wanted) {
