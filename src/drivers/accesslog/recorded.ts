@@ -98,8 +98,10 @@ async function readFile(file: string, take: Taker["take"]): Promise<AppError | n
     const read = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
       for await (const chunk of chunks) rest = take(rest + chunk.toString("latin1"));
     };
+    const packed = await isPacked(file);
+    // Not opened sooner: a stream that fails while nobody reads it ends the process.
     const bytes = createReadStream(file, { highWaterMark: 1 << 18 });
-    if (await isPacked(file)) await pipeline(bytes, createGunzip(), read);
+    if (packed) await pipeline(bytes, createGunzip(), read);
     else await pipeline(bytes, read);
     // A last line without an end is one too.
     if (rest !== "") take(`${rest}\n`);

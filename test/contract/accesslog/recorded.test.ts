@@ -110,6 +110,20 @@ describe("a recorded rollout of several steps", () => {
     expect(ran.stdout.includes("rollout.pin")).toBe(rollout !== "");
   });
 
+  it.each(["nowhere.log", "."])("is refused by its name where it cannot be read: %s", async (name) => {
+    const file = join(directory, name);
+    const recorded = await readRecorded([file], FOREIGN);
+    expect(recorded).toMatchObject({ error: { code: "file.missing", message: `${file} cannot be read` } });
+    // A failure that nobody hears of ends the process: it comes a moment later.
+    const yaml = `app: shop\nartifact: { url: "shop-{release}.zip" }\nrun: { command: node server.js }\n`;
+    const hosts = `hosts: [{ address: local, root: ${directory}/srv, slots: [8001, 8002] }]\n`;
+    const ran = await runCommand(["--file", put("glidepath.yaml", yaml + hosts), "analyze", file], {
+      cwd: directory,
+    });
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).not.toContain("node:");
+  });
+
   it("is refused where it is broken off within what is packed", async () => {
     const packed = put("broken.gz", readFileSync(LOG).subarray(0, 9000));
     const recorded = await readRecorded([packed], FOREIGN);
