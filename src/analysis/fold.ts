@@ -5,12 +5,13 @@ import { addEvidence, addUsers, type Block } from "./block.ts";
 import { closeBlock, lnTogether } from "./close.ts";
 import { NOTHING_SEEN, type Both } from "./evidence.ts";
 import { closeMirrored, takeMirrored } from "./mirror.ts";
+import { takeGross } from "./gross.ts";
 import { excessGains, firstErrorGains, labelGains, missingGains } from "./label.ts";
 import { takeGains } from "./mixture.ts";
 import { betweenBlocks } from "./plan.ts";
 import { isError, type Rules } from "./rules.ts";
 import { shareAround, shareAt, shareDuring } from "./shares.ts";
-import type { Arrivals, JudgeState } from "./state.ts";
+import { NO_FLOW, type Arrivals, type Flow, type JudgeState } from "./state.ts";
 import { NOBODY, hasSeen, markSeen } from "./users.ts";
 
 /** All that is final before `until`. */
@@ -34,13 +35,26 @@ function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
     ? enterShare(state, rules, slice)
     : state;
   const both = state.pending[slice] ?? NOTHING_SEEN;
-  let next: JudgeState = { ...begun, next: slice + 1 };
+  let next: JudgeState = { ...begun, next: slice + 1, flow: flowOf(begun, both) };
   if (both !== NOTHING_SEEN) next = takeSlice(next, rules, { slice, both });
   if (both.mirrored !== undefined) next = takeMirrored(next, rules, { slice, mirrored: both.mirrored });
   next = settleArrivals(next, rules, slice);
   if (isFull(next, rules, slice)) next = closeAll(next, rules, slice);
   if (next.tests === state.tests) return next;
   return { ...next, lnMost: Math.max(next.lnMost, lnTogether(next, rules)) };
+}
+
+/** A second: who stopped coming before the share was changed is not awaited after it. */
+const BEFORE = 1000 / SLICE;
+
+function flowOf({ shares, flow = NO_FLOW }: JudgeState, { canary, stable }: Both): Flow {
+  const last = shares.at(-1);
+  const recent = [...flow.recent, canary.requests + stable.requests].slice(-BEFORE);
+  // While it changes nobody knows by whom a request was answered.
+  if (last === undefined || last.share === null) return { ...flow, recent };
+  const arrived = (counts: Counts): number =>
+    Object.entries(counts).reduce((sum, [at, n]) => (Number(at) > sliceOf(last.at) ? sum + n : sum), 0);
+  return { ...flow, recent, since: flow.since + arrived(canary.arrived) + arrived(stable.arrived) };
 }
 
 /** Whatever is learned, is learned between blocks of either kind. */
@@ -50,8 +64,15 @@ const closeAll = (state: JudgeState, rules: Rules, slice: number): JudgeState =>
 /** Before and after are not compared within one block. Users bet anew under another share. */
 export const enterShare = (state: JudgeState, rules: Rules, slice: number): JudgeState => {
   const closed = closeAll(state, rules, slice);
+  const { flow = NO_FLOW } = closed;
   return {
     ...closed,
+    // A change has a beginning and an end: what came before it was begun counts.
+    flow: {
+      ...flow,
+      before: flow.since > 0 || flow.before.length === 0 ? flow.recent : flow.before,
+      since: 0,
+    },
     users: { ...closed.users, seen: NOBODY },
     totals: { ...closed.totals, sinceShare: 0, arrived: { canary: 0, stable: 0 } },
   };
@@ -70,6 +91,7 @@ function takeSlice(state: JudgeState, rules: Rules, { slice, both }: Slice): Jud
   const taken: JudgeState = {
     ...state,
     judgedSince,
+    ...grossOf(state, rules, both),
     block: {
       ...state.block,
       since: state.block.since ?? slice,
@@ -82,6 +104,11 @@ function takeSlice(state: JudgeState, rules: Rules, { slice, both }: Slice): Jud
     },
   };
   return settings.unit === "user" ? takeUsers(taken, rules, both) : takeArrivals(taken, both);
+}
+
+function grossOf(state: JudgeState, rules: Rules, both: Both): Pick<JudgeState, "gross"> {
+  const gross = takeGross(state, rules, both);
+  return gross === undefined ? {} : { gross };
 }
 
 const takeArrivals = (state: JudgeState, { canary, stable }: Both): JudgeState => ({

@@ -38,7 +38,7 @@ describe("a glance", () => {
       requests: 20,
       hasUsers: true,
       isDoubted: false,
-      isMissing: false,
+      alarm: null,
     });
     expect(JSON.stringify(state)).toBe(before);
   });
@@ -79,12 +79,36 @@ describe("a glance", () => {
     { what: "hangs, of a small share", share: 500, each: 20, canary: HANGS, isMissing: true },
     { what: "answers", canary: {}, isMissing: false },
     { what: "is as slow as the stable", canary: SLOW, all: SLOW, isMissing: false },
-    { what: "hangs as the stable does", canary: HANGS, all: HANGS, isMissing: false },
-    { what: "hangs where nobody is left to compare with", share: 10_000, canary: HANGS, isMissing: false },
+    { what: "hangs as the stable does", canary: HANGS, all: HANGS, isMissing: true },
+    { what: "hangs where all who come are its users", each: 1, canary: HANGS, isMissing: true },
+    {
+      what: "hangs where nobody is left to compare with",
+      share: 10_000,
+      each: 1,
+      canary: HANGS,
+      isMissing: true,
+    },
+    { what: "answers where all who come are its users", each: 1, canary: {}, isMissing: false },
     { what: "is not asked by those who keep the stable", pinned: true, canary: HANGS, isMissing: false },
     { what: "hangs, and one was asked", rate: 1.5, canary: HANGS, isMissing: false },
+    {
+      what: "nobody asks, as nobody asked the stable in the last second",
+      calm: 1,
+      each: 1,
+      canary: HANGS,
+      isMissing: false,
+    },
   ])("misses the requests of a canary that $what: $isMissing", (given) => {
-    const { share = 5000, each = 2, rate = 200, pinned = false, canary, all = {}, isMissing } = given;
+    const {
+      share = 5000,
+      each = 2,
+      rate = 200,
+      pinned = false,
+      calm = 0,
+      canary,
+      all = {},
+      isMissing,
+    } = given;
     const units = ["request", "user"] as const;
     const seen = units.map((unit) => {
       const plan = { gateways: ONE, shares: [basisPoints(share)], expected: minutes(1), pinned };
@@ -99,7 +123,7 @@ describe("a glance", () => {
         all: (i) => ({ user: i, ...all }),
       });
       const made = asked.filter(({ arrived, took }) => arrived + took < until);
-      return judge.glance(feed(judge, seasoned(judge, share), { made, until })).isMissing;
+      return judge.glance(feed(judge, seasoned(judge, share, { calm }), { made, until })).alarm === "missing";
     });
     expect(seen).toEqual([isMissing, isMissing]);
   });

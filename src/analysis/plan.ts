@@ -25,7 +25,17 @@ export function betweenBlocks(state: JudgeState, rules: Rules, slice: number): J
   const planned = isDue ? movePlan(state, rules, slice) : state;
   const since = planned.judgedSince;
   if (since === null || slice - Math.max(since, planned.did.restart) < RESTART_EVERY) return planned;
-  return { ...planned, tests: restartAll(planned.tests, rules), did: { ...planned.did, restart: slice } };
+  const gross = restartGross(planned, rules);
+  return {
+    ...planned,
+    ...gross,
+    tests: restartAll(planned.tests, rules),
+    did: { ...planned.did, restart: slice },
+  };
+}
+
+function restartGross({ gross }: JudgeState, { drip }: Rules): Pick<JudgeState, "gross"> {
+  return gross === undefined ? {} : { gross: { ...gross, mixture: restart(gross.mixture, drip) } };
 }
 
 function movePlan(state: JudgeState, rules: Rules, slice: number): JudgeState {

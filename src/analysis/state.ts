@@ -26,6 +26,10 @@ export interface JudgeState {
   readonly shares: readonly ShareChange[];
   readonly block: Block;
   readonly arrivals: Arrivals;
+  /** Absent in what was kept before this was counted. */
+  readonly flow?: Flow;
+  /** Absent: nobody was ever without somebody to compare with. */
+  readonly gross?: Gross;
   /** The slice in which the canary's first request ended; nothing is compared before. */
   readonly judgedSince: number | null;
   readonly baseline: Baseline;
@@ -76,6 +80,23 @@ export interface Arrivals {
   readonly settled: number;
 }
 
+/** Of slices in which only the canary was asked, and something was known of the stable. */
+export interface Gross {
+  readonly mixture: Mixture;
+  /** Requests that were bet on. */
+  readonly asked: number;
+  readonly failed: number;
+}
+
+/** Whether anybody comes at all, of either release. */
+export interface Flow {
+  /** Requests told in each of the last slices, and in the last ones before the share was changed. */
+  readonly recent: readonly number[];
+  readonly before: readonly number[];
+  /** Requests that arrived since it has been changed. */
+  readonly since: number;
+}
+
 /** How long the stable's requests take, decayed; `fresh` is of the blocks since it was last moved. */
 export interface Baseline {
   readonly latency: Times;
@@ -115,6 +136,7 @@ export interface Totals {
   readonly arrived: { readonly canary: number; readonly stable: number };
 }
 
+export const NO_FLOW: Flow = { recent: [], before: [], since: 0 };
 const NONE = { canary: 0, stable: 0 };
 /** Two seconds, as long as nothing is known. */
 const FIRST_PATIENCE = 8;
@@ -132,6 +154,7 @@ export function newState(rules: Rules, at: Instant): JudgeState {
     shares: [],
     block: NO_BLOCK,
     arrivals: { counts: {}, settled: -1 },
+    flow: NO_FLOW,
     judgedSince: null,
     baseline: { latency: NO_TIMES, fresh: NO_TIMES, patience: FIRST_PATIENCE, leftLimit: LEAST_LEFT },
     thresholds: QUANTILES.map(() => null),

@@ -6,6 +6,7 @@ import { difference } from "./bands.ts";
 import { lnTogether, totalsSoFar } from "./close.ts";
 import { PATIENCE, isSilent } from "./gateways.ts";
 import { lnWealth } from "./mixture.ts";
+import { GROSS_LIMIT } from "./gross.ts";
 import { isMirroring, mirroredOf } from "./mirror.ts";
 import { clamp } from "./numeric.ts";
 import type { Proof } from "./proof.ts";
@@ -39,7 +40,7 @@ export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdic
     kind: KINDS[reason.why],
     at: now,
     share,
-    sentence: sentenceOf(reason, { ...facts, budget }),
+    sentence: sentenceOf(reason, { ...facts, budget, gross: state.gross ?? null }),
     by: "test" in reason ? reason.test : (nearest(tests)?.name ?? null),
     alpha,
     p: pOf(state, rules, tests),
@@ -56,6 +57,7 @@ export function verdictOf(state: JudgeState, rules: Rules, now: Instant): Verdic
 
 const KINDS: Readonly<Record<Reason["why"], VerdictKind>> = {
   worse: "fail",
+  gross: "fail",
   budget: "fail",
   gap: "unknown",
   "share changing": "continue",
@@ -81,6 +83,7 @@ export const DOUBT = Math.LN2;
 export function failureOf(state: JudgeState, rules: Rules): Reason | null {
   const worse = worseTest(state.lnMost, rules, testsOf(state, rules, null));
   if (worse !== null) return { why: "worse", test: worse };
+  if ((state.gross?.mixture.lnMost ?? 0) >= GROSS_LIMIT) return { why: "gross", test: "gross" };
   if (harmOf(state, rules).low <= rules.settings.maxFailedRequests) return null;
   // Where all have the canary no bet can be made, and what was known of the stable has to do.
   const isAlone = shareNow(state.shares) === EVERYTHING;

@@ -1,10 +1,12 @@
 import { formatShare, type BasisPoints } from "../model/share.ts";
 import type { HarmReport, RoleSummary, TestReport, Verdict } from "../model/verdict.ts";
 import { percent } from "./report.ts";
+import type { Gross } from "./state.ts";
 
 /** Why a verdict is what it is. */
 export type Reason =
   | { readonly why: "worse"; readonly test: string }
+  | { readonly why: "gross"; readonly test: "gross" }
   | { readonly why: "budget"; readonly test: "budget" }
   | { readonly why: "crowd"; readonly test: "traffic" }
   | {
@@ -23,6 +25,8 @@ export interface Facts {
   readonly against: Against;
   readonly arrived: { readonly canary: number; readonly stable: number };
   readonly budget: HarmReport;
+  /** What only the canary was asked. */
+  readonly gross: Pick<Gross, "asked" | "failed"> | null;
   readonly requestsMissing: number | null;
   readonly gaps: readonly string[];
 }
@@ -49,10 +53,12 @@ export function intervalOf({ canary, stable, difference: { low, high } }: Verdic
 
 /** One sentence for people. */
 export function sentenceOf(reason: Reason, facts: Facts): string {
-  const { budget, requestsMissing: missing, gaps } = facts;
+  const { budget, gross, requestsMissing: missing, gaps } = facts;
   switch (reason.why) {
     case "worse":
       return worse(reason.test, facts);
+    case "gross":
+      return `it fails: ${ofAll(gross?.failed ?? 0, gross?.asked ?? 0)}, where the stable hardly did`;
     case "budget":
       return (
         `${Math.round(budget.failed)} requests of the canary failed beyond the stable's rate, ` +

@@ -128,7 +128,12 @@ export interface PlannedAnalysis {
   /** A bake may end when the next share is proven safe. */
   readonly early: boolean;
   /** The first slots with the release serve alone until so many requests were judged, or so long. */
-  readonly look?: { readonly requests: number; readonly atMost: Duration };
+  readonly look?: {
+    readonly requests: number;
+    readonly atMost: Duration;
+    /** While what they were asked is missing: nginx has given up by then. Absent: half a minute. */
+    readonly longest?: Duration;
+  };
 }
 
 export interface Pause {

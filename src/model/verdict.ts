@@ -91,12 +91,12 @@ export interface HarmReport {
 export interface Glance {
   /** Of the canary, since it has a share. */
   readonly requests: number;
-  /** Anybody was told of, of either release, since the canary was first seen to be asked. */
+  /** Anybody was told of, of either release, lately or since the canary was first seen to be asked. */
   readonly hasUsers: boolean;
   /** Something speaks against it, if only a little. */
   readonly isDoubted: boolean;
-  /** Much less of it was told of than its share should bring: it may hang. */
-  readonly isMissing: boolean;
+  /** Much less was told of than it was asked: it may hang. Or it fails grossly, and it alone is asked. */
+  readonly alarm: "missing" | "failing" | null;
 }
 
 /** What a bad release may do before it goes back by itself. */

@@ -9,7 +9,7 @@ import { wantedAtEnd } from "./wanted.ts";
 import { heldBack, sickCanary } from "./begin.ts";
 import { drainUntil, inFlightOf } from "./drains.ts";
 import { courseOf } from "./evolve.ts";
-import { isLooking, lookWords } from "./look.ts";
+import { isLastLooking, isLooking, lookWords } from "./look.ts";
 import { musterOf } from "./muster.ts";
 import { rampSteps } from "./ramp.ts";
 import type { Seen } from "./seen.ts";
@@ -90,7 +90,7 @@ function moving(rollout: Rollout, seen: Seen, now: Instant): string {
   }
   const count = rollout.phase.name === "updating" ? slotsForStep(rollout) : rollout.plan.slots.length;
   const sick = rollout.aborted === null ? sickCanary(rollout, seen) : [];
-  if (sick.length === 0 && isLooking(rollout, seen, now)) return lookWords(rollout, seen, now);
+  if (sick.length === 0 && isLooking(rollout, seen, now)) return lookWords(rollout, seen, { now });
   const held = sick.length > 0 ? sick : heldBack(rollout, count, seen);
   return held.length === 0 ? rollout.phase.name : waitingFor(held, seen);
 }
@@ -211,6 +211,9 @@ function draining(
   { seen, now, course }: Sight & { course: Extract<SlotCourse, { at: "draining" }> },
 ): string {
   const traffic = inFlightOf(rollout, slot, seen);
+  const times = { now, since: course.since };
+  if (traffic?.requests === 0 && isLastLooking(rollout, seen, times))
+    return `serves nobody; ${lookWords(rollout, seen, times)}`;
   const left = formatDuration(between(now, drainUntil(rollout, course, traffic)));
   const isSilent = rollout.plan.gateways.some((gateway) => seen.gateways[gateway]?.known === false);
   if (traffic === null && !isSilent) return `drains; nothing was counted yet, ${left} left`;

@@ -7,6 +7,7 @@ import { inRotation } from "../model/routing.ts";
 import { APART, askingOf, cutOff, drainUntil, inFlightOf } from "./drains.ts";
 import { stuck } from "./endings.ts";
 import { courseOf, isFirst, isGoingBack, isNewcomer, nextGeneration, stop, withCourse } from "./evolve.ts";
+import { isLastLooking } from "./look.ts";
 import { musterOf, type Moving } from "./muster.ts";
 import { heldBack, passedOver } from "./passed-over.ts";
 import { growsAt, ramps, rampSteps } from "./ramp.ts";
@@ -98,6 +99,7 @@ function draining(
   const { target, attempt } = course;
   const traffic = inFlightOf(rollout, slot, seen);
   if (rollout.plan.passive) return stop(rollout, slot, { target, attempt, now });
+  if (isLastLooking(rollout, seen, { since: course.since, now })) return rollout;
   if (now >= drainUntil(rollout, course, traffic)) {
     return stop(cutOff(rollout, traffic, { slot, at: now }), slot, { target, attempt, now });
   }

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
-import { millis, type Instant } from "../base/time.ts";
+import { millis, seconds, type Instant } from "../base/time.ts";
 import { requestsOfLook } from "../model/analysis.ts";
 import {
   HOOKS,
@@ -16,6 +16,7 @@ import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../mod
 import type { PlannedAnalysis, Rollout, RolloutPlan, SlotCourse } from "../model/rollout.ts";
 import { EVERYTHING, NOTHING } from "../model/share.ts";
 import { asOne, leave, stop } from "./evolve.ts";
+import { FOUND } from "./look.ts";
 import { pinned } from "./pins.ts";
 
 export interface Beginning {
@@ -108,6 +109,9 @@ function runsOf(application: Application, { kind, release, from, runs }: Beginni
   return { ...(from === null ? {} : { [from]: before(from) }), [release]: wanted };
 }
 
+/** In which nginx writes that it has given up, and the judge reads it. */
+const AFTER_READ = seconds(5);
+
 /** Whoever goes back to what served before knows why; and a first release has nothing to be compared with. */
 function analysisOf(
   { analysis, gateway }: Application,
@@ -118,7 +122,11 @@ function analysisOf(
   return {
     observe: observe || analysis.observe,
     early,
-    look: { requests: requestsOfLook(analysis), atMost: look },
+    look: {
+      requests: requestsOfLook(analysis),
+      atMost: look,
+      longest: millis(Math.max(FOUND, gateway.readTimeout + AFTER_READ)),
+    },
   };
 }
 

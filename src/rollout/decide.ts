@@ -165,10 +165,13 @@ function deadlinesOf(rollout: Rollout): readonly Instant[] {
   if (ENDED.includes(phase.name)) return [];
   const overdue = after(phase.name === "baking" ? phase.until : progressAt, plan.progressDeadline);
   const waits: Instant[] = [];
+  const left: Instant[] = [];
   for (const { slot } of musterOf(rollout).moving) {
     const course = rollout.slots[slot];
-    if (course?.at === "draining")
+    if (course?.at === "draining") {
       waits.push(...TRAFFIC_KINDS.map((kind) => after(course.since, drainOf(plan, kind))));
+      left.push(course.since);
+    }
     if (course?.at === "checking") waits.push(after(course.since, plan.healthyWithin));
     if (course?.at === "smoking") waits.push(after(course.since, plan.healthyWithin));
     if (course?.at === "smoking" || course?.at === "joining") waits.push(after(course.since, PATIENCE));
@@ -180,7 +183,7 @@ function deadlinesOf(rollout: Rollout): readonly Instant[] {
   return [
     ...(paused !== null || hook !== null || phase.name === "approval" ? [] : [overdue]),
     ...(paused === null && phase.name === "baking" ? [phase.until] : []),
-    ...lookWakes(rollout),
+    ...lookWakes(rollout, left),
     ...waits,
   ];
 }

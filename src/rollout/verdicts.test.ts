@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { after, instant, minutes, seconds } from "../base/time.ts";
+import { after, instant, millis, minutes, seconds } from "../base/time.ts";
 import type { PlannedAnalysis, Rollout } from "../model/rollout.ts";
 import type { Glance, Verdict, VerdictKind } from "../model/verdict.ts";
 import { basisPoints } from "../model/share.ts";
@@ -179,11 +179,11 @@ describe("the first look", () => {
     requests: canary,
     hasUsers: canary + stable > 0,
     isDoubted: false,
-    isMissing: false,
+    alarm: null,
     ...misgivings,
   });
   const DOUBTED = { isDoubted: true };
-  const MISSING = { isMissing: true };
+  const MISSING = { alarm: "missing" } as const;
 
   const isHeld = (analysis: PlannedAnalysis, about: Glance | undefined, later = 0): boolean => {
     const rollout = decide(widening(analysis), seen(widening(analysis), null), NOW).rollout;
@@ -233,10 +233,28 @@ describe("the first look", () => {
     const missed = { ...seen(rollout, null), glance: told(0, 40, MISSING) };
     expect(decide(one.rollout, missed, instant(NOW + 5000))).toMatchObject({
       because:
-        "its first users are watched: 0 of 20 requests seen, far fewer than its share, 25s left at most",
+        "its first users are watched: 0 of 20 requests seen, far fewer than it was asked, 25s left at most",
       wakeAt: instant(NOW + 30_000),
     });
   });
+
+  it.each([
+    {
+      id: "as long as nginx waits for an answer",
+      look: { ...LOOK.look, longest: seconds(65) },
+      later: 64_999,
+      held: true,
+    },
+    { id: "and no longer", look: { ...LOOK.look, longest: seconds(65) }, later: 65_000, held: false },
+    {
+      id: "not at all where nothing waits for the judge",
+      look: { ...LOOK.look, atMost: millis(0) },
+      later: 0,
+      held: false,
+    },
+  ])("waits for who is missing $id", ({ look, later, held }) =>
+    expect(isHeld({ ...LOOK, look }, told(0, 90, MISSING), later)).toBe(held),
+  );
 
   it("ends at once with a release that is worse than tolerated", () => {
     const rollout = widening(LOOK);

@@ -24,6 +24,7 @@ export function heed(rollout: Rollout, { verdict }: Seen, now: Instant): Rollout
 function detailsOf({ by, tests, alpha, p, budget }: Verdict): string {
   const test = tests.find(({ name }) => name === by);
   const level = `p ${p.toPrecision(2)}, at most ${alpha} over the whole rollout`;
+  if (by === "gross") return "by its failures alone: nobody of the stable was there to compare with";
   if (test === undefined)
     return `by the budget: ${Math.round(budget.low)} at least, ${budget.most} are borne`;
   return `by ${test.question}; counted by ${test.unit}; ${level}`;

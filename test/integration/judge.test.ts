@@ -161,7 +161,7 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
     );
     const said = ran.events.map(({ because }) => String(because));
     expect(said).toContainEqual(
-      expect.stringMatching(/watched: 0 of 20 requests seen, far fewer than its share/),
+      expect.stringMatching(/watched: 0 of 20 requests seen, far fewer than it was asked/),
     );
     const [first, second] = workspace.slots;
     expect(said).toContainEqual(expect.stringContaining(`here:${first} drains`));

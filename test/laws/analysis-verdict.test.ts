@@ -98,12 +98,12 @@ describe("a verdict", () => {
       seconds: 10,
       rate: 100,
       each: 1,
-      canary: (i) => (i < 300 ? {} : { status: 500 }),
+      canary: (i) => (i % 4 === 0 ? { status: 500 } : {}),
     });
     const verdict = after(failing, 11, judge, 10_000);
     expect(verdict).toMatchObject({ kind: "fail", by: "budget" });
     expect(verdict.sentence).toBe(
-      "700 requests of the canary failed beyond the stable's rate, more than the 200 that are borne",
+      "250 requests of the canary failed beyond the stable's rate, more than the 200 that are borne",
     );
   });
 });

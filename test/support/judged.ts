@@ -63,11 +63,20 @@ export function feed(judge: Judge, from: JudgeState, { made, until }: Told): Jud
   return judge.observe(from, evidence(GATEWAY, made, until), instant(until));
 }
 
-/** A minute of the stable alone, then the share. */
-export function seasoned(judge: Judge, share: number): JudgeState {
+interface Before {
+  readonly calm?: number;
+  readonly all?: (i: number) => Partial<MadeRequest>;
+}
+
+/** A minute of the stable alone, of which nobody comes in the last `calm` seconds; then the share. */
+export function seasoned(
+  judge: Judge,
+  share: number,
+  { calm = 0, all = () => ({}) }: Before = {},
+): JudgeState {
   const then = instant(START - 60_000);
   let state = judge.shareChanged(judge.begin(then), then, basisPoints(0));
-  const before = traffic({ from: then, seconds: 60, rate: 200, each: Infinity });
+  const before = traffic({ from: then, seconds: 60 - calm, rate: 200, each: Infinity, all });
   for (const name of WEBS) {
     const own = name === WEBS[0] ? before : [];
     state = judge.observe(state, evidence(name, own, START), instant(START));

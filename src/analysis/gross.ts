@@ -1,0 +1,36 @@
+import { NO_TALLY, addEvidence, withLeft } from "./block.ts";
+import { newMixture, takeGains } from "./mixture.ts";
+import type { Both } from "./evidence.ts";
+import type { Rules } from "./rules.ts";
+import type { Gross, JudgeState } from "./state.ts";
+
+/**
+ * Where nobody of the stable is left to compare with, as when all have the canary or all that comes is one
+ * client's, what was known of the stable has to do: it hardly ever failed, and more than a quarter of the
+ * canary's requests fail. The bet is against that quarter, so it is fair whatever the stable's true rate.
+ */
+const EDGE = 0.25;
+const PARTS = [0.5, 0.95] as const;
+
+/** ln of what it takes: seven failures in a row. */
+export const GROSS_LIMIT = Math.log(1000);
+
+/** So much has to be known of the stable, and of that no more may have failed. */
+const KNOWN = 20;
+const HARDLY = 0.05;
+
+const BAD = PARTS.map((part) => Math.log(part / EDGE));
+const GOOD = PARTS.map((part) => Math.log((1 - part) / (1 - EDGE)));
+
+/** Bets on a slice in which only the canary was asked. */
+export function takeGross(state: JudgeState, rules: Rules, { canary, stable }: Both): Gross | undefined {
+  const { gross, tests, baseline } = state;
+  const known = tests.errors.rates[0];
+  const isKnown = known !== undefined && known.n >= KNOWN && known.bad <= HARDLY * known.n;
+  if (!isKnown || stable.requests > 0) return gross;
+  const { n, errors } = withLeft(addEvidence(NO_TALLY, rules.settings, canary), baseline.leftLimit);
+  if (n === 0) return gross;
+  const { mixture, asked, failed } = gross ?? { mixture: newMixture(PARTS.length), asked: 0, failed: 0 };
+  const gains = PARTS.map((_, i) => errors * (BAD[i] ?? 0) + (n - errors) * (GOOD[i] ?? 0));
+  return { mixture: takeGains(mixture, gains, rules.drip), asked: asked + n, failed: failed + errors };
+}
