@@ -2,6 +2,7 @@
 // measured by `npm run bench -- judge`; here it is counted, in requests of the canary.
 import process from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { bucketOfUser } from "../../src/drivers/nginx/bucket.ts";
 import type { Sections } from "../../src/demo/scene.ts";
 import type { Behaviour } from "../support/app.ts";
 import { mustExit } from "../support/exit.ts";
@@ -14,6 +15,8 @@ const LOAD = { rate: 200, users: 2000, post: 0, slow: 0 };
 const GRAY = [{ share: "5%", bake: "10m" }, { share: "100%" }];
 const SHORT = [{ share: "5%", bake: "3s" }, { share: "50%", bake: "2s" }, { share: "100%" }];
 const SMOOTH = [{ share: "100%" }];
+const FAILS: Behaviour = { errorShare: 1 };
+const HANGS: Behaviour = { delayMs: 60_000, exitsAtOnce: true };
 
 interface Options {
   readonly behaviour?: Behaviour;
@@ -151,7 +154,7 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
   it("hangs is left before it is in every slot, though nothing is told of what it was asked", async () => {
     // No smoke check asks a page of it.
     const sections = { smoke: [], rollout: { steps: SMOOTH, key: "cookie:uid", drain: "1s" } };
-    const workspace = await open({ behaviour: { delayMs: 60_000, exitsAtOnce: true }, sections });
+    const workspace = await open({ behaviour: HANGS, sections });
     const load = await workspace.load(LOAD);
     const ran = await workspace.glidepath("release", "v2", "--json");
     const report = await load.stop();
@@ -167,6 +170,27 @@ describe.skipIf(!hasNginx("integration: the judge"))("a release that", () => {
     expect(said).toContainEqual(expect.stringContaining(`here:${first} drains`));
     expect(said).not.toContainEqual(expect.stringContaining(`here:${second} drains`));
     expect(answeredBy(report, "v2")).toBe(0);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
+
+  it.each([
+    { what: "fails", user: "of the first slots", behaviour: FAILS },
+    { what: "fails", user: "of the last slot", behaviour: FAILS },
+    { what: "hangs", user: "of the first slots", behaviour: HANGS },
+    { what: "hangs", user: "of the last slot", behaviour: HANGS },
+  ])("$what for the one client that comes, who is a user $user, is left", async ({ user, behaviour }) => {
+    const isFirst = user === "of the first slots";
+    const app = ["a", "b", "c", "d", "e", "f"].find(
+      (name) => bucketOfUser(name, "user-0") < 5000 === isFirst,
+    );
+    const rollout = { steps: SMOOTH, key: "cookie:uid", drain: "1s" };
+    const workspace = await open({ behaviour, sections: { app, smoke: [], rollout } });
+    const load = await workspace.load({ rate: 60, users: 1, post: 0, slow: 0, timeoutMs: 4000 });
+    const ran = await workspace.glidepath("release", "v2", "--json");
+    await load.stop();
+    mustExit(ran, 1);
+    expect(ran.events.at(-1)?.["reason"]).toMatch(/^v2 is judged: it fails: \d+ of \d+/);
+    expect(JSON.stringify(ran.events)).not.toContain('"phase":"completed"');
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
   });
 
