@@ -24,6 +24,7 @@ function soon({ share, unit = "request", canary = () => ({}) }: Given): readonly
   return [judge, feed(judge, seasoned(judge, share), { made, until: START + 200 })];
 }
 
+const FAILS = { status: 500 };
 const fails =
   (one: number) =>
   (i: number): Partial<MadeRequest> =>
@@ -69,6 +70,29 @@ describe("a glance", () => {
       return judge.glance(state).isDoubted;
     });
     expect(seen).toEqual([isDoubted, isDoubted]);
+  });
+
+  it.each([
+    { what: "fails the first and only request", canary: () => FAILS, alarm: "failing" },
+    {
+      what: "failed one, and then answered one",
+      canary: (i: number) => (i === 0 ? FAILS : {}),
+      asked: 2,
+      alarm: null,
+    },
+    { what: "answers", canary: () => ({}), alarm: null },
+  ])("alarms where a canary $what, and nobody else is asked: $alarm", ({ canary, asked = 1, alarm }) => {
+    const judge = createJudge(SETTINGS, { gateways: ONE, shares: [basisPoints(5000)], expected: minutes(1) });
+    const made = traffic({
+      from: START + 500,
+      seconds: asked,
+      rate: 1,
+      each: 1,
+      canary,
+      all: () => ({ user: 7 }),
+    });
+    const until = START + 3000;
+    expect(judge.glance(feed(judge, seasoned(judge, 5000), { made, until })).alarm).toBe(alarm);
   });
 
   const HANGS = { took: 60_000 };

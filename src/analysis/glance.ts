@@ -4,6 +4,7 @@ import { EVERYTHING, NOTHING } from "../model/share.ts";
 import type { Glance } from "../model/verdict.ts";
 import { closeBlock } from "./close.ts";
 import { foldUntil } from "./fold.ts";
+import { GROSS_ALARM } from "./gross.ts";
 import { labelGains, missingGains } from "./label.ts";
 import { lnWealth, takeGains } from "./mixture.ts";
 import { harmOf } from "./report.ts";
@@ -32,7 +33,7 @@ export function glanceAt(state: JudgeState, rules: Rules): Glance {
 const isAsked = ({ flow = NO_FLOW }: JudgeState): boolean => flow.since > 0 || flow.before.some((n) => n > 0);
 
 function alarmOf(state: JudgeState, rules: Rules): Glance["alarm"] {
-  if (state.gross !== undefined && lnWealth(state.gross.mixture, rules.drip) > DOUBT) return "failing";
+  if (state.gross !== undefined && lnWealth(state.gross.mixture, rules.drip) > GROSS_ALARM) return "failing";
   return isMissing(state, rules) ? "missing" : null;
 }
 

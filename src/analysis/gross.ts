@@ -15,8 +15,11 @@ const PARTS = [0.5, 0.95] as const;
 /** ln of what it takes: seven failures in a row. */
 export const GROSS_LIMIT = Math.log(1000);
 
+/** ln: after one failure and nothing else. */
+export const GROSS_ALARM = Math.log(1.5);
+
 /** So much has to be known of the stable, and of that no more may have failed. */
-const KNOWN = 20;
+const KNOWN = 5;
 const HARDLY = 0.05;
 
 const BAD = PARTS.map((part) => Math.log(part / EDGE));
