@@ -2,12 +2,12 @@ import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Application, RunSpec, Slot } from "../model/application.ts";
 import { poolOf, withoutHosts } from "../model/application.ts";
-import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
+import type { Generation, HostName, ReleaseId, RolloutId } from "../model/ids.ts";
 import type { Observation } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
-import type { Routing } from "../model/routing.ts";
 import type { Saved } from "../ports/journal.ts";
 import { createRollout } from "../rollout/create.ts";
+import { unequalIn } from "../rollout/unequal.ts";
 import { limit } from "./limit.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
@@ -53,67 +53,6 @@ export async function beginning(
 
 /** Hosts that the last rollout left out. */
 const excludedBy = ({ rollout }: Saved): readonly HostName[] => rollout?.excluded ?? [];
-
-interface Unequal {
-  readonly newcomers: readonly SlotKey[];
-  readonly strays: readonly SlotKey[];
-  readonly apart: boolean;
-}
-
-/**
- * Newcomers never held anything, since somebody made the pool larger. Strays were left out with a lost host:
- * not every gateway routes to them, and they run something else, or nobody routes to them at all.
- */
-function unequalIn(
-  application: Application,
-  seen: Observation,
-  { stable, excluded }: { readonly stable: ReleaseId | null; readonly excluded: readonly HostName[] },
-): Unequal {
-  const routings = Object.values(seen.gateways).flatMap((state) =>
-    state.known && state.value.routing !== null ? [state.value.routing] : [],
-  );
-  const routed = routings.map(({ canary, stable }) => new Set([...canary, ...stable]));
-  const newcomers: SlotKey[] = [];
-  const strays: SlotKey[] = [];
-  const rest: SlotKey[] = [];
-  for (const { key } of poolOf(application.hosts)) {
-    const state = seen.slots[key];
-    const release = state?.known === true ? state.value.release : stable;
-    const isServing = release === stable && routed.some((slots) => slots.has(key));
-    if (release === null) newcomers.push(key);
-    else if (isServing || routed.every((slots) => slots.has(key))) rest.push(key);
-    else strays.push(key);
-  }
-  const isApart = (routing: Routing): boolean =>
-    routing.canary.length > 0 ||
-    routing.stable.length !== rest.length ||
-    rest.some((key) => !routing.stable.includes(key));
-  // What was sent to a gateway before it was lost may come to it late.
-  const isLate = application.gateways.some(({ name }) => excluded.includes(name));
-  const isUnequal = excluded.length > 0 || strays.length > 0;
-  return {
-    newcomers,
-    strays: withTheirHosts(application, strays, newcomers),
-    apart: isLate || (isUnequal && routings.some(isApart)),
-  };
-}
-
-/**
- * A gateway's config has groups for the prefixes and suffixes of its pool alone: of a slot in their midst the
- * whole host is no part of the pool until it is what the others are.
- */
-function withTheirHosts(
-  application: Application,
-  strays: readonly SlotKey[],
-  newcomers: readonly SlotKey[],
-): readonly SlotKey[] {
-  const pool = poolOf(application.hosts);
-  if (strays.every((key, i) => key === pool[i]?.key)) return strays;
-  const hosts = new Set(pool.filter(({ key }) => strays.includes(key)).map(({ host }) => host));
-  const all = pool.filter(({ host, key }) => hosts.has(host) && !newcomers.includes(key));
-  // Somebody must serve meanwhile.
-  return all.length + newcomers.length < pool.length ? all.map(({ key }) => key) : strays;
-}
 
 /** How many rollouts back a release is remembered. */
 const HISTORY = 200;
