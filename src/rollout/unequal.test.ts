@@ -82,7 +82,7 @@ test("a slot that is down for a moment and to which all gateways lead stays in t
   expect(found).toEqual({ newcomers: [], strays: [], apart: false });
 });
 
-test("when none is seen to serve, and the gateways share none, somebody is left in the pool all the same", () => {
+test("when none is seen to serve, and gateways share none, somebody is left in the pool", () => {
   const slots = Object.fromEntries(ALL.map((key): [string, Slot] => [key, { healthy: false }]));
   const found = unequal({ web1: ofHost("web1"), web2: ofHost("web2"), slots });
   expect(found.strays).toEqual(ofHost("web3"));
