@@ -40,7 +40,7 @@ export interface Watch {
   ended(action: Action, outcome: Outcome): void;
   /** undefined: it is not judged, or nothing is known yet. */
   verdict(now: Instant): Verdict | undefined;
-  /** undefined: no first look is going on. */
+  /** undefined: no look is going on, neither the first nor the last. */
   glance(now: Instant): Glance | undefined;
   /** Reads until the signal; ends when the last reading has. */
   run(signal: AbortSignal): Promise<void>;

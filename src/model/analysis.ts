@@ -16,7 +16,7 @@ export interface AnalysisSettings {
   readonly unit: "user" | "request";
   readonly warmup: Duration;
   readonly minRequests: number;
-  /** So long at most the first slots with the release serve alone; less when `requestsOfLook` were seen. */
+  /** How long the first look and the last one take at most; less when `requestsOfLook` were seen. */
   readonly look: Duration;
   readonly early: boolean;
   readonly maxFailedRequests: number;

@@ -127,11 +127,11 @@ export interface PlannedAnalysis {
   readonly observe: boolean;
   /** A bake may end when the next share is proven safe. */
   readonly early: boolean;
-  /** The first slots with the release serve alone until so many requests were judged, or so long. */
+  /** The first look and the last one: until so many requests were seen, or so long. */
   readonly look?: {
     readonly requests: number;
     readonly atMost: Duration;
-    /** While what they were asked is missing: nginx has given up by then. Absent: half a minute. */
+    /** While there is an alarm: nginx has given up by then. Absent: half a minute. */
     readonly longest?: Duration;
   };
 }

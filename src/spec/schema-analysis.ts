@@ -68,7 +68,10 @@ const settings = mapping(
       .describe("Below this the verdict is: inconclusive, hold."),
     look: duration(millis(0))
       .prefault("2s")
-      .describe("Before more slots follow the first ones: until 20 requests are seen, or so long at most."),
+      .describe(
+        "Before more slots follow the first ones, and before the last ones are updated: until 20 requests " +
+          "are seen, or so long at most unless they fail or are missing.",
+      ),
     early: truth()
       .prefault(true)
       .describe("A step may end its bake as soon as the next share is proven safe."),
