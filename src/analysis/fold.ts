@@ -54,7 +54,8 @@ function flowOf({ shares, flow = NO_FLOW }: JudgeState, { canary, stable }: Both
   if (last === undefined || last.share === null) return { ...flow, recent };
   const arrived = (counts: Counts): number =>
     Object.entries(counts).reduce((sum, [at, n]) => (Number(at) > sliceOf(last.at) ? sum + n : sum), 0);
-  return { ...flow, recent, since: flow.since + arrived(canary.arrived) + arrived(stable.arrived) };
+  const [ours, theirs] = [arrived(canary.arrived), arrived(stable.arrived)];
+  return { ...flow, recent, since: flow.since + ours + theirs, stable: flow.stable + theirs };
 }
 
 /** Whatever is learned, is learned between blocks of either kind. */
@@ -72,6 +73,7 @@ export const enterShare = (state: JudgeState, rules: Rules, slice: number): Judg
       ...flow,
       before: flow.since > 0 || flow.before.length === 0 ? flow.recent : flow.before,
       since: 0,
+      stable: 0,
     },
     users: { ...closed.users, seen: NOBODY },
     totals: { ...closed.totals, sinceShare: 0, arrived: { canary: 0, stable: 0 } },

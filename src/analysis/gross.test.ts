@@ -68,4 +68,15 @@ describe("a canary that alone is asked", () => {
   ])("$what: that is not enough", ({ given }) => {
     for (const verdict of verdictsOn(given)) expect(verdict.by).not.toBe("gross");
   });
+
+  it("by one user, among others who have the stable: that is one failure, however few requests come", () => {
+    for (const unit of units) {
+      const judge = judgeOf({ unit, errors: { ratio: 10, margin: 0.5 } }, ONE);
+      const all = (i: number): Partial<MadeRequest> => ({ user: i % 4 === 0 ? 7 : i });
+      const canary = every(4, FAILS);
+      const made = traffic({ from: START + 1000, seconds: 300, rate: 2, each: 2, all, canary });
+      const state = feed(judge, seasoned(judge, 5000), { made, until: START + 310_000 });
+      expect(judge.verdict(state, instant(START + 310_000))).toMatchObject({ kind: "continue" });
+    }
+  });
 });

@@ -2,7 +2,8 @@ import { NO_TALLY, addEvidence, withLeft } from "./block.ts";
 import { newMixture, takeGains } from "./mixture.ts";
 import type { Both } from "./evidence.ts";
 import type { Rules } from "./rules.ts";
-import type { Gross, JudgeState } from "./state.ts";
+import { shareNow } from "./shares.ts";
+import { NO_FLOW, type Gross, type JudgeState } from "./state.ts";
 
 /**
  * Where nobody of the stable is left to compare with, as when all have the canary or all that comes is one
@@ -25,12 +26,12 @@ const HARDLY = 0.05;
 const BAD = PARTS.map((part) => Math.log(part / EDGE));
 const GOOD = PARTS.map((part) => Math.log((1 - part) / (1 - EDGE)));
 
-/** Bets on a slice in which only the canary was asked. */
-export function takeGross(state: JudgeState, rules: Rules, { canary, stable }: Both): Gross | undefined {
-  const { gross, tests, baseline } = state;
+/** Bets on what ends as long as nobody has asked the stable since the share was changed. */
+export function takeGross(state: JudgeState, rules: Rules, { canary }: Both): Gross | undefined {
+  const { gross, tests, baseline, flow = NO_FLOW } = state;
   const known = tests.errors.rates[0];
   const isKnown = known !== undefined && known.n >= KNOWN && known.bad <= HARDLY * known.n;
-  if (!isKnown || stable.requests > 0) return gross;
+  if (!isKnown || flow.stable > 0 || shareNow(state.shares) === null) return gross;
   const { n, errors } = withLeft(addEvidence(NO_TALLY, rules.settings, canary), baseline.leftLimit);
   if (n === 0) return gross;
   const { mixture, asked, failed } = gross ?? { mixture: newMixture(PARTS.length), asked: 0, failed: 0 };

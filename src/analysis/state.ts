@@ -80,7 +80,7 @@ export interface Arrivals {
   readonly settled: number;
 }
 
-/** Of slices in which only the canary was asked, and something was known of the stable. */
+/** Of times in which only the canary was asked, and something was known of the stable. */
 export interface Gross {
   readonly mixture: Mixture;
   /** Requests that were bet on. */
@@ -93,8 +93,9 @@ export interface Flow {
   /** Requests told in each of the last slices, and in the last ones before the share was changed. */
   readonly recent: readonly number[];
   readonly before: readonly number[];
-  /** Requests that arrived since it has been changed. */
+  /** Requests that arrived since it has been changed, and those of them that the stable was asked. */
   readonly since: number;
+  readonly stable: number;
 }
 
 /** How long the stable's requests take, decayed; `fresh` is of the blocks since it was last moved. */
@@ -136,7 +137,7 @@ export interface Totals {
   readonly arrived: { readonly canary: number; readonly stable: number };
 }
 
-export const NO_FLOW: Flow = { recent: [], before: [], since: 0 };
+export const NO_FLOW: Flow = { recent: [], before: [], since: 0, stable: 0 };
 const NONE = { canary: 0, stable: 0 };
 /** Two seconds, as long as nothing is known. */
 const FIRST_PATIENCE = 8;
