@@ -140,6 +140,33 @@ describe.skipIf(!hasNginx("integration: modes"))("a mode that is changed while i
   );
 
   it(
+    "is held against what nginx runs, where our file was removed and a site restored that does more",
+    async () => {
+      const { workspace, conf, site, snippet, include } = await opened();
+      await workspace.bringUp("v1");
+      rmSync(conf);
+      const [slot = 0] = workspace.slots;
+      const inside = `location / { proxy_pass http://127.0.0.1:${slot}; }`;
+      writeFileSync(site, server(workspace, `${inside}\n  location /static/ { return 204; }`));
+      await reloaded(workspace);
+      const refused = await workspace.glidepath("release", "v2");
+      mustExit(refused, 3);
+      expect(refused.stderr).toContain(`it would hide the server{} of ${site}, which does more than this`);
+      expect((await fetch(`http://127.0.0.1:${workspace.port}/static/a`)).status).toBe(204);
+      setMode(workspace, "upstream");
+      const ran = await workspace.glidepath("release", "v2");
+      mustExit(ran, 0);
+      expect(`${ran.stdout}${ran.stderr}`).toContain(`write \`include ${snippet};\` in your location`);
+      writeFileSync(site, server(workspace, `${include}\n  location /static/ { return 204; }`));
+      await reloaded(workspace);
+      mustExit(await workspace.glidepath("release", "v3"), 0);
+      expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
+      expect((await fetch(`http://127.0.0.1:${workspace.port}/static/a`)).status).toBe(204);
+    },
+    PATIENCE,
+  );
+
+  it(
     "to the passive form and back, is refused while ours serves, and loses nobody on the way back",
     async () => {
       const { workspace, site, conf } = await opened();

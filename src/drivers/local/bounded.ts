@@ -1,3 +1,5 @@
+import { gapOf } from "../../base/gap.ts";
+
 /**
  * Keeps the beginning and the end of a stream of bytes and forgets the middle, so that no output can fill
  * memory.
@@ -34,7 +36,7 @@ export function bounded(limit: number): Bounded {
     text() {
       const end = Buffer.concat(tail);
       const over = Math.max(0, end.length - half);
-      const gap = lost + over === 0 ? [] : [Buffer.from(`\n[${lost + over} bytes left out]\n`)];
+      const gap = lost + over === 0 ? [] : [Buffer.from(`\n${gapOf(lost + over)}\n`)];
       return Buffer.concat([...head, ...gap, end.subarray(over)]).toString("utf8");
     },
   };

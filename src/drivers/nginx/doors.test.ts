@@ -129,6 +129,39 @@ describe("our server goes", () => {
       [],
     ],
     [
+      "one without `listen` listens at 80",
+      now,
+      { "z.conf": `server { server_name shop.example.com; ${INCLUDE} }` },
+      [],
+    ],
+    [
+      "localhost is an address",
+      ours(server("127.0.0.1:80", "a")),
+      { "z.conf": server("localhost:80", "a", INCLUDE) },
+      [],
+    ],
+    [
+      "what stands behind the switch leads there too",
+      now,
+      { "z.conf": server("80", "shop.example.com", `location / { ${PASS.replace(";", "/;")} }`) },
+      [],
+    ],
+    [
+      "another switch of a longer name does not",
+      now,
+      {
+        "a.conf": server("80", "blog", "root /b;"),
+        "z.conf": server("80", "shop.example.com", `location / { ${PASS.replace(";", "2;")} }`),
+      },
+      ["listen 80, shop.example.com: the server{} of /etc/nginx/conf.d/z.conf does not lead to shop"],
+    ],
+    [
+      "theirs has TLS by the old word",
+      ours(server("443 ssl", "shop.example.com")),
+      { "z.conf": server("443", "shop.example.com", `ssl on; ${INCLUDE}`) },
+      [],
+    ],
+    [
       "one address is not all of them",
       ours(server("80", "a")),
       { "z.conf": server("10.0.0.1:80", "a", INCLUDE) },
@@ -174,6 +207,27 @@ describe("our server comes", () => {
         "site.conf": server("80", "shop.example.com", "location / { auth_basic x; proxy_pass http://shop; }"),
       },
       hides("which does more than this"),
+    ],
+    [
+      "one without `listen` that asks for a password would be hidden",
+      null,
+      {
+        "site.conf":
+          "server { server_name shop.example.com; location / { auth_basic x; proxy_pass http://shop; } }",
+      },
+      hides("which does more than this"),
+    ],
+    [
+      "one that leads to another path would be hidden",
+      null,
+      { "site.conf": server("80", "", "location / { proxy_pass http://127.0.0.1:8001/shop/; }") },
+      hides("which does more than this", REST),
+    ],
+    [
+      "one that leads to the same path goes",
+      null,
+      { "site.conf": server("80", "", "location / { proxy_pass http://127.0.0.1:8001/; }") },
+      [],
     ],
     [
       "one with TLS would be hidden by one without",

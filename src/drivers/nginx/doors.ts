@@ -169,7 +169,7 @@ function readServers(site: Site, files: Files): readonly Server[] {
   const v = prefix(site.application.name);
   const read: Reading = {
     own,
-    switches: [`://$${v}_upstream`, `://\${${v}_upstream}`],
+    switches: [`$${v}_upstream`, `\${${v}_upstream}`],
     slots: slotMarks(site, named(http, "upstream")),
   };
   return named(http, "server")
@@ -177,7 +177,7 @@ function readServers(site: Site, files: Files): readonly Server[] {
     .filter(({ ours, sockets }) => !ours || !sockets.some(({ at }) => at.startsWith(`${address}:`)));
 }
 
-/** Where a `…_pass` leads, by how it ends. */
+/** Where a `…_pass` leads, whatever the scheme before it and the path behind it. */
 interface Reading {
   readonly own: ReadonlySet<string>;
   readonly switches: readonly string[];
@@ -189,21 +189,19 @@ function slotMarks({ application }: Site, upstreams: readonly Placed[]): readonl
   const groups = upstreams.filter(({ block }) =>
     named(block ?? [], "server").some(({ args }) => slots.has(args[0] ?? "")),
   );
-  return [...slots, ...groups.map(({ args }) => args[0] ?? "")].map((name) => `://${name}`);
+  return [...slots, ...groups.map(({ args }) => args[0] ?? "")];
 }
 
 function serverOf(block: Placed, { own, switches, slots }: Reading): Server {
   const all = block.block ?? [];
   const below = deep(all);
   const passes = (marks: readonly string[]): boolean =>
-    below.some(
-      ({ name, args: [to = ""] }) => name.endsWith("_pass") && marks.some((one) => to.endsWith(one)),
-    );
+    below.some(({ name, args: [to = ""] }) => name.endsWith("_pass") && marks.includes(targetOf(to)));
   const leads = passes(switches);
   return {
     file: block.file,
     ours: own.has(block.file),
-    sockets: named(all, "listen").flatMap(socketOf),
+    sockets: socketsOf(all),
     names: named(all, "server_name")
       .flatMap(({ args }) => args.map((name) => name.toLowerCase()))
       .filter((name) => name !== "" && name !== "_"),
@@ -214,6 +212,16 @@ function serverOf(block: Placed, { own, switches, slots }: Reading): Server {
   };
 }
 
+/** `127.0.0.1:8001` of `http://127.0.0.1:8001/a` and of `http://127.0.0.1:8001$request_uri`. */
+const TARGET = /^(?:[a-z]+:\/\/)?(\$?[^/?$]*)(.*)$/i;
+const targetOf = (to: string): string => TARGET.exec(to)?.[1] ?? "";
+
+/** The path that was asked for is the one that arrives. */
+function keepsPath(to: string): boolean {
+  const [, target = "", path = ""] = TARGET.exec(to) ?? [];
+  return path === "" || path === "$request_uri" || (path === "/" && !target.startsWith("$"));
+}
+
 const deep = (all: readonly Placed[]): readonly Placed[] =>
   all.flatMap((one) => [one, ...deep(one.block ?? [])]);
 
@@ -221,6 +229,7 @@ const REPLACED: ReadonlySet<string> = new Set([
   "listen",
   "server_name",
   "location",
+  "ssl",
   "ssl_certificate",
   "ssl_certificate_key",
   "access_log",
@@ -230,26 +239,41 @@ const REPLACED: ReadonlySet<string> = new Set([
 /** By its own name: a link may lead to the directory that it is in. */
 const SNIPPET = "/location.conf";
 
+const leadsOn = ({ name, args: [to = ""], file }: Placed): boolean =>
+  file.endsWith(SNIPPET) || (name === "proxy_pass" ? keepsPath(to) : name.startsWith("proxy_"));
+
 /** One location for everything, which only leads on. */
 function isPlain(all: readonly Placed[]): boolean {
   const locations = named(all, "location");
   return (
     locations.length <= 1 &&
     all.every(({ name }) => REPLACED.has(name)) &&
-    locations.every(
-      ({ args, block }) =>
-        args.join(" ") === "/" &&
-        (block ?? []).every(({ name, file }) => name.startsWith("proxy_") || file.endsWith(SNIPPET)),
-    )
+    locations.every(({ args, block }) => args.join(" ") === "/" && (block ?? []).every(leadsOn))
   );
 }
 
+const ADDRESSES: Readonly<Record<string, string>> = {
+  "": "0.0.0.0",
+  "*": "0.0.0.0",
+  localhost: "127.0.0.1",
+};
+
+/** What nginx does without a `listen`; one that does not run as root takes 8000, which no config tells. */
+const UNSAID: readonly string[] = ["*:80"];
+
+/** `ssl on` is how TLS was written before nginx 1.15, and could be before 1.25.1. */
+function socketsOf(all: readonly Directive[]): readonly Socket[] {
+  const listens = named(all, "listen").map(({ args }) => args);
+  const more = named(all, "ssl").some(({ args }) => args[0] === "on") ? ["ssl"] : [];
+  return (listens.length === 0 ? [UNSAID] : listens).flatMap((args) => socketOf([...args, ...more]));
+}
+
 /** None for QUIC, whose packets come to whom TCP told of it. */
-function socketOf({ args }: Directive): readonly Socket[] {
-  const [words = "", ...options] = args;
+function socketOf([words = "", ...options]: readonly string[]): readonly Socket[] {
   if (options.includes("quic") || words.startsWith("unix:")) return [];
   const [, host = "", port = "80"] = /^(?:(\[[^\]]*\]|[^:]*):)?(\d+)$/.exec(words) ?? [null, words];
-  const at = `${host === "" || host === "*" ? "0.0.0.0" : host.toLowerCase()}:${port}`;
+  const address = host.toLowerCase();
+  const at = `${ADDRESSES[address] ?? address}:${port}`;
   const isDefault = options.includes("default_server") || options.includes("default");
   return [{ at, words, isDefault, ssl: options.includes("ssl") }];
 }

@@ -1,3 +1,4 @@
+import { hasGap } from "../../base/gap.ts";
 import type { Finding } from "../../ports/examine.ts";
 import { layoutOf, writeConfig } from "./config.ts";
 import { isIncluded } from "./doors.ts";
@@ -36,6 +37,7 @@ export function findingsOf(facts: Facts): readonly Finding[] {
           tools,
           master,
           passes,
+          whole,
           ...(facts.application.gateway.passive ? [upstreams] : OWN),
         ];
   const subject = `${facts.gateway.name}: nginx`;
@@ -118,6 +120,17 @@ const passes: Look = (facts) => {
     : "repair it until `nginx -t` passes";
   return [fault(`it refuses its own configuration: ${said.replaceAll("\n", "; ")}`, todo)];
 };
+
+/** Whatever is missing would be taken for what nginx does not have. */
+const whole: Look = (facts) =>
+  hasGap(section(facts, "dump"))
+    ? [
+        warning(
+          "its configuration is longer than 1 MiB: what it serves was not looked at",
+          "see for yourself that no other server{} has the application's name and port",
+        ),
+      ]
+    : [];
 
 // ── where Glidepath writes ──────────────────────────────
 

@@ -14,9 +14,9 @@ export const upstreams: Look = (facts) => {
   const slots = new Set(
     facts.application.hosts.flatMap((host) => host.slots.map((slot) => `${slot.address}:${slot.port}`)),
   );
-  const found = (surveyIn(facts)?.upstreams ?? []).filter((one) =>
-    one.servers.some(({ address }) => slots.has(address)),
-  );
+  const survey = surveyIn(facts);
+  if (survey === null) return [];
+  const found = survey.upstreams.filter((one) => one.servers.some(({ address }) => slots.has(address)));
   if (found.length === 0) {
     return [
       fault(

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { gapOf } from "../../base/gap.ts";
 import { directivesOf, type Directive, globPattern, surveyOf } from "./survey.ts";
 
 const DUMP = `# configuration file /etc/nginx/nginx.conf:
@@ -107,4 +108,9 @@ test("a star matches within one directory", () => {
   expect(globPattern("/etc/nginx/conf.d/*.conf").test("/etc/nginx/conf.d/shop.conf")).toBe(true);
   expect(globPattern("/etc/nginx/conf.d/*.conf").test("/etc/nginx/conf.d/a/shop.conf")).toBe(false);
   expect(globPattern("/etc/nginx/conf.d/*.conf").test("/etc/nginx/conf.d/shopXconf")).toBe(false);
+});
+
+test("nothing is read of what nginx -T printed when its middle is missing", () => {
+  const seam = DUMP.indexOf("# configuration file /etc/nginx/conf.d");
+  expect(surveyOf(`${DUMP.slice(0, seam)}\n${gapOf(12)}\n${DUMP.slice(seam + 12)}`)).toBeNull();
 });

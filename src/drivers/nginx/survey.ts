@@ -1,3 +1,5 @@
+import { hasGap } from "../../base/gap.ts";
+
 /** One directive of an nginx config, read and never written. */
 export interface Directive {
   readonly name: string;
@@ -82,8 +84,12 @@ export function directivesOf(text: string): readonly Directive[] {
 
 const FILE = /^# configuration file (.+):$/gm;
 
-/** The files of `nginx -T`, by path, in the order in which nginx read them. */
+/**
+ * The files of `nginx -T`, by path, in the order in which nginx read them. None where its middle is missing:
+ * a file that is not there would say what nginx does not.
+ */
 export function filesOf(dump: string): ReadonlyMap<string, string> {
+  if (hasGap(dump)) return new Map();
   const heads = [...dump.matchAll(FILE)];
   return new Map(
     heads.map((head, i) => [

@@ -1,9 +1,10 @@
 import { appError, type AppError } from "../../base/errors.ts";
 import { seconds } from "../../base/time.ts";
 import type { Finding } from "../../ports/examine.ts";
+import { askConfig } from "./control.ts";
 import { isIncluded, lossesBy } from "./doors.ts";
 import type { Look } from "./look.ts";
-import { homeOf, snippetOf, type Place, type Site } from "./place.ts";
+import { controlOf, homeOf, snippetOf, type Place, type Site } from "./place.ts";
 import { DUMP_RUNNING, READ } from "./scripts.ts";
 import { filesOf } from "./survey.ts";
 
@@ -83,18 +84,20 @@ export function lackOf(site: Site): Finding {
   };
 }
 
-/** With our file as nginx runs it, even where somebody has removed it since. */
+/** With our file where nginx runs it still although somebody has removed it; without, where it does not. */
 async function filesNow(place: Place, { sha }: Look): Promise<Files | null> {
   const files = await dump(place);
-  if (files === null || sha !== null) return files;
+  if (files === null || sha !== null || (await askConfig(controlOf(place))) === null) return files;
   const args = [`${homeOf(place)}/written.conf`];
   const written = await place.host.run({ script: READ, args, timeout: seconds(10) });
   if (written.kind === "lost" || written.code !== 0) return files;
   return new Map([...files, [place.gateway.config, written.stdout]]);
 }
 
+/** null: nothing can be said, nor refused for it. */
 async function dump({ host, gateway }: Place): Promise<Files | null> {
   const args = [gateway.main, gateway.nginx];
   const reply = await host.run({ script: DUMP_RUNNING, args, timeout: seconds(20) });
-  return reply.kind === "exited" && reply.code === 0 ? filesOf(reply.stdout) : null;
+  const files = reply.kind === "exited" && reply.code === 0 ? filesOf(reply.stdout) : null;
+  return files === null || files.size === 0 ? null : files;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxExaminer, survey } from "../../../src/drivers/nginx/examine.ts";
+import { DONE } from "../../../src/model/outcome.ts";
 import type { Finding } from "../../../src/ports/examine.ts";
 import type { GatewaySettings } from "../../../src/model/application.ts";
 import { HOST, world, type World, type WorldOptions } from "./world.ts";
@@ -22,6 +23,8 @@ const examine = (w: World, change: Partial<GatewaySettings> = {}): Promise<reado
   const application = { ...w.application, gateway: { ...w.application.gateway, ...change } };
   return nginxExaminer({ application, hosts: () => localHost(HOST) }).examine();
 };
+/** Two of these, and what stands between them is left out of what a host says. */
+const LONG = "# a comment\n".repeat(50_000);
 const asRoot = process.getuid?.() === 0;
 const faults = (all: readonly Finding[]): readonly string[] =>
   all.filter((one) => one.severity === "fault").map((one) => one.found);
@@ -91,6 +94,23 @@ test("a mode that is changed while it serves: what a release would refuse is a f
   const server = `server { ${names} location / { ${line} } }\n`;
   writeFileSync(join(w.nginx.confd, "site.conf"), server);
   expect(await to({ mode: "upstream" })).toEqual([]);
+});
+
+test("of a config that is too long to be read whole, nothing is said that it does not say", async () => {
+  const w = await open();
+  await w.port.prepare(w.gateway, w.table(1, {}));
+  const snippet = join(w.gateway.state, "shop", "location.conf");
+  const site = `server { listen 127.0.0.1:${w.listen}; location / { include ${snippet}; } }\n`;
+  for (const [name, text] of Object.entries({ a: LONG, shopsite: site, z: LONG })) {
+    writeFileSync(join(w.nginx.confd, `${name}.conf`), text);
+  }
+  const next = w.changed({ mode: "upstream", serverName: [] });
+  const found = await examine(w, { mode: "upstream", serverName: [] });
+  expect(faults(found)).toEqual([]);
+  expect(found.map((one) => one.found)).toContainEqual(expect.stringContaining("longer than 1 MiB"));
+  expect(await next.port.preview(next.gateway)).toMatchObject({ ok: true, value: { lack: null } });
+  expect(await next.port.prepare(next.gateway, w.table(2, {}))).toEqual(DONE);
+  expect(faults(await examine(w, { passive: true }))).toEqual([]);
 });
 
 test("a port that another program has, an nginx that does not run, a broken config", async () => {

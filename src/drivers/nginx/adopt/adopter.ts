@@ -63,8 +63,9 @@ async function find(
   const end = reply.stdout.indexOf("\n");
   const dump = reply.stdout.slice(end + 1);
   const survey = surveyOf(dump);
-  const servers = survey?.upstreams.find(({ name }) => name === upstream);
-  if (survey === null || servers === undefined) return err(unknownUpstream(upstream, survey));
+  if (survey === null) return err(unread(options, { ...reply, stderr: "it is longer than 1 MiB" }));
+  const servers = survey.upstreams.find(({ name }) => name === upstream);
+  if (servers === undefined) return err(unknownUpstream(upstream, survey));
   const { uses, obstacles } = usesOf(dump, upstream);
   const obstacle = obstacleTo(upstream, uses, [...obstacles, ...obstaclesIn(servers)]);
   if (obstacle !== null) return err(obstacle);
@@ -111,8 +112,8 @@ function unread({ nginx, main }: AdopterOptions, reply: HostReply): AppError {
   });
 }
 
-function unknownUpstream(upstream: string, survey: Survey | null): AppError {
-  const all = survey?.upstreams.map(({ name }) => name) ?? [];
+function unknownUpstream(upstream: string, survey: Survey): AppError {
+  const all = survey.upstreams.map(({ name }) => name);
   const names = all.filter((name) => !name.startsWith("glidepath_"));
   const known = names.length === 0 ? "there is none" : `there are: ${names.join(", ")}`;
   return appError("gateway.absent", `nginx has no upstream ${upstream}; ${known}`, {
