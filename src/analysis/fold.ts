@@ -1,5 +1,5 @@
-import { instant } from "../base/time.ts";
-import { SLICE, sliceOf, startOf, type UserRequest } from "../model/evidence.ts";
+import { after, instant } from "../base/time.ts";
+import { SLICE, sliceOf, startOf, type RoleEvidence, type UserRequest } from "../model/evidence.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { addEvidence, addUsers, type Block } from "./block.ts";
 import { closeBlock, lnTogether } from "./close.ts";
@@ -10,7 +10,7 @@ import { excessGains, firstErrorGains, labelGains, missingGains } from "./label.
 import { takeGains } from "./mixture.ts";
 import { betweenBlocks } from "./plan.ts";
 import { isError, type Rules } from "./rules.ts";
-import { shareAround, shareAt, shareDuring } from "./shares.ts";
+import { CLOCKS, shareAround, shareAt, shareDuring } from "./shares.ts";
 import { NO_FLOW, type Arrivals, type Flow, type JudgeState } from "./state.ts";
 import { NOBODY, hasSeen, markSeen } from "./users.ts";
 
@@ -35,7 +35,7 @@ function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
     ? enterShare(state, rules, slice)
     : state;
   const both = state.pending[slice] ?? NOTHING_SEEN;
-  let next: JudgeState = { ...begun, next: slice + 1, flow: flowOf(begun, both) };
+  let next: JudgeState = { ...begun, next: slice + 1, flow: flowOf(begun, slice, both) };
   if (both !== NOTHING_SEEN) next = takeSlice(next, rules, { slice, both });
   if (both.mirrored !== undefined) next = takeMirrored(next, rules, { slice, mirrored: both.mirrored });
   next = settleArrivals(next, rules, slice);
@@ -47,20 +47,41 @@ function foldSlice(state: JudgeState, rules: Rules, slice: number): JudgeState {
 /** A second: who stopped coming before the share was changed is not awaited after it. */
 const BEFORE = 1000 / SLICE;
 
-function flowOf({ shares, flow = NO_FLOW }: JudgeState, { canary, stable }: Both): Flow {
+function flowOf(state: JudgeState, slice: number, { canary, stable }: Both): Flow {
+  const { shares, flow = NO_FLOW } = state;
   const last = shares.at(-1);
-  const recent = [...flow.recent, canary.requests + stable.requests].slice(-BEFORE);
+  const told = canary.requests + stable.requests;
+  const recent = [...flow.recent, told].slice(-BEFORE);
   // While it changes nobody knows by whom a request was answered.
   if (last === undefined || last.share === null) return { ...flow, recent };
-  const arrived = (counts: Counts): number =>
-    Object.entries(counts).reduce((sum, [at, n]) => (Number(at) > sliceOf(last.at) ? sum + n : sum), 0);
-  const [ours, theirs] = [arrived(canary.arrived), arrived(stable.arrived)];
-  return { ...flow, recent, since: flow.since + ours + theirs, stable: flow.stable + theirs };
+  const sure = sliceOf(after(last.at, CLOCKS));
+  return {
+    ...flow,
+    recent,
+    since: flow.since + (slice > sliceOf(last.at) ? told : 0),
+    stable: flow.stable + askedAfter(stable, { sure, slice }),
+  };
+}
+
+/** Where slots tell the role, no request tells when it arrived: it counts when it ended. */
+function askedAfter(
+  { requests, arrived }: RoleEvidence,
+  { sure, slice }: { readonly sure: number; readonly slice: number },
+): number {
+  const known = Object.entries(arrived);
+  if (known.length === 0) return slice > sure ? requests : 0;
+  return known.reduce((sum, [at, n]) => (Number(at) > sure ? sum + n : sum), 0);
 }
 
 /** Whatever is learned, is learned between blocks of either kind. */
 const closeAll = (state: JudgeState, rules: Rules, slice: number): JudgeState =>
   betweenBlocks(closeBlock(closeMirrored(state, rules), rules), rules, slice);
+
+/** A change has a beginning, when the share is not known any more, and an end. */
+function isEndOfChange({ shares }: JudgeState, slice: number): boolean {
+  const first = shares.findIndex(({ at }) => sliceOf(at) === slice);
+  return shares.at((first === -1 ? shares.length - 1 : first) - 1)?.share === null;
+}
 
 /** Before and after are not compared within one block. Users bet anew under another share. */
 export const enterShare = (state: JudgeState, rules: Rules, slice: number): JudgeState => {
@@ -68,10 +89,9 @@ export const enterShare = (state: JudgeState, rules: Rules, slice: number): Judg
   const { flow = NO_FLOW } = closed;
   return {
     ...closed,
-    // A change has a beginning and an end: what came before it was begun counts.
     flow: {
       ...flow,
-      before: flow.since > 0 || flow.before.length === 0 ? flow.recent : flow.before,
+      before: isEndOfChange(closed, slice) ? flow.before : flow.recent,
       since: 0,
       stable: 0,
     },

@@ -92,11 +92,11 @@ describe("a glance", () => {
       all: () => ({ user: 7 }),
     });
     const until = START + 3000;
-    expect(judge.glance(feed(judge, seasoned(judge, 5000), { made, until })).alarm).toBe(alarm);
+    expect(judge.glance(feed(judge, seasoned(judge, 5000, { calm: 1 }), { made, until })).alarm).toBe(alarm);
   });
 
   const HANGS = { took: 60_000 };
-  const SLOW = { took: 1500 };
+  const SLOW = { took: 800 };
 
   it.each([
     { what: "hangs", canary: HANGS, isMissing: true },
@@ -114,7 +114,7 @@ describe("a glance", () => {
     },
     { what: "answers where all who come are its users", each: 1, canary: {}, isMissing: false },
     { what: "is not asked by those who keep the stable", pinned: true, canary: HANGS, isMissing: false },
-    { what: "hangs, and one was asked", rate: 1.5, canary: HANGS, isMissing: false },
+    { what: "hangs, and one was asked", calm: 1, rate: 1.5, canary: HANGS, isMissing: false },
     {
       what: "nobody asks, as nobody asked the stable in the last second",
       calm: 1,
@@ -150,5 +150,22 @@ describe("a glance", () => {
       return judge.glance(feed(judge, seasoned(judge, share, { calm }), { made, until })).alarm === "missing";
     });
     expect(seen).toEqual([isMissing, isMissing]);
+  });
+
+  it("alarms no more when the stable is asked beside it, nor of a second that is long over", () => {
+    const judge = createJudge(SETTINGS, { gateways: ONE, shares: [basisPoints(5000)], expected: minutes(1) });
+    const first = traffic({ from: START + 500, seconds: 1, rate: 1, each: 1, canary: () => FAILS });
+    const both = traffic({ from: START + 3000, seconds: 9, rate: 100, each: 2 });
+    const known = seasoned(judge, 5000, { calm: 1 });
+    const until = START + 13_000;
+    const told = feed(judge, known, { made: [...first, ...both], until });
+    expect(judge.glance(told).alarm).toBeNull();
+    // Nobody came after the first switch; an hour later there is another one.
+    const gone = feed(judge, seasoned(judge, 5000), { made: [], until });
+    const later = START + 3_600_000;
+    const quiet = feed(judge, gone, { made: [], until: later });
+    const begun = judge.shareChanged(quiet, instant(later + 100), null);
+    const changed = judge.shareChanged(begun, instant(later + 400), basisPoints(10_000));
+    expect(judge.glance(feed(judge, changed, { made: [], until: later + 5000 })).alarm).toBeNull();
   });
 });

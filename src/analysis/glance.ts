@@ -4,11 +4,13 @@ import { EVERYTHING, NOTHING } from "../model/share.ts";
 import type { Glance } from "../model/verdict.ts";
 import { closeBlock } from "./close.ts";
 import { foldUntil } from "./fold.ts";
-import { GROSS_ALARM } from "./gross.ts";
+import { GROSS_ALARM, isAlone } from "./gross.ts";
 import { labelGains, missingGains } from "./label.ts";
 import { lnWealth, takeGains } from "./mixture.ts";
 import { harmOf } from "./report.ts";
 import type { Rules } from "./rules.ts";
+import { bucketAt } from "./times.ts";
+import { edgeOf } from "../model/traffic.ts";
 import { NO_FLOW, type JudgeState, type ShareChange } from "./state.ts";
 import { DOUBT, failsMore } from "./verdict.ts";
 
@@ -33,7 +35,9 @@ export function glanceAt(state: JudgeState, rules: Rules): Glance {
 const isAsked = ({ flow = NO_FLOW }: JudgeState): boolean => flow.since > 0 || flow.before.some((n) => n > 0);
 
 function alarmOf(state: JudgeState, rules: Rules): Glance["alarm"] {
-  if (state.gross !== undefined && lnWealth(state.gross.mixture, rules.drip) > GROSS_ALARM) return "failing";
+  const { gross } = state;
+  const isGross = gross !== undefined && lnWealth(gross.mixture, rules.drip) > GROSS_ALARM;
+  if (isGross && isAlone(state, rules)) return "failing";
   return isMissing(state, rules) ? "missing" : null;
 }
 
@@ -48,13 +52,18 @@ function isMissing(state: JudgeState, rules: Rules): boolean {
   return isSilent(state, rules, last.at) || (rules.countsArrivals && isOutnumbered(state, rules, last));
 }
 
-/** So many should have come by now. */
+/** So many should have come by now, and hardly any has: clocks differ a little. */
 const MANY = 10;
+const FEW = 0.1;
 
-function isSilent({ flow = NO_FLOW, gateways }: JudgeState, rules: Rules, since: Instant): boolean {
+function isSilent({ flow = NO_FLOW, gateways, baseline }: JudgeState, rules: Rules, since: Instant): boolean {
   const read = Math.min(...rules.gateways.map((name) => gateways[name]?.through ?? 0));
-  const slices = (read - since) / SLICE - 1;
-  return flow.since === 0 && flow.before.length > 0 && Math.min(...flow.before) * slices >= MANY;
+  // Where most answers take long, as those that wait for news, nothing can have come yet.
+  const usual = bucketAt(baseline.latency, 0.5);
+  const slow = usual === null ? 0 : 2 * edgeOf(usual);
+  const slices = (read - since - slow) / SLICE - 1;
+  const expected = flow.before.length === 0 ? 0 : Math.min(...flow.before) * slices;
+  return expected >= MANY && flow.since < FEW * expected;
 }
 
 function isOutnumbered({ arrivals, tests }: JudgeState, rules: Rules, { at, share }: ShareChange): boolean {

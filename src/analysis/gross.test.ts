@@ -79,4 +79,21 @@ describe("a canary that alone is asked", () => {
       expect(judge.verdict(state, instant(START + 310_000))).toMatchObject({ kind: "continue" });
     }
   });
+
+  it("fails also where clocks differ a little, and long after the stable was last asked", () => {
+    const judge = judgeOf({}, ONE);
+    const straggler: MadeRequest = { arrived: START + 900, took: 20, role: "stable" };
+    for (const [share, from] of [
+      [5000, START + 1000],
+      [10_000, START + 1000],
+      [10_000, START + 3_600_000],
+    ] as const) {
+      const good = traffic({ from: START + 1000, seconds: 1, rate: 5, each: 1 });
+      const bad = traffic({ from, seconds: 2, rate: 10, each: 1, canary: () => FAILS });
+      const made = from > START + 2000 ? [straggler, ...good, ...bad] : [straggler, ...bad];
+      const until = from + 12_000;
+      const verdict = judge.verdict(feed(judge, seasoned(judge, share), { made, until }), instant(until));
+      expect(verdict).toMatchObject({ kind: "fail", by: "gross" });
+    }
+  });
 });

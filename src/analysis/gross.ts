@@ -1,4 +1,5 @@
 import { NO_TALLY, addEvidence, withLeft } from "./block.ts";
+import { EVERYTHING } from "../model/share.ts";
 import { newMixture, takeGains } from "./mixture.ts";
 import type { Both } from "./evidence.ts";
 import type { Rules } from "./rules.ts";
@@ -26,12 +27,22 @@ const HARDLY = 0.05;
 const BAD = PARTS.map((part) => Math.log(part / EDGE));
 const GOOD = PARTS.map((part) => Math.log((1 - part) / (1 - EDGE)));
 
-/** Bets on what ends as long as nobody has asked the stable since the share was changed. */
+/** Nobody has asked the stable since the share was changed. With pins somebody may, whatever the share. */
+export function isAlone({ shares, flow = NO_FLOW }: JudgeState, { countsArrivals }: Rules): boolean {
+  const share = shareNow(shares);
+  return share !== null && (flow.stable === 0 || (share === EVERYTHING && countsArrivals));
+}
+
+/** What was known when the bets began holds, however long ago that is. */
+function isFit({ gross, tests }: JudgeState): boolean {
+  const { n, bad } = tests.errors.rates[0] ?? { n: 0, bad: 0 };
+  return n < KNOWN ? gross !== undefined : bad <= HARDLY * n;
+}
+
+/** Bets on what ends while it alone is asked. */
 export function takeGross(state: JudgeState, rules: Rules, { canary }: Both): Gross | undefined {
-  const { gross, tests, baseline, flow = NO_FLOW } = state;
-  const known = tests.errors.rates[0];
-  const isKnown = known !== undefined && known.n >= KNOWN && known.bad <= HARDLY * known.n;
-  if (!isKnown || flow.stable > 0 || shareNow(state.shares) === null) return gross;
+  const { gross, baseline } = state;
+  if (!isFit(state) || !isAlone(state, rules)) return gross;
   const { n, errors } = withLeft(addEvidence(NO_TALLY, rules.settings, canary), baseline.leftLimit);
   if (n === 0) return gross;
   const { mixture, asked, failed } = gross ?? { mixture: newMixture(PARTS.length), asked: 0, failed: 0 };

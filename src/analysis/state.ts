@@ -93,7 +93,7 @@ export interface Flow {
   /** Requests told in each of the last slices, and in the last ones before the share was changed. */
   readonly recent: readonly number[];
   readonly before: readonly number[];
-  /** Requests that arrived since it has been changed, and those of them that the stable was asked. */
+  /** Requests told since it has been changed; of the stable those that surely arrived then, by any clock. */
   readonly since: number;
   readonly stable: number;
 }

@@ -212,9 +212,10 @@ function draining(
 ): string {
   const traffic = inFlightOf(rollout, slot, seen);
   const times = { now, since: course.since };
-  if (traffic?.requests === 0 && isLastLooking(rollout, seen, times))
+  const until = drainUntil(rollout, course, traffic);
+  if ((traffic?.requests === 0 || now >= until) && isLastLooking(rollout, seen, times))
     return `serves nobody; ${lookWords(rollout, seen, times)}`;
-  const left = formatDuration(between(now, drainUntil(rollout, course, traffic)));
+  const left = formatDuration(between(now, until));
   const isSilent = rollout.plan.gateways.some((gateway) => seen.gateways[gateway]?.known === false);
   if (traffic === null && !isSilent) return `drains; nothing was counted yet, ${left} left`;
   if (traffic === null) return `drains; a gateway cannot tell what is in flight, ${left} left`;

@@ -99,8 +99,9 @@ function draining(
   const { target, attempt } = course;
   const traffic = inFlightOf(rollout, slot, seen);
   if (rollout.plan.passive) return stop(rollout, slot, { target, attempt, now });
-  if (isLastLooking(rollout, seen, { since: course.since, now })) return rollout;
+  const isHeld = isLastLooking(rollout, seen, { since: course.since, now });
   if (now >= drainUntil(rollout, course, traffic)) {
+    if (isHeld) return rollout;
     return stop(cutOff(rollout, traffic, { slot, at: now }), slot, { target, attempt, now });
   }
   if (traffic === null || traffic.at <= course.sampledAt) return rollout;
@@ -111,7 +112,7 @@ function draining(
     return withCourse(rollout, slot, { ...course, ...asked, zeros: 0, sampledAt: traffic.newest });
   }
   if (course.zeros > 0 && traffic.at < after(course.sampledAt, APART)) return rollout;
-  if (course.zeros + 1 >= SAMPLES) return stop(rollout, slot, { target, attempt, now });
+  if (course.zeros + 1 >= SAMPLES) return isHeld ? rollout : stop(rollout, slot, { target, attempt, now });
   return withCourse(rollout, slot, { ...course, zeros: course.zeros + 1, sampledAt: traffic.newest });
 }
 

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
-import { millis, seconds, type Instant } from "../base/time.ts";
+import { millis, minutes, seconds, type Instant } from "../base/time.ts";
 import { requestsOfLook } from "../model/analysis.ts";
 import {
   HOOKS,
@@ -111,10 +111,14 @@ function runsOf(application: Application, { kind, release, from, runs }: Beginni
 
 /** In which nginx writes that it has given up, and the judge reads it. */
 const AFTER_READ = seconds(5);
+const LONGEST_LOOK = minutes(2);
+
+const wholeAnswer = ({ readTimeout }: Application["gateway"]): number =>
+  Math.max(FOUND, readTimeout + AFTER_READ);
 
 /** Whoever goes back to what served before knows why; and a first release has nothing to be compared with. */
 function analysisOf(
-  { analysis, gateway }: Application,
+  { analysis, gateway, policy }: Application,
   { kind, from, observe }: Beginning,
 ): PlannedAnalysis | null {
   if (analysis === null || gateway.passive || kind === "rollback" || from === null) return null;
@@ -125,7 +129,7 @@ function analysisOf(
     look: {
       requests: requestsOfLook(analysis),
       atMost: look,
-      longest: millis(Math.max(FOUND, gateway.readTimeout + AFTER_READ)),
+      longest: millis(Math.min(wholeAnswer(gateway), LONGEST_LOOK, policy.progressDeadline / 2)),
     },
   };
 }
