@@ -37,36 +37,6 @@ test("elsewhere than on a terminal a line is written when there is news, and onl
   expect(out).toContain("✓ v2 serves everybody");
 });
 
-describe("a trouble in a log", () => {
-  const error = appError("artifact.unreachable", "there is no v9", { hint: "build it" });
-  const trouble: RolloutEvent = { kind: "trouble", at: NOW, error };
-  const refused = rollout({
-    phase: { name: "rolled-back" },
-    touched: false,
-    aborted: { by: "engine", error } as never,
-    because: "v1 serves as before; there is no v9",
-  });
-  const times = (text: string, what: string): number => text.split(what).length - 1;
-
-  test("is told once, with the last words, where it refuses the release", async () => {
-    const events: RolloutEvent[] = [trouble, { kind: "decided", at: NOW, rollout: refused }];
-    const control = fakeControl({ events, end: refused });
-    const { err: said, out } = await runFake("rollback v9", fakeIo(), { control });
-    expect([times(said, "there is no v9"), times(out, "there is no v9")]).toEqual([0, 1]);
-    expect(said).toContain("v1 serves as before; …\n");
-    expect(out).toContain("→ build it");
-  });
-
-  test.each<[string, readonly RolloutEvent[]]>([
-    ["when the release goes on", [trouble, decided("stopping h:1")]],
-    ["when nothing follows", [trouble]],
-  ])("is told in full %s", async (_, events) => {
-    const { err: said } = await runFake("release v9", fakeIo(), { control: fakeControl({ events }) });
-    expect(said).toContain("✗ there is no v9\n  → build it\n");
-    expect(times(said, "there is no v9")).toBe(1);
-  });
-});
-
 const ADVICE: RolloutEvent = {
   kind: "advice",
   at: NOW,

@@ -61,44 +61,21 @@ function sayOnce(): (rollout: Rollout) => Rollout {
   };
 }
 
-/** Refused before anything was touched: the last words, which follow at once, say all of it. */
-const isRefusal = ({ phase, touched, aborted }: Rollout): boolean =>
-  phase.name === "rolled-back" && !touched && aborted !== null;
-
-/** A trouble waits this long at most for what becomes of it. */
-const HELD_MS = 1000;
-
 function plainViewer(context: Context): Viewer {
   const isNews = newsFilter();
   const shorten = sayOnce();
-  let held: readonly Line[] = [];
-  const say = (lines: readonly Line[]): void => {
-    if (lines.length > 0)
-      context.io.stderr(print(lines, { ...pageOf(context, "stderr"), columns: 0 }, false));
-  };
-  const sayHeld = (): void => {
-    say(held);
-    held = [];
-  };
-  const stop = context.io.repeat(HELD_MS, sayHeld);
+  const say = (lines: readonly Line[]): void =>
+    context.io.stderr(print(lines, { ...pageOf(context, "stderr"), columns: 0 }, false));
   return {
     event: (event) => {
       if (event.kind === "ended" || !isNews(event)) return;
-      if (event.kind === "decided" && isRefusal(event.rollout)) {
-        held = [];
-        shorten(event.rollout);
-      }
-      sayHeld();
       if (event.kind === "decided") say([newsLine(shorten(event.rollout), event.at)]);
-      if (event.kind === "trouble") held = errorLines(event.error);
+      if (event.kind === "trouble") say(errorLines(event.error));
       if (event.kind === "advice") say(findingLines(event.finding));
       if (event.kind === "verdict") say([judgeLine(event.verdict)]);
     },
     question: () => {},
-    end: () => {
-      stop();
-      sayHeld();
-    },
+    end: () => {},
   };
 }
 
