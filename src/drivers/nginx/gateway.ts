@@ -146,7 +146,8 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
     return inFlightOf({ connections, alone: "unknown", shared: "unknown" });
   if (inRotation(routing, slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
   // The pool that runs there may be without some.
-  const layout = layoutOf(servedBy(place.application, seen.table));
+  const served = servedBy(place.application, seen.table);
+  const layout = layoutOf(served);
   if (!layout.pool.includes(slot.key)) return inFlightOf({ connections, alone: "idle", shared: "unknown" });
   const groups = groupNames(layout, slot);
   const measured = async (kind: TrafficKind | null): Promise<Measured> => {
@@ -155,10 +156,16 @@ async function measureOne(place: Place, seen: Look, slot: Slot): Promise<InFligh
     return { connections, alone, shared };
   };
   const all = inFlightOf(await measured(null));
+  if (all.requests === 0 && connections.length > 0 && !(await runs(place, seen, served)))
+    return inFlightOf({ connections, alone: "unknown", shared: "unknown" });
   if (all.requests === 0 || place.application.policy.drainKinds === undefined) return all;
   const kinds = TRAFFIC_KINDS.map(async (kind) => [kind, await measured(kind)] as const);
   return withKinds(all, await Promise.all(kinds));
 }
+
+/** Workers that are given another pool know nothing of the groups that were asked for. */
+const runs = async (place: Place, seen: Look, pool: Application): Promise<boolean> =>
+  seen.mark?.pool === poolDigest(pool) && isServing(seen, await askConfig(controlOf(place)));
 
 /** No process is needed for it. Where another pool runs there, a look comes a little later at most. */
 async function areBusy(place: Place, slots: readonly Slot[]): Promise<boolean> {
