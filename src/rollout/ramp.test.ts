@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { millis, seconds } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { basisPoints } from "../model/share.ts";
 import { heaviestOf, type Routing } from "../model/routing.ts";
 import { command } from "./command.ts";
 import { rampSteps } from "./ramp.ts";
@@ -113,6 +114,21 @@ describe("a slot that waits for its turn to come back", () => {
     const wanted = wantedBack(rollout, { slots: {}, gateways: {}, health }, rollout.startedAt);
     expect(wanted.stable).toEqual([h3, ...old]);
     expect(wanted.ramp?.newcomers).toEqual([h3]);
+  });
+
+  it("joins beside one that ramps, and the others get no more than they have", () => {
+    const ramp = { newcomers: [h2], part: basisPoints(7500) };
+    const routing = { ...start.routing, stable: [h2, ...old], ramp };
+    const joins = {
+      ...slots,
+      [h1]: { at: "settled", release: start.release },
+      [h2]: { at: "ramping", ...to, done: 2 },
+    } as Rollout["slots"];
+    const rollout = { ...start, aborted, slots: joins, routing };
+    const before = heaviestOf(routing, "stable");
+    const wanted = wantedBack(rollout, { slots: {}, gateways: {}, health }, rollout.startedAt);
+    expect(wanted.ramp?.newcomers).toEqual([h2, h3]);
+    expect(heaviestOf(wanted, "stable")).toBeCloseTo(before, 4);
   });
 });
 

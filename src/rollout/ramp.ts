@@ -1,7 +1,7 @@
 import { after, millis, type Duration, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
-import type { Routing } from "../model/routing.ts";
+import { heaviestOf, type Routing } from "../model/routing.ts";
 import { evenShare } from "../model/capacity.ts";
 import { basisPoints, EVERYTHING } from "../model/share.ts";
 import { courseOf, isFirst, isGoingBack } from "./evolve.ts";
@@ -83,5 +83,16 @@ export function rampedBack(rollout: Rollout, wanted: Routing, isWell: (slot: Slo
   const old = stable.slice(newcomers.length);
   if (newcomers.length === 0 || old.some((slot) => newcomers.includes(slot))) return wanted;
   if (!old.some(isWell)) return wanted;
-  return { ...wanted, ramp: { newcomers, part: basisPoints(Math.floor(EVERYTHING * part)) } };
+  const isAsked = old.some((slot) => rollout.routing.stable.includes(slot));
+  const most = isAsked ? heaviestOf(rollout.routing, "stable") : 1;
+  const least = partFor(most, { all: stable.length, newcomers: newcomers.length });
+  const ramped = Math.max(Math.floor(EVERYTHING * part), Math.round(EVERYTHING * least));
+  return ramped >= EVERYTHING ? wanted : { ...wanted, ramp: { newcomers, part: basisPoints(ramped) } };
 }
+
+/**
+ * The part that newcomers have to take, so that none of the others gets more than `most`: who joins beside
+ * one that ramps already would give a part of that one's traffic back to them.
+ */
+const partFor = (most: number, count: { readonly all: number; readonly newcomers: number }): number =>
+  ((1 - most * (count.all - count.newcomers)) * count.all) / count.newcomers;
