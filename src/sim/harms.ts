@@ -3,7 +3,7 @@ import { drainOf, TRAFFIC_KINDS, type Drain } from "../model/drain.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import { heaviestOf, rotationSize, sameRouting, type Routing, type RoutingTable } from "../model/routing.ts";
-import { EVERYTHING } from "../model/share.ts";
+import { EVERYTHING, NOTHING } from "../model/share.ts";
 import { routedBy, type Fleet, type SimGateway, type SimSlot } from "./fleet.ts";
 import { healthOf } from "./health.ts";
 import { atStake, leftAt, pending, pendingKinds } from "./traffic.ts";
@@ -148,6 +148,14 @@ function isStray({ slots, from, aborted }: Rollout, key: SlotKey): boolean {
   return aborted === null && course !== undefined && "target" in course && course.target === from;
 }
 
+/** What is left of a routing: users of a role that is lost as a whole are served by the other. */
+function leftOf(routing: Routing, slots: readonly SlotKey[]): Routing {
+  const isThere = (key: SlotKey): boolean => slots.includes(key);
+  const [canary, stable] = [routing.canary.filter(isThere), routing.stable.filter(isThere)];
+  if (canary.length === 0) return { canary, stable, share: NOTHING };
+  return { canary, stable, share: stable.length === 0 ? EVERYTHING : routing.share };
+}
+
 /** Law 4: no slot is planned above 1/(N−u), going back above maxLoad/N. */
 function loads({ gateway, table }: SimGateway, next: Routing, { now, rollout }: Bench): readonly Harm[] {
   if (rollout === null || table === null || rollout.from === null) return [];
@@ -157,12 +165,8 @@ function loads({ gateway, table }: SimGateway, next: Routing, { now, rollout }: 
   const load = heaviest(next);
   // What a lost host has left to the others is there already, here or at a gateway that was not away
   // meanwhile: a switch may keep it, not add to it.
-  const isLeft = (key: SlotKey): boolean => rollout.plan.slots.includes(key);
-  const inherited = Math.max(
-    ...[table.routing, rollout.routing].map(({ canary, stable, share }) =>
-      heaviest({ share, canary: canary.filter(isLeft), stable: stable.filter(isLeft) }),
-    ),
-  );
+  const { slots } = rollout.plan;
+  const inherited = Math.max(...[table.routing, rollout.routing].map((one) => heaviest(leftOf(one, slots))));
   if (load <= Math.max(limit, inherited) + 2 / EVERYTHING) return [];
   const what = `${gateway.name} plans ${load.toFixed(4)} of all on one slot, limit ${limit.toFixed(4)}`;
   return [harm(now, 4, what)];
