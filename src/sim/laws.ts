@@ -301,6 +301,9 @@ const lostIsUnheard: Rule = ({ truth, before, after }) =>
 /** Longer than the judge waits for a gateway that says nothing. */
 const SILENT = 8000;
 
+/** So long before a rollout the judge begins to learn. */
+const LEARNED = 180_000;
+
 /** The canary has answered for so long: one that was down with its host says nothing. */
 const STEADY = 1500;
 
@@ -318,12 +321,12 @@ const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   const canary = before.routing.canary.map((key) => slots.get(key)?.behaviour);
   const fails =
     canary.length > 0 && canary.every((behaviour) => behaviour !== undefined && FAIL.has(behaviour));
-  // A stable that was down meanwhile has taught the judge that requests fail: it takes more of them then.
+  // A stable that was down lately has taught the judge that requests fail: it takes more of them then.
   const { canary: some, stable } = before.routing;
   const isSteady =
     before.excluded.length === 0 &&
     some.every((key) => (slots.get(key)?.servesFrom ?? Infinity) <= truth.now - STEADY) &&
-    stable.every((key) => (slots.get(key)?.servesFrom ?? Infinity) <= before.startedAt);
+    stable.every((key) => (slots.get(key)?.servesFrom ?? Infinity) <= before.startedAt - LEARNED);
   const isCompared = isSteady && (plan.steps[step]?.share ?? 0) < EVERYTHING;
   return [
     ...silent.map(({ gateway }) => `a bake ends, and nobody has read the log of ${gateway.name} for long`),
