@@ -1,30 +1,35 @@
 import { appError, type AppError } from "../base/errors.ts";
-import { isEnded, isStuck, type Order, type Rollout } from "../model/rollout.ts";
+import { isEnded, isStuck, reachOf, type Order, type Rollout } from "../model/rollout.ts";
 import type { Status } from "../ports/control.ts";
 import { answer, fail, tell, withOpened, type Context } from "./context.ts";
 import type { Opened } from "./deps.ts";
 import { followRollout } from "./follow.ts";
-import { reachOf, stepWords } from "./render/live.ts";
+import { stepWords } from "./render/live.ts";
 import { clean, good, line, strong, warn, type Line } from "./render/text.ts";
 import { afterStuck, share } from "./render/words.ts";
 import { orderJson } from "./wire.ts";
 
 export const WAIT_OPTION = { flags: "--wait", help: "follow the rollout to its end" };
 
-const TAKEN: Readonly<Record<Order["kind"], string>> = {
-  promote: "goes on to its next step",
+const TAKEN: Readonly<Record<Exclude<Order["kind"], "promote">, string>> = {
   pause: "is being paused",
   resume: "goes on",
   abort: "is going back",
   supersede: "gives way",
 };
 
+function takenWords(order: Order): string {
+  if (order.kind !== "promote") return TAKEN[order.kind];
+  if (order.to === "next") return "goes on to its next step";
+  return order.to === "full" ? "goes to 100 %" : `goes to ${share(order.to.share)}`;
+}
+
 function takenLines(order: Order, rollout: Rollout): readonly Line[] {
   const where = [rollout.phase.name, stepWords(rollout), share(reachOf(rollout))].filter(
     (text) => text !== "",
   );
   return [
-    line(good("✓ "), strong(rollout.release), ` ${TAKEN[order.kind]}: ${where.join(", ")}`),
+    line(good("✓ "), strong(rollout.release), ` ${takenWords(order)}: ${where.join(", ")}`),
     line("  ", clean(rollout.because)),
   ];
 }

@@ -184,6 +184,16 @@ describe("an answer that could not be written", () => {
   });
 });
 
+test.each([
+  ["promote", "v2 goes on to its next step"],
+  ["promote --to 12.5%", "v2 goes to 12.5 %"],
+  ["promote --full", "v2 goes to 100 %"],
+  ["pause", "v2 is being paused"],
+])("the answer to `%s` says what was ordered", async (order, words) => {
+  const { out } = await runFake(order, fakeIo(), { control: fakeControl({}) });
+  expect(out).toContain(words);
+});
+
 describe("with rollout.pin", () => {
   const { gateway, policy } = application;
   const pinned = { ...application, gateway: { ...gateway, pin: minutes(30) } };

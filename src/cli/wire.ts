@@ -1,14 +1,13 @@
 import { unreachable } from "../base/assert.ts";
 import type { AppError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import { ENDED, type Rollout } from "../model/rollout.ts";
+import { ENDED, reachOf, type Rollout } from "../model/rollout.ts";
 import type { GatewayStatus, PlanStory, RolloutEvent, SlotStatus, Status } from "../ports/control.ts";
 import type { HistoryRecord, JournalEntry } from "../ports/journal.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Analyzed } from "./deps.ts";
 import { receiptJson, trafficJson } from "./receipt-json.ts";
-import { reachOf } from "./render/live.ts";
 import { isOpen } from "./render/status.ts";
 
 const when = (at: Instant | null): string | null => (at === null ? null : new Date(at).toISOString());

@@ -2,7 +2,7 @@ import { between, formatDuration, type Duration, type Instant } from "../base/ti
 import { coursesIn, type Course } from "../model/course.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { basisPoints, formatShare } from "../model/share.ts";
-import { ENDED, type HookRun, type Order, type Rollout } from "../model/rollout.ts";
+import { ENDED, reachOf, type HookRun, type Order, type Rollout } from "../model/rollout.ts";
 import type { Entry, JournalEntry } from "../ports/journal.ts";
 import type { Action } from "../rollout/actions.ts";
 import { musterOf } from "../rollout/muster.ts";
@@ -14,7 +14,7 @@ export function entryOf(rollout: Rollout, at: Instant, kind: Entry["kind"] = "de
 const courseDataOf = (rollout: Rollout): Course => ({
   phase: rollout.phase.name,
   step: rollout.step,
-  share: rollout.routing.share,
+  share: reachOf(rollout),
   generation: rollout.generation,
   change: rollout.change?.stage ?? null,
   slots: Object.fromEntries(

@@ -3,7 +3,7 @@ import type { CutOff, Drain } from "./drain.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { AppName, Generation, HostName, ReleaseId, RolloutId, SlotKey } from "./ids.ts";
 import type { Routing, RoutingTable } from "./routing.ts";
-import type { BasisPoints } from "./share.ts";
+import { EVERYTHING, type BasisPoints } from "./share.ts";
 import type { GatewaySettings, HostLostPolicy, HookName, RunSpec, Step } from "./application.ts";
 
 /**
@@ -263,6 +263,20 @@ export const ENDED: readonly PhaseName[] = ["completed", "rolled-back", "superse
 export const isEnded = (rollout: Rollout): boolean => ENDED.includes(rollout.phase.name);
 /** Ended, but an operator can still take it up. */
 export const isStuck = (rollout: Rollout): boolean => rollout.phase.name === "stuck";
+
+/**
+ * The part of the traffic that the new release has. At the end the canary becomes the stable role, and with
+ * it the routing's share goes from 100 % to nothing: nobody loses the release by that.
+ */
+export function reachOf({ aborted, routing, slots, release }: Rollout): BasisPoints {
+  const { canary, stable, share } = routing;
+  if (aborted !== null || canary.length > 0 || stable.length === 0) return share;
+  const runsIt = (slot: SlotKey): boolean => {
+    const course = slots[slot];
+    return course?.at === "settled" && course.release === release;
+  };
+  return stable.every(runsIt) ? EVERYTHING : share;
+}
 
 /** What an operator can say to a rollout. */
 export type Order =

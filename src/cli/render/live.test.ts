@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { appError } from "../../base/errors.ts";
 import { instant } from "../../base/time.ts";
 import { generation, type SlotKey } from "../../model/ids.ts";
-import type { Rollout, SlotCourse } from "../../model/rollout.ts";
+import { reachOf, type Rollout, type SlotCourse } from "../../model/rollout.ts";
 import { basisPoints } from "../../model/share.ts";
 import { A, B, C, D, NOW, rollout, settled, traffic, V1, V2 } from "../testing/records.ts";
-import { advance, liveLines, newsLine, NOTHING_YET, reachOf, stageSpan, type LiveState } from "./live.ts";
+import { advance, liveLines, newsLine, NOTHING_YET, stageSpan, type LiveState } from "./live.ts";
 import { print, textOf } from "./text.ts";
 
 const view = (state: Partial<LiveState>, columns = 80, rows = 20): readonly string[] =>

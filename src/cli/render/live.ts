@@ -2,8 +2,7 @@ import { unreachable } from "../../base/assert.ts";
 import type { AppError } from "../../base/errors.ts";
 import { between, type Instant } from "../../base/time.ts";
 import type { SlotKey } from "../../model/ids.ts";
-import type { Rollout, SlotCourse } from "../../model/rollout.ts";
-import { EVERYTHING, type BasisPoints } from "../../model/share.ts";
+import { reachOf, type Rollout, type SlotCourse } from "../../model/rollout.ts";
 import type { Traffic } from "../../model/traffic.ts";
 import type { Verdict } from "../../model/verdict.ts";
 import type { RolloutEvent } from "../../ports/control.ts";
@@ -55,20 +54,6 @@ export function advance(state: LiveState, event: RolloutEvent): LiveState {
     default:
       return unreachable(event);
   }
-}
-
-/**
- * The part of the traffic that the new release has. At the end the canary becomes the stable role, and with
- * it the routing's share goes from 100 % to nothing: nobody loses the release by that.
- */
-export function reachOf({ aborted, routing, slots, release }: Rollout): BasisPoints {
-  const { canary, stable, share } = routing;
-  if (aborted !== null || canary.length > 0 || stable.length === 0) return share;
-  const runsIt = (slot: SlotKey): boolean => {
-    const course = slots[slot];
-    return course?.at === "settled" && course.release === release;
-  };
-  return stable.every(runsIt) ? EVERYTHING : share;
 }
 
 /** `step 2 of 3`; nothing for the only one. */

@@ -1,10 +1,10 @@
 import { between } from "../../base/time.ts";
 import { TRAFFIC_KINDS, type ByKind, type TrafficKind } from "../../model/drain.ts";
 import type { Receipt } from "../../model/receipt.ts";
-import type { Rollout } from "../../model/rollout.ts";
+import { reachOf, type Rollout } from "../../model/rollout.ts";
 import { quantile, type Traffic } from "../../model/traffic.ts";
 import { detailLines, errorLines } from "./error.ts";
-import { reachOf, stepWords } from "./live.ts";
+import { stepWords } from "./live.ts";
 import { backWords, commitWords, probeLines } from "./probe.ts";
 import {
   bad,

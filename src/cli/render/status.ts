@@ -1,7 +1,7 @@
 import { between } from "../../base/time.ts";
-import { isEnded, isStuck, type Rollout } from "../../model/rollout.ts";
+import { isEnded, isStuck, reachOf, type Rollout } from "../../model/rollout.ts";
 import type { GatewayStatus, SlotStatus, Status } from "../../ports/control.ts";
-import { mirrorWords, phaseSpan, reachOf, stageSpan, stepWords } from "./live.ts";
+import { mirrorWords, phaseSpan, stageSpan, stepWords } from "./live.ts";
 import {
   bad,
   canary,

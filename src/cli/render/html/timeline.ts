@@ -93,9 +93,7 @@ function shares({ courses }: Story, x: Scale, end: number): Safe {
   const y = scale([0, 10_000], [SHARE.top + SHARE.height, SHARE.top]);
   const points: string[] = [`${LEFT},${y(0)}`];
   let last = 0;
-  for (const { at, phase, share: routed } of courses) {
-    // At its end the release is the stable one, and the routing begins anew.
-    const next = phase === "completed" ? last : routed;
+  for (const { at, share: next } of courses) {
     if (next === last) continue;
     points.push(`${x(at)},${y(last)}`, `${x(at)},${y(next)}`);
     last = next;
