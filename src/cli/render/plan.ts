@@ -264,8 +264,9 @@ function harmText({ harm, from }: PlanStory, { analysis }: Application): string 
 }
 
 const lookText = (analysis: AnalysisSettings): string =>
-  `before more slots follow the first ones ${counted(requestsOfLook(analysis), "request")} of it are seen, ` +
-  `or what comes in ${time(analysis.look)}`;
+  "before more slots follow the first ones, and before the last ones do, " +
+  `${counted(requestsOfLook(analysis), "request")} of it are seen, or what comes in ${time(analysis.look)}` +
+  "; longer while requests to it stay unanswered";
 
 function timeText({ steps }: PlanStory): string {
   const baked = steps.reduce((sum, { bake }) => sum + bake, 0);
