@@ -222,6 +222,22 @@ describe("orders", () => {
     expect([code, out]).toEqual([5, "… v2: baking at 5 %, step 1 of 3; it goes on without this terminal\n"]);
   });
 
+  test.each([
+    ["promote", live],
+    ["pause", live],
+    ["resume", live],
+    ["abort", live],
+    ["abort", dead],
+  ])("%s asks no host first: one that is silent would hold it up", async (args, scene) => {
+    const looks: unknown[] = [];
+    const status = (options?: { look: boolean }) => {
+      looks.push(options?.look ?? true);
+      return scene.status();
+    };
+    await runFake(args, fakeIo(), { control: fakeControl({}, { status }) });
+    expect(looks).toEqual([false]);
+  });
+
   test("are refused when nothing is under way", async () => {
     const order = async () => err(appError("rollout.absent", "no rollout is under way"));
     const control = fakeControl({}, { order });

@@ -65,16 +65,19 @@ async function give(context: Context, opened: Opened, order: Order): Promise<num
 async function takeOver(
   context: Context,
   opened: Opened,
-  { order, left }: { readonly order: Order; readonly left: Rollout },
+  order: Order,
 ): Promise<number> {
   const { control } = opened;
+  const left = order.kind === "resume" ? await control.status() : null;
   const taken = await control.takeOver(context.deps.by);
   if (!taken.ok) return fail(context, taken.error);
   const { release, paused, phase } = taken.value;
   tell(context, [
     line(warn("! "), `nobody carried the rollout of ${release}: this process does from now on`),
     // What it waits for, a person perhaps, is not told anew while it waits.
-    ...(order.kind === "resume" ? [line("  it was left at: ", clean(left.because))] : []),
+    ...(left?.ok === true && left.value.rollout !== null
+      ? [line("  it was left at: ", clean(left.value.rollout.because))]
+      : []),
   ]);
   const word = order.kind === "resume" ? order.hook : undefined;
   const needed = order.kind !== "resume" || word !== undefined || paused !== null || phase.name === "stuck";
@@ -86,11 +89,12 @@ async function takeOver(
 /** An order to the current rollout, whoever carries it; `resume` and `abort` carry it when nobody does. */
 export function orderRollout(context: Context, order: Order): Promise<number> {
   return withOpened(context, async (opened) => {
-    const status = await opened.control.status();
+    // An order needs no host: one that does not answer would hold it up for as long as it is asked.
+    const status = await opened.control.status({ look: false });
     if (!status.ok) return fail(context, status.error);
     const left = orphanOf(status.value);
     if (left === null) return give(context, opened, order);
-    if (order.kind === "resume" || order.kind === "abort") return takeOver(context, opened, { order, left });
+    if (order.kind === "resume" || order.kind === "abort") return takeOver(context, opened, order);
     return fail(context, standsStill(left));
   });
 }

@@ -4,7 +4,7 @@ import { err, ok, type Result } from "../base/result.ts";
 import { after, millis } from "../base/time.ts";
 import { slotHosts, type Application } from "../model/application.ts";
 import type { ReleaseId, RolloutId } from "../model/ids.ts";
-import { ENDED, isEnded, type Order, type Rollout } from "../model/rollout.ts";
+import { ENDED, isEnded, isStuck, type Order, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, PlanStory, RolloutEvent, StartOptions } from "../ports/control.ts";
 import type { Fence, Saved } from "../ports/journal.ts";
 import { command } from "../rollout/command.ts";
@@ -171,7 +171,7 @@ async function previousRelease(
   return came?.rollout.from ?? null;
 }
 
-/** Takes up a rollout whose carrier is gone, above every generation that was ever seen. */
+/** Takes up a rollout whose carrier is gone. */
 async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, AppError>> {
   const { application, ports } = carrier;
   const lease = await ports.lease.acquire(application.name, by);
@@ -194,21 +194,30 @@ async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, A
     because: `taken over by ${by}`,
     data: null,
   });
-  const newest = newestGeneration(
-    await lookOnce(application, ports, { stable: loaded.value.stable, count: false }),
-    rollout.generation,
-  );
   const { revision, stable } = loaded.value;
-  const sought = seekHook(rollout);
-  const raised = rollout.phase.name === "stuck" ? { ...sought, generation: newest } : sought;
+  const sought = await raised(carrier, seekHook(rollout), stable);
   carrier.held = {
-    rollout: { ...raised, progressAt: at },
+    rollout: { ...sought, progressAt: at },
     revision,
     stable,
     fence: lease.value,
     sha256: null,
   };
   return ok(rollout);
+}
+
+/**
+ * One that is stuck may have been overtaken: it goes on above what was written meanwhile. No other one needs
+ * a look, which lasts as long as a host is silent.
+ */
+async function raised(
+  { application, ports }: Carrier,
+  rollout: Rollout,
+  stable: ReleaseId | null,
+): Promise<Rollout> {
+  if (!isStuck(rollout)) return rollout;
+  const seen = await lookOnce(application, ports, { stable, count: false });
+  return { ...rollout, generation: newestGeneration(seen, rollout.generation) };
 }
 
 const noRollout = (application: Application): AppError =>
