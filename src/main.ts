@@ -18,7 +18,7 @@ import { getOver } from "./drivers/local/http.ts";
 import { runProgram } from "./drivers/local/process.ts";
 import { nginxExaminer, survey } from "./drivers/nginx/examine.ts";
 import { placeOf } from "./drivers/nginx/explain.ts";
-import { poolDigest } from "./drivers/nginx/config.ts";
+import { decidesBy, poolDigest } from "./drivers/nginx/config.ts";
 import { nginxGateway } from "./drivers/nginx/gateway.ts";
 import { probeUsers } from "./drivers/nginx/probe-users.ts";
 import { idleExaminer, idlePort } from "./drivers/probe/examine.ts";
@@ -41,7 +41,7 @@ import type { EnginePorts } from "./engine/ports.ts";
 import { poolOf, type Application, type Gateway } from "./model/application.ts";
 import type { Asked } from "./model/asked.ts";
 import type { HostName } from "./model/ids.ts";
-import { isEnded } from "./model/rollout.ts";
+import { isEnded, isStuck } from "./model/rollout.ts";
 import type { ControlPlane } from "./ports/control.ts";
 import type { Examiner, Finding } from "./ports/examine.ts";
 import type { HostPort, Hosts } from "./ports/host.ts";
@@ -69,7 +69,7 @@ function unreadable(file: string, cause: unknown): AppError {
   });
 }
 
-function readFile(file: string): Result<ReadFile, AppError> {
+function readFile(file: string, withoutLists = false): Result<ReadFile, AppError> {
   const path = resolve(file);
   let text: string;
   try {
@@ -78,7 +78,7 @@ function readFile(file: string): Result<ReadFile, AppError> {
     return err(unreadable(file, cause));
   }
   const user = userInfo().username;
-  const context = { path: file, directory: dirname(path), user, read: textOf, hostNameOf };
+  const context = { path: file, directory: dirname(path), user, read: textOf, hostNameOf, withoutLists };
   const parsed = parseApplication(text, context);
   const told = (all: readonly Diagnostic[]): readonly string[] =>
     all.map((one) => renderDiagnostic(file, one));
@@ -176,44 +176,67 @@ function worldExaminer(application: Application, hosts: Hosts): Examiner {
   return { examine };
 }
 
-async function open(file: string): Promise<Result<Opened, AppError>> {
-  const read = readFile(file);
+async function open(file: string, { anyway = false } = {}): Promise<Result<Opened, AppError>> {
+  const whole = readFile(file);
+  const read = whole.ok || !anyway ? whole : readFile(file, true);
   if (!read.ok) return read;
   const { application, warnings } = read.value;
   const store = await openStore(application.state, { clock: systemClock });
   if (!store.ok) return store;
   const hosts = hostsOf(application);
-  const control = createControl(application, portsOf(application, hosts, store.value));
+  const ports = portsOf(application, hosts, store.value);
+  const control = createControl(application, ports);
   return ok({
     application,
     control,
     warnings,
+    fault: whole.ok ? null : whole.error,
     examiners: examinersOf(application, hosts),
-    explain: (asked) => explain(application, control, asked),
+    explain: (asked) => explain({ application, control, ports }, asked),
     analyze: (request) => analyze(application, request),
     close: () => Promise.resolve(store.value.close()),
   });
 }
 
+interface Explaining {
+  readonly application: Application;
+  readonly control: ControlPlane;
+  readonly ports: Pick<EnginePorts, "gateways">;
+}
+
 /** By what the gateways route now: the first that answers, as all route the same. */
 async function explain(
-  application: Application,
-  control: ControlPlane,
+  { application, control, ports }: Explaining,
   asked: Asked,
 ): Promise<Result<Explanation, AppError>> {
-  const status = await control.status();
+  const [status, late] = await Promise.all([control.status(), lateGateways(application, ports)]);
   if (!status.ok) return status;
   const { gateways, rollout, stable } = status.value;
   const routing = gateways.flatMap(({ state }) => (state.known ? (state.value.routing ?? []) : []))[0];
   if (routing === undefined) {
     return err(appError("gateway.absent", `${application.name}: no gateway routes it yet`));
   }
-  const canary = rollout !== null && !isEnded(rollout) ? rollout.release : stable;
+  // Where it is stuck both may serve.
+  const isOver = rollout === null || (isEnded(rollout) && !isStuck(rollout));
+  const canary = isOver ? stable : rollout.release;
   const place = placeOf(application, { ...routing, releases: { canary, stable } }, asked);
   if (!place.ok) return place;
   const { user, role, by, changesAt } = place.value;
   const release = role === "canary" ? canary : stable;
-  return ok({ user, release, role, share: routing.share, by, changesAt });
+  return ok({ user, release, role, share: routing.share, by, changesAt, late });
+}
+
+/** Gateways whose config has another key or other rules than the file: it was changed since. */
+async function lateGateways(
+  application: Application,
+  ports: Pick<EnginePorts, "gateways">,
+): Promise<readonly HostName[]> {
+  const late = application.gateways.map(async (gateway) => {
+    const preview = await ports.gateways.preview(gateway);
+    const current = preview.ok ? preview.value.current : null;
+    return current === null || decidesBy(application, current) ? [] : [gateway.name];
+  });
+  return (await Promise.all(late)).flat();
 }
 
 function foreignOf({ format, canary }: AnalyzeRequest): ForeignFormat | null {

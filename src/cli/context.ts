@@ -1,11 +1,11 @@
 import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { releaseId, type ReleaseId } from "../model/ids.ts";
-import type { CliDeps, Opened } from "./deps.ts";
+import type { CliDeps, Opened, OpenOptions } from "./deps.ts";
 import { exitOfError } from "./exit.ts";
 import type { Io } from "./io.ts";
-import { errorLines } from "./render/error.ts";
-import { print, type Line, type Page } from "./render/text.ts";
+import { detailLines, errorLines } from "./render/error.ts";
+import { clean, line, print, warn, type Line, type Page } from "./render/text.ts";
 import { errorJson } from "./wire.ts";
 
 /** Options that every command takes, before its name or after it. */
@@ -55,13 +55,19 @@ export function fail(context: Context, error: AppError): number {
   return exitOfError(error);
 }
 
-/** Opens the file for `work`, and closes it again whatever happens. */
+/**
+ * Opens the file for `work`, and closes it again whatever happens. `anyway`: a list may be broken that
+ * matters only to who routes requests. At night a release must be left all the same.
+ */
 export async function withOpened(
   context: Context,
   work: (opened: Opened) => Promise<number>,
+  options: OpenOptions = {},
 ): Promise<number> {
-  const opened = await context.deps.open(context.flags.file);
+  const opened = await context.deps.open(context.flags.file, options);
   if (!opened.ok) return fail(context, opened.error);
+  const { fault } = opened.value;
+  if (fault !== null) tell(context, [line(warn("! "), clean(fault.message)), ...detailLines(fault.details)]);
   try {
     return await work(opened.value);
   } finally {

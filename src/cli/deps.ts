@@ -3,7 +3,7 @@ import type { Result } from "../base/result.ts";
 import type { Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
 import type { Asked } from "../model/asked.ts";
-import type { ReleaseId } from "../model/ids.ts";
+import type { HostName, ReleaseId } from "../model/ids.ts";
 import type { BasisPoints } from "../model/share.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Adopter } from "../ports/adopt.ts";
@@ -18,6 +18,8 @@ export interface Opened {
   readonly control: ControlPlane;
   /** What the file says that is not wrong but worth a word; one line each. */
   readonly warnings: readonly string[];
+  /** What is wrong with lists that rules name; null unless it was opened anyway. Nothing is to be routed. */
+  readonly fault: AppError | null;
   readonly examiners: readonly Examiner[];
   /** Which release this request gets now; computed, none is made. */
   explain(asked: Asked): Promise<Result<Explanation, AppError>>;
@@ -73,6 +75,8 @@ export interface Explanation {
     | { readonly bucket: number; readonly of: number; readonly pin?: ReleaseId };
   /** Basis points from which on the canary serves; null: a rule decides, whatever the share. */
   readonly changesAt: number | null;
+  /** Gateways that do not decide by the file's key and rules yet. */
+  readonly late: readonly HostName[];
 }
 
 /** What `init` found on this machine; the nginx of PATH and its config. */
@@ -96,6 +100,11 @@ export interface DemoOptions {
   readonly gray: boolean;
 }
 
+export interface OpenOptions {
+  /** Also where a list that a rule names cannot be read or has a mistake in it. */
+  readonly anyway?: boolean;
+}
+
 /** What main gives the commands. */
 export interface CliDeps {
   readonly io: Io;
@@ -104,7 +113,7 @@ export interface CliDeps {
   /** Who gives orders: `alice@build1`. */
   readonly by: string;
   /** A mistake in the file is `file.invalid` with one diagnostic a line in its details. */
-  open(file: string): Promise<Result<Opened, AppError>>;
+  open(file: string, options?: OpenOptions): Promise<Result<Opened, AppError>>;
   survey(): Promise<Survey | null>;
   /** For this machine's nginx: the program, and its main file (null: as compiled in). */
   adopter(options: { readonly nginx: string; readonly main: string | null }): Adopter;

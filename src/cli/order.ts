@@ -62,11 +62,7 @@ async function give(context: Context, opened: Opened, order: Order): Promise<num
 }
 
 /** Takes the rollout over, gives the order where there is one to give, and carries it to its end. */
-async function takeOver(
-  context: Context,
-  opened: Opened,
-  order: Order,
-): Promise<number> {
+async function takeOver(context: Context, opened: Opened, order: Order): Promise<number> {
   const { control } = opened;
   const left = order.kind === "resume" ? await control.status() : null;
   const taken = await control.takeOver(context.deps.by);
@@ -88,13 +84,19 @@ async function takeOver(
 
 /** An order to the current rollout, whoever carries it; `resume` and `abort` carry it when nobody does. */
 export function orderRollout(context: Context, order: Order): Promise<number> {
-  return withOpened(context, async (opened) => {
+  const work = async (opened: Opened): Promise<number> => {
     // An order needs no host: one that does not answer would hold it up for as long as it is asked.
     const status = await opened.control.status({ look: false });
     if (!status.ok) return fail(context, status.error);
     const left = orphanOf(status.value);
     if (left === null) return give(context, opened, order);
-    if (order.kind === "resume" || order.kind === "abort") return takeOver(context, opened, order);
-    return fail(context, standsStill(left));
-  });
+    if (order.kind !== "resume" && order.kind !== "abort") return fail(context, standsStill(left));
+    return opened.fault === null ? takeOver(context, opened, order) : fail(context, needsLists(opened.fault));
+  };
+  return withOpened(context, work, { anyway: true });
 }
+
+const needsLists = ({ code }: AppError): AppError =>
+  appError(code, "no process carries the rollout, and whoever takes it over routes by the file's lists", {
+    hint: "put right what is named above, or take its rule out of the file; then give the order again",
+  });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { appError, type ErrorCode } from "../base/errors.ts";
 import { err, ok } from "../base/result.ts";
 import type { Finding } from "../ports/examine.ts";
+import type { CliDeps } from "./deps.ts";
 import { fakeControl, fakeIo, runFake } from "./testing/fakes.ts";
 import { SETTINGS } from "../../test/support/judged.ts";
 import { minutes } from "../base/time.ts";
@@ -82,6 +83,26 @@ test("a bad file is told with every mistake in it", async () => {
       "",
     ].join("\n"),
   );
+});
+
+test.each([
+  ["status", 0],
+  ["history", 0],
+  ["pause", 0],
+  ["abort", 0],
+  ["release v2", 2],
+  ["explain --user alice", 2],
+])("a list of a rule that broke in the middle of a release: %s ends with %i", async (args, exit) => {
+  const fault = appError("file.invalid", "glidepath.yaml has one mistake", { details: "testers.txt:1: odd" });
+  const open: CliDeps["open"] = async (_, { anyway = false } = {}) => {
+    if (!anyway) return err(fault);
+    const there = { application, warnings: [], examiners: [], fault, close: async () => {} };
+    const control = fakeControl({}, { status: async () => ok(status()) });
+    const never = async () => err(fault);
+    return ok({ ...there, control, explain: never, analyze: never });
+  };
+  const { code, err: said } = await runFake(args, fakeIo(), { deps: { open } });
+  expect([code, said.includes("testers.txt:1: odd")]).toEqual([exit, true]);
 });
 
 test.each([
@@ -306,7 +327,7 @@ describe("documents for machines", () => {
       share: 500,
       by: { bucket: 7, of: 10_000 },
     };
-    const explain = async () => ok(explanation as never);
+    const explain = async () => ok({ ...explanation, late: [] } as never);
     const { out } = await runFake("explain --user 42 --json", fakeIo(), { opened: { explain } });
     expect(JSON.parse(out)).toEqual(explanation);
   });

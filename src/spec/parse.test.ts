@@ -223,6 +223,8 @@ rollout:
       "rollout.rules[2].in: gone.txt cannot be read: a list of one value a line",
       "rollout.rules[3].in: empty.txt holds no value",
     ]);
+    const anyway = parseApplication(text, { ...CONTEXT, withoutLists: true });
+    expect(anyway.ok && anyway.value.application.gateway.rules[0]).toMatchObject({ name: "uid", is: [] });
   });
   it("trusted proxies reach the model, with the usual header", () => {
     expect(application(withMore("gateway: { realIp: { from: [10.0.0.0/8] } }\n")).gateway.realIp).toEqual({

@@ -117,6 +117,42 @@ describe.skipIf(!hasNginx("integration: gray releases by users"))(
       PATIENCE,
     );
 
+    it("a list that is changed meanwhile is told of, and one that breaks stops no order", async () => {
+      const rules = [{ cookie: "uid", in: "testers.txt", to: "canary" }];
+      const file = (scene: { directory: string }): string => join(scene.directory, "testers.txt");
+      const workspace = await opened(
+        { rules, key: "cookie:uid", steps: [{ share: "0%", approve: true }, { share: "100%" }] },
+        {
+          edit: (sections, scene) => {
+            writeFileSync(file(scene), "alice\n");
+            return sections;
+          },
+        },
+      );
+      const running = workspace.start(["release", "v2", "--json"]);
+      await atGate(workspace, 0);
+      const asked = ["explain", "--user", "alice"];
+      const before = await workspace.glidepath(...asked);
+      expect([before.code, before.stdout, before.stderr]).toEqual([
+        0,
+        expect.stringContaining("gets v2"),
+        "",
+      ]);
+      writeFileSync(file(workspace), "bob\n");
+      // nginx has the former list until a release installs another one.
+      expect(await answersOf(workspace, { Cookie: "uid=alice" })).toBe("v2");
+      const after = await workspace.glidepath(...asked);
+      expect([after.code, after.stderr]).toEqual([0, expect.stringContaining("here still decides by")]);
+      writeFileSync(file(workspace), "not a value\n");
+      mustExit(await workspace.glidepath(...asked), 2);
+      mustExit(await workspace.glidepath("status"), 0);
+      const told = await workspace.glidepath("abort", "--wait");
+      mustExit(told, 1);
+      expect(told.stderr).toContain("testers.txt:1: expected a value");
+      mustExit(await running.done, 1);
+      expect(await answersOf(workspace, { Cookie: "uid=alice" })).toBe("v1");
+    });
+
     it("a bake outlives the controller: what is left of it is baked by the next one", async () => {
       const steps = [{ share: "5%", bake: "30d" }, { share: "100%" }];
       const workspace = await opened({ steps });

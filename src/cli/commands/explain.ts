@@ -3,9 +3,9 @@ import { err, ok, type Result } from "../../base/result.ts";
 import type { Asked, Named } from "../../model/asked.ts";
 import { isIpv4, isIpv6 } from "../../spec/grammar.ts";
 import type { CommandRow } from "../command.ts";
-import { answer, fail, withOpened, type Context } from "../context.ts";
+import { answer, fail, tell, withOpened, type Context } from "../context.ts";
 import { DONE } from "../exit.ts";
-import { explainLines } from "../render/explain.ts";
+import { explainLines, lateLines } from "../render/explain.ts";
 
 /** How a pair is written, by the option that takes it. */
 const PAIRS = {
@@ -71,11 +71,13 @@ export const explain: CommandRow = {
     return withOpened(context, async (opened) => {
       const explained = await opened.explain(asked.value);
       if (!explained.ok) return fail(context, explained.error);
+      const { late, ...explanation } = explained.value;
       answer(
         context,
-        () => explainLines(explained.value),
-        () => explained.value,
+        () => explainLines(explanation),
+        () => explanation,
       );
+      if (late.length > 0) tell(context, lateLines(late));
       return DONE;
     });
   },

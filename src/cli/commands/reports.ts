@@ -112,8 +112,10 @@ export const history: CommandRow = {
     if (id === undefined && context.options["html"] !== undefined) {
       return fail(context, appError("usage", "--html writes one rollout: glidepath history ID --html FILE"));
     }
-    return withOpened(context, (opened) =>
-      id === undefined ? list(context, opened, limit) : inFull(context, opened, id),
+    return withOpened(
+      context,
+      (opened) => (id === undefined ? list(context, opened, limit) : inFull(context, opened, id)),
+      { anyway: true },
     );
   },
 };

@@ -84,7 +84,9 @@ export const status: CommandRow = {
   summary: "what runs where, in which rotation, the share, health, in-flight, and because of what",
   options: [{ flags: "--watch", help: "go on showing it" }],
   run: (context) =>
-    withOpened(context, (opened) =>
-      context.options["watch"] === true ? watch(context, opened) : once(context, opened),
+    withOpened(
+      context,
+      (opened) => (context.options["watch"] === true ? watch(context, opened) : once(context, opened)),
+      { anyway: true },
     ),
 };

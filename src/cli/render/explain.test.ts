@@ -4,7 +4,7 @@ import { V1, V2 } from "../testing/records.ts";
 import { explainLines } from "./explain.ts";
 import { textOf } from "./text.ts";
 
-const CASES: readonly (readonly [Explanation, readonly string[]])[] = [
+const CASES: readonly (readonly [Omit<Explanation, "late">, readonly string[]])[] = [
   [
     { user: "42", release: V2, role: "canary", share: 500, by: { bucket: 123, of: 10_000 }, changesAt: 124 },
     ["42  gets v2 (canary)", "  bucket 123 of 10000; the canary's from a share of 1.24 % on; it is 5 % now"],

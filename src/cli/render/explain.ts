@@ -1,9 +1,11 @@
 import { basisPoints } from "../../model/share.ts";
 import type { Explanation } from "../deps.ts";
-import { canary, clean, line, plain, strong, type Line } from "./text.ts";
+import { canary, clean, line, plain, strong, warn, type Line } from "./text.ts";
 import { share } from "./words.ts";
 
-function whyWords({ by, share: points, changesAt }: Explanation): string {
+type Told = Omit<Explanation, "late">;
+
+function whyWords({ by, share: points, changesAt }: Told): string {
   if ("rule" in by) return `a rule says so, whatever the share: ${clean(by.rule)}`;
   const pin = by.pin === undefined ? "" : `pinned to ${by.pin} until idle; without that `;
   const where = `${pin}bucket ${by.bucket} of ${by.of}`;
@@ -14,10 +16,19 @@ function whyWords({ by, share: points, changesAt }: Explanation): string {
 }
 
 /** One user or request, what serves it, and what would change that. */
-export function explainLines(explanation: Explanation): readonly Line[] {
+export function explainLines(explanation: Told): readonly Line[] {
   const { user, release, role } = explanation;
   const shown = role === "canary" ? canary(release ?? "nothing") : plain(release ?? "nothing");
   const who = user === "" ? "this request" : clean(user);
   const head = line(strong(who), "  gets ", shown, role === "none" ? "" : ` (${role})`);
   return [head, line("  ", whyWords(explanation))];
 }
+
+/** The answer is that of the file, and these gateways have another one. */
+export const lateLines = (late: Explanation["late"]): readonly Line[] => [
+  line(
+    warn("! "),
+    `this is how the file decides; ${late.join(", ")} still decides by the key and the rules before`,
+  ),
+  line("  → ", "`glidepath plan` shows the difference; the next release installs the file's"),
+];

@@ -179,6 +179,7 @@ export async function runFake(
         application,
         control: plane,
         warnings: [],
+        fault: null,
         examiners: [],
         explain: async () => nothingThere,
         analyze: async () => nothingThere,

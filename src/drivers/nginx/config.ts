@@ -69,6 +69,10 @@ const block = (head: string, body: readonly string[]): readonly string[] => [
   "}",
 ];
 
+/** Whether a config decides by the key and the rules that the file has now. */
+export const decidesBy = (application: Application, config: string): boolean =>
+  config.includes(lines(splitMaps(application)));
+
 const header = (topology: Topology, { pool, mark }: Marks): readonly string[] => {
   const { name, gateway } = topology.application;
   return [
