@@ -1,23 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { millis, seconds } from "../base/time.ts";
-import type { AnalysisSettings } from "../model/analysis.ts";
+import { SETTINGS } from "../../test/support/judged.ts";
 import { basisPoints } from "../model/share.ts";
 import { failuresToFail } from "./harm.ts";
-
-const SETTINGS: AnalysisSettings = {
-  observe: false,
-  alpha: 0.05,
-  errors: { ratio: 1.1, margin: 0.0005 },
-  latency: { ratio: 1.1, margin: millis(2) },
-  bad: [{ from: 500, to: 599 }],
-  unit: "request",
-  warmup: millis(0),
-  minRequests: 200,
-  early: true,
-  look: seconds(3),
-  maxFailedRequests: 200,
-  metrics: [],
-};
 
 describe("a canary that fails everything", () => {
   it.each([

@@ -3,6 +3,7 @@ import type { Result } from "../base/result.ts";
 import type { Instant } from "../base/time.ts";
 import type { GatewayState, Health, InFlight, Observed, SlotState } from "../model/observation.ts";
 import type { HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
+import type { Planned } from "../model/planned.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Order, Rollout } from "../model/rollout.ts";
 import type { RoutingTable } from "../model/routing.ts";
@@ -79,33 +80,10 @@ export type RolloutEvent =
       readonly receipt: Receipt | null;
     };
 
-export interface PlanStory {
-  readonly release: ReleaseId;
-  readonly from: ReleaseId | null;
-  readonly steps: readonly PlannedStep[];
-  readonly maxUnavailable: number;
-  readonly order: readonly SlotKey[];
-  /** The most that one slot must carry on the way forward, as a part of all traffic; and when all is even. */
-  readonly worst: { readonly load: number; readonly even: number };
+export interface PlanStory extends Planned {
   readonly gateways: readonly { readonly name: HostName; readonly config: ConfigPreview | AppError }[];
   /** What a bad release may do before it goes back by itself; null where it is not judged. */
   readonly harm: PlannedHarm | null;
-}
-
-export interface PlannedStep {
-  readonly share: number;
-  /** Of the requests that change nothing, the part of which the canary gets a copy; absent: none. */
-  readonly mirror?: number;
-  readonly canarySlots: number;
-  readonly stableSlots: number;
-  /** The hosts, slots and labels that the file names for it. */
-  readonly named: readonly string[];
-  readonly bake: number;
-  readonly approve: boolean;
-  /** What one slot of each role carries while the step holds, as a part of all traffic. */
-  readonly loads: { readonly canary: number; readonly stable: number };
-  /** Going back from here: the part of all traffic that returns at once, and what one slot carries then. */
-  readonly back: { readonly atOnce: number; readonly load: number };
 }
 
 /** Everything that a person can ask of an application's releases. */

@@ -2,35 +2,10 @@ import type { AppError } from "../base/errors.ts";
 import type { Application, Step } from "../model/application.ts";
 import { poolOf } from "../model/application.ts";
 import { canarySlotsFor, wayBack } from "../model/capacity.ts";
-import type { ReleaseId, SlotKey } from "../model/ids.ts";
+import type { ReleaseId } from "../model/ids.ts";
+import type { Planned, PlannedStep } from "../model/planned.ts";
 import { EVERYTHING } from "../model/share.ts";
 import { tooSmall } from "./create.ts";
-
-/** What a release would do to the pool, by arithmetic alone. Loads are parts of all traffic, 0 to 1. */
-export interface Arithmetic {
-  readonly release: ReleaseId;
-  readonly from: ReleaseId | null;
-  readonly order: readonly SlotKey[];
-  readonly maxUnavailable: number;
-  readonly steps: readonly ArithmeticStep[];
-  readonly worst: { readonly load: number; readonly even: number };
-}
-
-interface ArithmeticStep {
-  readonly share: number;
-  /** Of the requests that change nothing, the part of which the canary gets a copy; absent: none. */
-  readonly mirror?: number;
-  readonly canarySlots: number;
-  readonly stableSlots: number;
-  /** The hosts, slots and labels that the file names for it. */
-  readonly named: readonly string[];
-  readonly bake: number;
-  readonly approve: boolean;
-  /** What one slot of each role carries while the step holds. */
-  readonly loads: { readonly canary: number; readonly stable: number };
-  /** Going back from here: the part of the users that returns at once, and what one slot carries then. */
-  readonly back: { readonly atOnce: number; readonly load: number };
-}
 
 interface Pool {
   readonly n: number;
@@ -44,7 +19,7 @@ export function arithmeticOf(
   application: Application,
   release: ReleaseId,
   from: ReleaseId | null,
-): Arithmetic | AppError {
+): Planned | AppError {
   const { policy, gateway } = application;
   const order = poolOf(application.hosts).map((slot) => slot.key);
   const n = order.length;
@@ -56,7 +31,7 @@ export function arithmeticOf(
   return { release, from, order, maxUnavailable: u, steps, worst };
 }
 
-function stepOf(step: Step, pool: Pool): ArithmeticStep {
+function stepOf(step: Step, pool: Pool): PlannedStep {
   const { share, mirror, bake, approve, named = [] } = step;
   const canarySlots = step.slots ?? canarySlotsFor(mirror ?? share, pool.n, pool.u);
   const stableSlots = pool.n - canarySlots;
@@ -67,12 +42,12 @@ function stepOf(step: Step, pool: Pool): ArithmeticStep {
 }
 
 /** By servers nginx balances over all slots; at 100 % those that are left have no traffic any more. */
-function loadsOf(part: number, canary: number, { n, split }: Pool): ArithmeticStep["loads"] {
+function loadsOf(part: number, canary: number, { n, split }: Pool): PlannedStep["loads"] {
   if (split === "servers" && part > 0 && part < 1) return { canary: 1 / n, stable: 1 / n };
   return { canary: part / canary, stable: (1 - part) / (n - canary) };
 }
 
-function backFrom(part: number, stable: number, { n, maxLoad }: Pool): ArithmeticStep["back"] {
+function backFrom(part: number, stable: number, { n, maxLoad }: Pool): PlannedStep["back"] {
   const { share, keep } = wayBack(n, stable, maxLoad);
   const stays = Math.min(part, share / EVERYTHING);
   const load = Math.max((1 - stays) / stable, stays === 0 ? 0 : stays / Math.max(1, keep));

@@ -8,6 +8,7 @@ import type { HostName } from "../../src/model/ids.ts";
 import { basisPoints } from "../../src/model/share.ts";
 import { GATEWAY, slicesOf, type MadeRequest } from "./evidence.ts";
 
+/** The defaults of the file. */
 export const SETTINGS: AnalysisSettings = {
   observe: false,
   alpha: 0.05,

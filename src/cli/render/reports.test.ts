@@ -3,7 +3,8 @@ import { appError } from "../../base/errors.ts";
 import { instant, seconds } from "../../base/time.ts";
 import type { AnalysisSettings } from "../../model/analysis.ts";
 import { generation, slotKey, type HostName, type RolloutId } from "../../model/ids.ts";
-import type { PlannedStep, SlotStatus } from "../../ports/control.ts";
+import type { PlannedStep } from "../../model/planned.ts";
+import type { SlotStatus } from "../../ports/control.ts";
 import type { JournalEntry } from "../../ports/journal.ts";
 import {
   A,

@@ -2,27 +2,19 @@
 import type { Random } from "../../../src/base/random.ts";
 import { createJudge, type Judge } from "../../../src/analysis/judge.ts";
 import type { JudgeState } from "../../../src/analysis/state.ts";
-import { instant, millis, minutes, seconds } from "../../../src/base/time.ts";
+import { instant, millis, minutes } from "../../../src/base/time.ts";
 import type { AnalysisSettings } from "../../../src/model/analysis.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import { GATEWAY } from "../../support/evidence.ts";
+import { SETTINGS as DEFAULTS } from "../../support/judged.ts";
 import { poisson } from "./chance.ts";
 import { NONE, START, TICK, evidenceAt, type Counted, type Release, type Tick } from "./traces.ts";
 
 /** The file's defaults, but that latency is tolerated by its ratio alone. */
 export const SETTINGS: AnalysisSettings = {
-  observe: false,
-  alpha: 0.05,
-  errors: { ratio: 1.1, margin: 0.0005 },
+  ...DEFAULTS,
   latency: { ratio: 1.1, margin: millis(0) },
-  bad: [{ from: 500, to: 599 }],
-  unit: "request",
-  warmup: millis(0),
-  minRequests: 200,
-  early: true,
-  look: seconds(3),
   maxFailedRequests: 1_000_000_000,
-  metrics: [],
 };
 
 const SEEN_BEFORE = minutes(10);
