@@ -57,7 +57,12 @@ interface ReadFile {
 }
 
 function unreadable(file: string, cause: unknown): AppError {
-  const { code } = cause as NodeJS.ErrnoException;
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  if (syscall === "uv_cwd") {
+    return appError("file.missing", `there is no ${file}: the directory in which this was started is gone`, {
+      hint: "go to where it is (`cd`), also when it was made anew at the same place",
+    });
+  }
   const hint =
     code === "EACCES"
       ? "be the user who may read it, or let this one do so: see `ls -l` of it and of its directories"
@@ -70,14 +75,15 @@ function unreadable(file: string, cause: unknown): AppError {
 }
 
 function readFile(file: string, withoutLists = false): Result<ReadFile, AppError> {
-  const path = resolve(file);
+  let path: string;
   let text: string;
   try {
+    path = resolve(file);
     text = readFileSync(path, "utf8");
   } catch (cause) {
     return err(unreadable(file, cause));
   }
-  const user = userInfo().username;
+  const user = userName();
   const context = { path: file, directory: dirname(path), user, read: textOf, hostNameOf, withoutLists };
   const parsed = parseApplication(text, context);
   const told = (all: readonly Diagnostic[]): readonly string[] =>
@@ -86,6 +92,15 @@ function readFile(file: string, withoutLists = false): Result<ReadFile, AppError
   const mistakes = told(parsed.error);
   const count = mistakes.length === 1 ? "one mistake" : `${mistakes.length} mistakes`;
   return err(appError("file.invalid", `${file} has ${count}`, { details: mistakes.join("\n") }));
+}
+
+/** A user whom the system knows by no name, as in a container or when its directory is down, is a number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }
 
 function textOf(path: string): string | null {
@@ -303,7 +318,7 @@ const program = buildProgram({
   io: processIo({ outlivesTerminal }),
   clock: systemClock,
   version: version(),
-  by: `${userInfo().username}@${hostname()}`,
+  by: `${userName()}@${hostname()}`,
   open,
   survey: surveyHere,
   adopter: (options) => nginxAdopter({ host: localHost("local" as HostName), ...options }),

@@ -40,6 +40,12 @@ describe("wrong usage ends with 2 and says what would be right", () => {
     const hint = expect.stringMatching(/^`glidepath --help` lists the commands/);
     expect(JSON.parse(out)).toMatchObject({ error: { code: "usage", hint } });
   });
+
+  test("with --json and no command", async () => {
+    const { code, out } = await runFake("--json", fakeIo());
+    expect(code).toBe(2);
+    expect(JSON.parse(out)).toMatchObject({ error: { code: "usage", message: "no command is given" } });
+  });
 });
 
 test.each(["--help", "release --help", "--version"])("%s ends with 0 and says it on stdout", async (args) => {

@@ -95,7 +95,8 @@ const HELP = "`glidepath --help` lists the commands, `glidepath COMMAND --help` 
 function usage(deps: CliDeps, thrown: CommanderError, json: boolean): number {
   if (thrown.exitCode === 0) return DONE;
   if (json) {
-    const message = thrown.message.replace(/^error: /, "");
+    const isHelp = thrown.code === "commander.help";
+    const message = isHelp ? "no command is given" : thrown.message.replace(/^error: /, "");
     deps.io.stdout(`${JSON.stringify({ error: appError("usage", message, { hint: HELP }) })}\n`);
   }
   return USAGE;

@@ -182,10 +182,10 @@ async function takeOver(carrier: Carrier, by: string): Promise<Result<Rollout, A
     await ports.lease.release(application.name, lease.value);
     return loaded.ok ? err(noRollout(application)) : loaded;
   }
-  const missing = outgrown(rollout, application);
-  if (missing !== null) {
+  const changed = outgrown(rollout, application);
+  if (changed !== null) {
     await ports.lease.release(application.name, lease.value);
-    return err(missing);
+    return err(changed);
   }
   const at = ports.clock.now();
   await ports.journal.note(rollout.id, {

@@ -74,6 +74,8 @@ export interface RolloutPlan extends Drain {
   readonly hosts: readonly HostName[];
   readonly gateways: readonly HostName[];
   readonly hostOf: Readonly<Record<SlotKey, HostName>>;
+  /** Where each host has its releases; absent: nobody wrote it down. */
+  readonly rootOf?: Readonly<Record<HostName, string>>;
   /** Slots that stand or fall together, of one host or one label: never all of them are out by our doing. */
   readonly groups: readonly (readonly SlotKey[])[];
   readonly steps: readonly Step[];

@@ -151,6 +151,7 @@ function planOf(application: Application, beginning: Beginning): RolloutPlan {
     hosts: slotHosts(hosts).map((host) => host.name),
     gateways: names,
     hostOf,
+    rootOf: Object.fromEntries(slotHosts(hosts).map(({ name, root }) => [name, root])),
     groups: groupsOf(hosts),
     steps: isStraight ? STRAIGHT : policy.steps,
     split: application.gateway.split,

@@ -1,0 +1,78 @@
+// The file is edited while a rollout stands half-way, and somebody takes the rollout up by it.
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "../../src/demo/ports.ts";
+import { mustExit } from "../support/exit.ts";
+import { hasNginx } from "../support/nginx.ts";
+import { openWorkspace, type Workspace } from "../support/workspace.ts";
+
+const PATIENCE = 120_000;
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+/** v2 serves a part of the users in the first slot, v1 the others; nobody carries the rollout. */
+async function halfWay(): Promise<Workspace> {
+  const rollout = { steps: [{ share: "25%", approve: true }, { share: "100%" }], drain: "5s" };
+  const workspace = await openWorkspace({ edit: (sections) => ({ ...sections, rollout, analysis: "off" }) });
+  closing.push(workspace.close);
+  await workspace.bringUp("v1");
+  const releasing = workspace.start(["release", "v2"]);
+  await releasing.says(/waits for approval|promote/);
+  releasing.child.kill("SIGTERM");
+  mustExit(await releasing.done, 5);
+  return workspace;
+}
+
+type Edit = (text: string, workspace: Workspace) => Promise<string>;
+
+const EDITS: readonly (readonly [string, Edit, RegExp])[] = [
+  [
+    "a slot more at the front",
+    async (text, { slots }) => text.replace(`- ${slots[0]}`, `- ${await freePort()}\n      - ${slots[0]}`),
+    /was begun without slot here:\d+, which the file has now/,
+  ],
+  [
+    "a slot more at the end",
+    async (text, { slots }) => text.replace(`- ${slots[1]}`, `- ${slots[1]}\n      - ${await freePort()}`),
+    /was begun without slot here:\d+, which the file has now/,
+  ],
+  [
+    "its slots the other way round",
+    (text, { slots: [a, b] }) =>
+      Promise.resolve(text.replace(`- ${a}`, "- FIRST").replace(`- ${b}`, `- ${a}`).replace("FIRST", `${b}`)),
+    /was begun with slots in the order/,
+  ],
+  [
+    "another root",
+    (text, { root }) => Promise.resolve(text.replace(`root: ${root}`, `root: ${root}-elsewhere`)),
+    /was begun with root \S+\/srv of here; the file has \S+\/srv-elsewhere/,
+  ],
+];
+
+describe.skipIf(!hasNginx("integration: edited"))("a file that is edited in the middle of a rollout", () => {
+  it.each(EDITS)(
+    "with %s is refused by name before anything is done, and as it was goes back",
+    async (_, edit, says) => {
+      const workspace = await halfWay();
+      const file = join(workspace.directory, "glidepath.yaml");
+      const asItWas = await readFile(file, "utf8");
+      await writeFile(file, await edit(asItWas, workspace));
+      expect(await readFile(file, "utf8")).not.toBe(asItWas);
+      for (const order of ["abort", "resume"]) {
+        const refused = await workspace.glidepath(order);
+        mustExit(refused, 3);
+        expect(refused.stderr).toMatch(says);
+        expect(refused.stderr).toContain("put it back into the file as it was");
+      }
+      expect(await workspace.inSlots()).toEqual(["v2", "v1"]);
+
+      await writeFile(file, asItWas);
+      mustExit(await workspace.glidepath("abort"), 1);
+      expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+    },
+    PATIENCE,
+  );
+});
