@@ -48,7 +48,10 @@ export function startAndFollow(
       context,
       warnings.map((warning) => line(warn("! "), clean(warning))),
     );
-    const left = supersedes === null ? null : await supersede(context, opened, supersedes);
+    const left =
+      supersedes === null
+        ? null
+        : await supersede(context, opened, { release: supersedes, sha256: sha256.value });
     if (left !== null) return left;
     const busy = await underWay(control);
     if (busy !== null) return fail(context, busy);

@@ -81,6 +81,15 @@ describe("release --supersede", () => {
     expect(said).toContain("✗ web1 does not stop");
   });
 
+  test("leaves the other one as it is when the release could not begin", async () => {
+    const { asked, control } = scene({ alive: true, now: rollout() });
+    const obstacle = async () => appError("artifact.unreachable", "there is no artifact at v3.tar.gz");
+    const given = { control: { ...control, obstacle } };
+    const { code, err: said } = await runFake("release v3 --supersede", fakeIo(), given);
+    expect([code, asked]).toEqual([3, []]);
+    expect(said).toContain("✗ there is no artifact at v3.tar.gz\n  → the rollout of v2 is as it was;");
+  });
+
   test("without it, the second release is told how", async () => {
     const { asked, control } = scene({ alive: true, now: rollout() });
     const { code, err: said } = await runFake("release v3", fakeIo(), { control });

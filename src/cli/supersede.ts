@@ -1,4 +1,4 @@
-import type { AppError } from "../base/errors.ts";
+import { appError, type AppError } from "../base/errors.ts";
 import { ok, type Result } from "../base/result.ts";
 import { after, millis, seconds } from "../base/time.ts";
 import type { ReleaseId } from "../model/ids.ts";
@@ -17,12 +17,15 @@ import { line, strong, warn } from "./render/text.ts";
 export async function supersede(
   context: Context,
   opened: Opened,
-  release: ReleaseId,
+  { release, sha256 }: { readonly release: ReleaseId; readonly sha256: string | null },
 ): Promise<number | null> {
   const status = await opened.control.status({ look: false });
   if (!status.ok) return fail(context, status.error);
   const { rollout, holder } = status.value;
   if (rollout === null || isEnded(rollout)) return null;
+  // Nobody goes back for a release that cannot begin.
+  const obstacle = await opened.control.obstacle(release, sha256);
+  if (obstacle !== null) return fail(context, remains(rollout, obstacle));
   const way: Way = holder?.alive === true ? "watch" : "carry";
   const given = await giveWay(context, opened, { rollout, release, way });
   if (!given.ok) return fail(context, given.error);
@@ -40,6 +43,14 @@ export async function supersede(
   tell(context, endLines(end, null, { carried: way === "watch" }));
   return exitOfRollout(end);
 }
+
+const remains = ({ release, from, aborted }: Rollout, error: AppError): AppError =>
+  aborted !== null
+    ? error
+    : appError(error.code, error.message, {
+        ...(error.details === undefined ? {} : { details: error.details }),
+        hint: `the rollout of ${release} is as it was; \`glidepath abort\` goes back to ${from ?? "nothing"}`,
+      });
 
 interface Giving {
   readonly rollout: Rollout;

@@ -18,7 +18,7 @@ import { carry, type Held } from "./loop.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 import { outgrown } from "./outgrown.ts";
-import { beginning, newestGeneration } from "./preflight.ts";
+import { beginning, newestGeneration, obstacleBefore } from "./preflight.ts";
 import { readStatus } from "./status.ts";
 import { createNews } from "./news.ts";
 import { createWatch, type Watch } from "./watch.ts";
@@ -35,6 +35,7 @@ export function createControl(application: Application, ports: EnginePorts): Con
   return {
     status: (options) => readStatus(application, ports, options?.look ?? true),
     plan: (release) => plan(carrier, release),
+    obstacle: (release, sha256) => obstacleBefore(application, ports, { release, sha256 }),
     serveWhatRuns: (by) => serveWhatRuns(application, ports, by),
     start: (release, options) => start(carrier, { kind: "release", release, options }),
     rollback: (release, options) => rollback(carrier, release, options),

@@ -6,7 +6,7 @@ import type { Generation, HostName, ReleaseId, RolloutId } from "../model/ids.ts
 import type { Observation } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Saved } from "../ports/journal.ts";
-import { createRollout } from "../rollout/create.ts";
+import { alreadyThere, createRollout } from "../rollout/create.ts";
 import { unequalIn } from "../rollout/unequal.ts";
 import { limit } from "./limit.ts";
 import { lookOnce } from "./observer.ts";
@@ -26,11 +26,7 @@ export async function beginning(
   ports: EnginePorts,
   { kind, release, saved, observe, probe }: Wanted,
 ): Promise<Result<{ rollout: Rollout; stable: ReleaseId | null }, AppError>> {
-  const [seen, unready] = await Promise.all([
-    lookOnce(application, ports, { stable: saved.stable, count: false }),
-    unreadyGateway(application, ports),
-  ]);
-  const obstacle = obstacleTo(application, seen) ?? unready;
+  const { seen, obstacle } = await lookBefore(application, ports, saved);
   if (obstacle !== null) return err(obstacle);
   const stable = stableOf(application, seen, saved);
   if (!stable.ok) return stable;
@@ -49,6 +45,37 @@ export async function beginning(
     ...unequalIn(application, seen, { stable: stable.value, excluded: excludedBy(saved) }),
   });
   return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
+}
+
+async function lookBefore(
+  application: Application,
+  ports: EnginePorts,
+  { stable }: Saved,
+): Promise<{ readonly seen: Observation; readonly obstacle: AppError | null }> {
+  const [seen, unready] = await Promise.all([
+    lookOnce(application, ports, { stable, count: false }),
+    unreadyGateway(application, ports),
+  ]);
+  return { seen, obstacle: obstacleTo(application, seen) ?? unready };
+}
+
+/**
+ * What would refuse a release once the rollout that is under way has given way to it: that one goes back for
+ * nothing then.
+ */
+export async function obstacleBefore(
+  application: Application,
+  ports: EnginePorts,
+  { release, sha256 }: { readonly release: ReleaseId; readonly sha256: string | null },
+): Promise<AppError | null> {
+  const saved = await ports.journal.load(application.name);
+  if (!saved.ok) return saved.error;
+  if (saved.value.stable === release) return alreadyThere(release);
+  const { obstacle } = await lookBefore(application, ports, saved.value);
+  if (obstacle !== null) return obstacle;
+  const { signal } = new AbortController();
+  const fetched = await ports.artifacts.fetch(release, { sha256, signal, onProgress: () => undefined });
+  return fetched.ok ? null : fetched.error;
 }
 
 /** Hosts that the last rollout left out. */

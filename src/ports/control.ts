@@ -93,6 +93,11 @@ export interface ControlPlane {
   plan(release: ReleaseId): Promise<Result<PlanStory, AppError>>;
   /** Makes the gateways serve what runs in the slots now; nothing in them is touched. */
   serveWhatRuns(by: string): Promise<Result<RoutingTable, AppError>>;
+  /**
+   * What would refuse the release, besides the rollout that is under way; null: nothing is known. It fetches
+   * the artifact, and touches nothing else.
+   */
+  obstacle(release: ReleaseId, sha256: string | null): Promise<AppError | null>;
   /** Takes the lease and creates the rollout; `run` then carries it. */
   start(release: ReleaseId, options: StartOptions): Promise<Result<Rollout, AppError>>;
   /** A rollout to `release`, or to the one before the stable; straight to 100 %. */

@@ -290,6 +290,13 @@ describe.skipIf(!hasNginx("integration: supersede"))("a third release", () => {
       const first = workspace.start(["release", "v2", "--json"]);
       await first.says(/"phase":"baking"/);
       mustExit(await workspace.glidepath("release", "v3"), 3);
+      // For a release that could not begin nobody goes back.
+      for (const release of ["v1", "v33"]) {
+        const refused = await workspace.glidepath("release", release, "--supersede");
+        mustExit(refused, 3);
+        expect(refused.stderr).toContain("the rollout of v2 is as it was");
+      }
+      expect((await workspace.status()).rollout).toMatchObject({ release: "v2", phase: "baking" });
       const third = workspace.start(["release", "v3", "--supersede", "--json"]);
       mustExit(await first.done, 3);
       await until(

@@ -124,6 +124,7 @@ export function fakeControl(scene: Scene = {}, overrides: Partial<ControlPlane> 
     asked,
     status: async () => ok(status({ rollout: null, holder: null })),
     plan: async () => ok(story()),
+    obstacle: async () => null,
     serveWhatRuns: async () => nothingThere,
     start: async (release, { sha256, by }) => {
       asked.push(`start ${release} ${sha256 ?? "-"} ${by}`);
