@@ -144,7 +144,8 @@ describe.skipIf(!hasNginx("integration: adopt"))("what nginx serves already", ()
       "        include extra/*.conf;\n",
     );
     mkdirSync(join(workspace.nginx.directory, "extra"));
-    writeFileSync(join(workspace.nginx.directory, "extra", "a.conf"), "root /srv;\n");
+    writeFileSync(join(workspace.nginx.directory, "extra", "a.conf"), "include extra/b;\n");
+    writeFileSync(join(workspace.nginx.directory, "extra", "b"), "root /srv;\n");
     writeFileSync(site, refusing);
     const refused = await workspace.glidepath("adopt", "byhand", "--yes", ...options);
     mustExit(refused, 3);

@@ -7,6 +7,7 @@ import { slotLines } from "./groups.ts";
 import { http3 } from "./http3.ts";
 import { prefix } from "./names.ts";
 import { upstreams } from "./passive.ts";
+import { overruled } from "./overruled.ts";
 import { snippetOf } from "./place.ts";
 import { fault, fine, linesOf, section, surveyIn, warning, type Facts, type Look } from "./said.ts";
 import { certificate } from "./certificate.ts";
@@ -291,6 +292,7 @@ const OWN: readonly Look[] = [
   listening,
   names,
   certificate,
+  overruled,
   shutdown,
   size,
 ];

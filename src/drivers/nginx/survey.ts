@@ -111,6 +111,9 @@ function placed(files: ReadonlyMap<string, string>): readonly Placed[] {
   return expanded({ files, main }, main, directivesOf(files.get(main) ?? ""));
 }
 
+/** The whole configuration, every include in its place. */
+export const everything = (dump: string): readonly Placed[] => placed(filesOf(dump));
+
 const httpIn = (top: readonly Placed[]): readonly Placed[] =>
   top.filter((one) => one.name === "http").flatMap((one) => one.block ?? []);
 

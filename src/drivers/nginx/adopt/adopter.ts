@@ -5,6 +5,7 @@ import type { Application, Gateway } from "../../../model/application.ts";
 import { DONE, refused, type Outcome } from "../../../model/outcome.ts";
 import type { Adopter, Adoption, FoundProcess, FoundSlot, SiteChange } from "../../../ports/adopt.ts";
 import type { HostPort, HostReply } from "../../../ports/host.ts";
+import { writeConfig } from "../config.ts";
 import { sha256 } from "../names.ts";
 import { homeOf, snippetOf } from "../place.ts";
 import { filesOf, surveyOf, type FoundUpstream, type Survey } from "../survey.ts";
@@ -12,7 +13,7 @@ import { tarOf } from "../tar.ts";
 import { troubleOf } from "../trouble.ts";
 import { rewrite } from "./rewrite.ts";
 import { DUMP, PROCESSES, READ_SITE, TAKE_OVER, UNDO } from "./script.ts";
-import { usesIn, usesOf, type Use } from "./uses.ts";
+import { nearest, usesIn, usesOf, withLevels, type Use } from "./uses.ts";
 
 export interface AdopterOptions {
   readonly host: HostPort;
@@ -82,8 +83,12 @@ async function find(
     connectTimeout: longest(uses, ["proxy_connect_timeout"]),
     readTimeout: longest(uses, ["proxy_read_timeout", "proxy_send_timeout"]),
   };
-  return ok({ adoption, seen: { dump, site, text, uses: usesIn(site, text, upstream).uses } });
+  return ok({ adoption, seen: { dump, site, text, uses: again(uses, usesIn(site, text, upstream).uses) } });
 }
+
+/** In the file's own text, with what nginx said of the levels around. */
+const again = (dumped: readonly Use[], read: readonly Use[]): readonly Use[] =>
+  read.map((use, i) => withLevels(use, dumped[i]?.levels));
 
 async function readSite(
   host: HostPort,
@@ -171,12 +176,10 @@ const namesOf = (uses: readonly Use[]): readonly string[] => [
   ),
 ];
 
-/** The longest that any of these locations allows, own or inherited within the file. */
+/** The longest that any of these locations allows, own or inherited. */
 function longest(uses: readonly Use[], names: readonly string[]): Duration | null {
-  const all = uses.flatMap(({ location, around }) =>
-    [...around, location].flatMap(({ block }) =>
-      (block ?? []).filter(({ name }) => names.includes(name)).map(({ args }) => nginxTime(args[0] ?? "")),
-    ),
+  const all = uses.flatMap(({ levels }) =>
+    names.flatMap((name) => nearest(levels, name).map(({ args }) => nginxTime(args[0] ?? ""))),
   );
   const known = all.filter((each) => each !== null);
   return known.length === 0 ? null : millis(Math.max(...known));
@@ -230,11 +233,12 @@ function processAt(said: string, port: number): FoundProcess | null {
 // ── change, take over, undo ──────────────────────────────
 
 function changeOf(application: Application, { dump, uses, site, text }: Seen): SiteChange {
-  const { gateway } = application;
+  const gateway = ownGateway(application);
+  const { snippet } = writeConfig({ application, gateway, home: homeOf({ application, gateway }) });
   const { text: wanted, notes } = rewrite(text, uses, {
-    snippet: snippetOf({ application, gateway: ownGateway(application) }),
+    snippet: snippetOf({ application, gateway }),
     files: filesOf(dump),
-    addsHeader: gateway.key.by === "auto" && gateway.split === "users",
+    addsHeader: snippet.includes("add_header "),
   });
   return { path: site, current: text, wanted, notes };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { rewrite } from "./rewrite.ts";
-import { usesIn } from "./uses.ts";
+import { filesOf } from "../survey.ts";
+import { nearest, usesIn, usesOf } from "./uses.ts";
 
 const SNIPPET = "/var/lib/glidepath/shop/location.conf";
 
@@ -51,6 +52,7 @@ test("what the snippet's own lines would end the inheritance of is repeated", ()
   const before = `server {
   access_log /var/log/nginx/shop.log main;
   add_header X-Frame-Options "DENY always";
+  proxy_set_header Host $host;
   location / {
     proxy_pass http://shop;
   }
@@ -73,12 +75,90 @@ test("an included file gives way to what of it is not in the snippet", () => {
   expect(text).toBe(`location / {\n  proxy_hide_header "X Powered";\n  include ${SNIPPET};\n}\n`);
 });
 
+/** As `nginx -T` tells it: a main file, and a site with its snippets. */
+const dumpOf = (files: Readonly<Record<string, string>>): string =>
+  Object.entries(files)
+    .map(([path, text]) => `# configuration file ${path}:\n${text}\n`)
+    .join("");
+
+const HTTP = `http {
+  access_log /var/log/nginx/access.log combined;
+  add_header X-Frame-Options DENY always;
+  proxy_set_header X-Request-Id $request_id;
+  proxy_set_header Host $host;
+  proxy_read_timeout 300s;
+  limit_conn perip 20;
+  include /etc/nginx/conf.d/*.conf;
+}`;
+
+const COMMON = String.raw`add_header X-Common "a \"b\"";`;
+
+const adopted = (files: Readonly<Record<string, string>>) => {
+  const dump = dumpOf({ "/etc/nginx/nginx.conf": HTTP, ...files });
+  const { uses, obstacles } = usesOf(dump, "shop");
+  const options = { snippet: SNIPPET, files: filesOf(dump), addsHeader: true };
+  return { uses, obstacles, ...rewrite(uses[0]?.text ?? "", uses, options) };
+};
+
+test("what comes from the main file and from includes is repeated too, and told where it cannot be", () => {
+  const site = `server {
+  include snippets/common.conf;
+  location / {
+    proxy_pass http://shop;
+  }
+  location /api/ {
+    include snippets/*-headers;
+    proxy_pass http://shop;
+    access_log off;
+  }
+}`;
+  const { text, notes, uses } = adopted({
+    "/etc/nginx/conf.d/shop.conf": site,
+    "/etc/nginx/snippets/common.conf": COMMON,
+    "/etc/nginx/snippets/api-headers": 'proxy_set_header X-Tenant "b l";\nproxy_set_header Host $host;\n',
+  });
+  expect(text.trim()).toBe(`server {
+  include snippets/common.conf;
+  location / {
+    include ${SNIPPET};
+    access_log /var/log/nginx/access.log combined;
+    ${COMMON}
+    proxy_set_header X-Request-Id $request_id;
+  }
+  location /api/ {
+    proxy_set_header X-Tenant "b l";
+    include ${SNIPPET};
+    ${COMMON}
+  }
+}`);
+  expect(notes.map((note) => note.replace(/ .*/, ""))).toEqual(["access_log,", "limit_conn", "access_log"]);
+  expect(nearest(uses[0]?.levels ?? [], "proxy_read_timeout").map(({ args }) => args)).toEqual([["300s"]]);
+});
+
+test("a file that is included where other headers hold is refused, one where the same hold is not", () => {
+  const files = (more: string) => ({
+    "/etc/nginx/conf.d/shop.conf": `server { listen 80; include shop.locations; }
+server { listen 443 ssl; ${more} include shop.locations; }`,
+    "/etc/nginx/shop.locations": "location / { proxy_pass http://shop; }",
+  });
+  expect(adopted(files("")).obstacles).toEqual([]);
+  expect(adopted(files("add_header X-Secure yes;")).obstacles).toEqual([
+    expect.stringContaining("shop.locations:2: location / is included where other headers or logs"),
+  ]);
+});
+
 test.each([
   ["proxy_set_header Host shop.internal;", "proxy_set_header Host shop.internal gives way"],
   ["proxy_next_upstream off;", "proxy_next_upstream off gives way"],
   ["root /srv;", "root /srv gives way"],
 ])("says so where %s means something else afterwards", (line, said) => {
-  const { notes } = rewritten(`location / {\n  proxy_pass http://shop;\n  ${line}\n}\n`);
+  const { notes } = rewritten(`server {
+  proxy_set_header Host $host;
+  location / {
+    proxy_pass http://shop;
+    ${line}
+  }
+}`);
   expect(notes).toHaveLength(1);
   expect(notes[0]).toContain(said);
 });
@@ -97,6 +177,10 @@ describe("what cannot be taken over is refused with its line", () => {
       "shop.conf:2: proxy_pass http://shop stands in if",
     ],
     ["location / {\n  alias /srv/;\n  proxy_pass http://shop;\n}", "shop.conf:2: alias: "],
+    [
+      "location / {\n  proxy_pass http://shop;\n  location ~ [.]css$ { expires 1d; }\n}",
+      "shop.conf:3: location: what is not said inside would be the snippet's",
+    ],
     ["location / {\n  try_files $uri =404;\n  proxy_pass http://shop;\n}", "shop.conf:2: try_files: "],
     ["stream {\n server { proxy_pass shop; }\n}", "shop.conf:2: proxy_pass shop in stream"],
   ])("%s", (text, said) => {

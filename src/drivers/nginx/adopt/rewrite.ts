@@ -1,5 +1,5 @@
-import { directivesOf, type Directive } from "../survey.ts";
-import type { Use } from "./uses.ts";
+import { directivesOf, globPattern, type Directive } from "../survey.ts";
+import { nearest, type Use } from "./uses.ts";
 
 /** What a location of the user's becomes: the snippet in place of `proxy_pass`, and nothing twice. */
 
@@ -71,33 +71,65 @@ function rewriteOne(
   options: RewriteOptions,
 ): { readonly pieces: readonly Piece[]; readonly notes: readonly string[] } {
   const pad = indentOf(text, use.pass.span[0]);
-  const own = use.location.block ?? [];
+  const said = use.location.block ?? [];
   const inherited = inheritedBy(use, options);
-  const put = [`include ${options.snippet};`, ...inherited.map(written)].join(`\n${pad}`);
+  const put = [`include ${options.snippet};`, ...inherited.map((one) => sourceOf(one, text, options))].join(
+    `\n${pad}`,
+  );
   const notes: string[] = inherited.length > 0 ? [REPEATED] : [];
+  notes.push(...notesOnLevels(use));
   const pieces: Piece[] = [{ from: use.pass.span[0], to: use.pass.span[1], text: put }];
-  for (const one of own) {
+  for (const one of said) {
     if (one === use.pass) continue;
-    const piece = one.name === "include" ? included(text, one, options) : dropped(text, one);
+    const inside = one.name === "include" ? includedBy(one, options) : null;
+    const piece = inside === null ? dropped(text, one) : unfolded(text, one, inside);
     if (piece === null) continue;
     pieces.push(piece);
-    notes.push(...noteOn(one));
+    notes.push(...(inside ?? [one]).flatMap((each) => (isOurs(each) ? noteOn(each) : [])));
   }
   return { pieces, notes };
 }
 
 const REPEATED =
-  "access_log and add_header of the levels above are repeated in the location: its own end their inheritance";
+  "access_log, add_header and proxy_set_header of the levels above are repeated in the location, whose own " +
+  "would end their inheritance";
 
-/** Our own access_log and add_header end the inheritance of the user's: so they are repeated here. */
-function inheritedBy({ location, around }: Use, { addsHeader }: RewriteOptions): readonly Directive[] {
-  const nearest = (name: string): readonly Directive[] => {
-    if (location.block?.some((one) => one.name === name) === true) return [];
-    const levels = around.map(({ block }) => (block ?? []).filter((one) => one.name === name));
-    return levels.findLast((found) => found.length > 0) ?? [];
-  };
-  const logs = nearest("access_log").filter(({ args }) => args[0] !== "off");
-  return [...logs, ...(addsHeader ? nearest("add_header") : [])];
+const own = ({ levels }: Use, name: string): boolean =>
+  levels.at(-1)?.some((one) => one.name === name) === true;
+
+/** What the location has from above, and has no more once it says such a thing itself. */
+const above = (use: Use, name: string): readonly Directive[] =>
+  own(use, name) ? [] : nearest(use.levels.slice(0, -1), name);
+
+/** Our own directives end the inheritance of the user's: so they are repeated here. */
+function inheritedBy(use: Use, { addsHeader }: RewriteOptions): readonly Directive[] {
+  const logs = above(use, "access_log").filter(({ args }) => args[0] !== "off");
+  const sent = above(use, "proxy_set_header").filter((one) => !isOurs(one));
+  return [...logs, ...(addsHeader ? above(use, "add_header") : []), ...sent];
+}
+
+/** What held in the location by inheritance and means something else, or nothing, once ours is there. */
+function notesOnLevels(use: Use): readonly string[] {
+  const [limit] = above(use, "limit_conn");
+  const sent = nearest(use.levels, "proxy_set_header");
+  const isHostSaid = sent.some(({ args }) => args[0]?.toLowerCase() === "host");
+  const names = ["proxy_set_header", ...SET_BY_US].filter((name) => !UNHEEDED.test(name));
+  const overruled = names.flatMap((name) => above(use, name));
+  return [
+    ...overruled.flatMap((one) => (isOurs(one) ? noteOn(one) : [])),
+    ...(limit === undefined ? [] : [`limit_conn ${limit.args.join(" ")} of a level above ${ONLY_COUNTS}`]),
+    ...(isHostSaid ? [] : ["Host is what the client asked for, no longer the upstream's name"]),
+  ];
+}
+
+/** Of the levels above these mean nothing to a location that only leads on. */
+const UNHEEDED = /^(root|limit_conn_.*)$/;
+const ONLY_COUNTS = "limits nobody here: the snippet's own only counts";
+
+/** As it was written, wherever that was. */
+function sourceOf(one: Directive, text: string, { files }: RewriteOptions): string {
+  const whole = "file" in one ? (files.get(String(one.file)) ?? text) : text;
+  return whole.slice(...one.span);
 }
 
 function isOurs({ name, args }: Directive): boolean {
@@ -108,13 +140,25 @@ function isOurs({ name, args }: Directive): boolean {
 const dropped = (text: string, one: Directive): Piece | null =>
   isOurs(one) ? { ...lineSpan(text, one), text: "" } : null;
 
+interface Included extends Directive {
+  readonly source: string;
+}
+
+function includedBy({ args }: Directive, { files }: RewriteOptions): readonly Included[] {
+  const wanted = args[0] ?? "";
+  const { source } = globPattern(wanted);
+  const pattern = new RegExp(wanted.startsWith("/") ? source : source.replace("^", "(?:^|/)"));
+  return [...files].flatMap(([path, text]) =>
+    pattern.test(path)
+      ? directivesOf(text).map((one) => Object.assign(one, { source: text.slice(...one.span) }))
+      : [],
+  );
+}
+
 /** An included file with something of ours in it gives way to the rest of what it says. */
-function included(text: string, one: Directive, { files }: RewriteOptions): Piece | null {
-  const wanted = one.args[0] ?? "";
-  const found = [...files].find(([path]) => path === wanted || path.endsWith(`/${wanted}`));
-  const inside = found === undefined ? [] : directivesOf(found[1]);
+function unfolded(text: string, one: Directive, inside: readonly Included[]): Piece | null {
   if (!inside.some(isOurs)) return null;
-  const rest = inside.filter((each) => !isOurs(each)).map(written);
+  const rest = inside.filter((each) => !isOurs(each)).map(({ source }) => source);
   if (rest.length === 0) return { ...lineSpan(text, one), text: "" };
   return { from: one.span[0], to: one.span[1], text: rest.join(`\n${indentOf(text, one.span[0])}`) };
 }
@@ -127,16 +171,8 @@ function noteOn({ name, args }: Directive): readonly string[] {
       ? []
       : [`${said} gives way to the snippet's own value of that header`];
   }
-  if (name === "include" || KEPT_OTHERWISE.has(name)) return [];
+  if (KEPT_OTHERWISE.has(name)) return [];
   return [`${said} gives way to what the snippet says`];
-}
-
-/** As nginx reads it back: everything that is not a plain word in quotes. */
-function written({ name, args }: Directive): string {
-  const words = args.map((arg) =>
-    /^[^\s{};"'\\#]+$/.test(arg) ? arg : `"${arg.replaceAll(/(["\\])/g, String.raw`\$1`)}"`,
-  );
-  return `${[name, ...words].join(" ")};`;
 }
 
 function indentOf(text: string, at: number): string {

@@ -1,4 +1,4 @@
-import { directivesOf, filesOf, type Directive } from "../survey.ts";
+import { directivesOf, everything, filesOf, type Directive, type Placed } from "../survey.ts";
 
 /** A location whose requests go to the upstream. */
 export interface Use {
@@ -8,7 +8,11 @@ export interface Use {
   /** What encloses the location in its file, outermost first. */
   readonly around: readonly Directive[];
   readonly pass: Directive;
+  /** What each level says, from the outermost to the location itself, with what it includes. */
+  readonly levels: Levels;
 }
+
+export type Levels = readonly (readonly Directive[])[];
 
 /** Where the upstream is used: what can be taken over, and what stands in the way, a sentence each. */
 export interface Uses {
@@ -29,8 +33,50 @@ const leadsTo = ({ args }: Directive, upstream: string): boolean =>
 
 export function usesOf(dump: string, upstream: string): Uses {
   const all = [...filesOf(dump)].map(([path, text]) => usesIn(path, text, upstream));
-  return { uses: all.flatMap(({ uses }) => uses), obstacles: all.flatMap(({ obstacles }) => obstacles) };
+  const top = everything(dump);
+  const uses = all.flatMap((found) => found.uses.map((use) => ({ use, places: placesOf(top, use) })));
+  const torn = uses.flatMap(({ use, places }) => tornIn(use, places));
+  return {
+    uses: uses.map(({ use, places: [levels] }) => withLevels(use, levels)),
+    obstacles: [...all.flatMap(({ obstacles }) => obstacles), ...torn],
+  };
 }
+
+export const withLevels = (use: Use, levels: Levels | undefined): Use =>
+  levels === undefined ? use : { ...use, levels };
+
+/** The levels around the location wherever its file is included, the outermost first. */
+function placesOf(top: readonly Placed[], { path, location }: Use): readonly Levels[] {
+  const found: Levels[] = [];
+  const visit = (all: readonly Placed[], levels: Levels): void => {
+    for (const one of all) {
+      const { block } = one;
+      if (block === null) continue;
+      if (one.file === path && one.span[0] === location.span[0]) found.push([...levels, block]);
+      visit(block, [...levels, block]);
+    }
+  };
+  visit(top, [top]);
+  return found;
+}
+
+/** One file in several places, with other things above: what is written into it would be wrong for one. */
+function tornIn({ path, text, location }: Use, places: readonly Levels[]): readonly string[] {
+  const above = places.map((levels) =>
+    JSON.stringify(
+      ["access_log", "add_header", "proxy_set_header"].map((name) =>
+        nearest(levels, name).map(({ args }) => args),
+      ),
+    ),
+  );
+  if (new Set(above).size <= 1) return [];
+  const what = `location ${location.args.join(" ")} is included where other headers or logs are inherited`;
+  return [`${path}:${lineOf(text, location.span[0])}: ${what}; write it into each place`];
+}
+
+/** What holds in the location by inheritance: of directives that end it, what the nearest level says. */
+export const nearest = (levels: Levels, name: string): readonly Directive[] =>
+  levels.map((level) => level.filter((one) => one.name === name)).findLast((found) => found.length > 0) ?? [];
 
 export function usesIn(path: string, text: string, upstream: string): Uses {
   const uses: Use[] = [];
@@ -40,7 +86,8 @@ export function usesIn(path: string, text: string, upstream: string): Uses {
     const location = around.at(-1);
     if (obstacle !== null) obstacles.push(`${path}:${lineOf(text, pass.span[0])}: ${obstacle}`);
     else if (location !== undefined) {
-      uses.push({ path, text, location, around: around.slice(0, -1), pass });
+      const levels = around.map(({ block }) => block ?? []);
+      uses.push({ path, text, location, around: around.slice(0, -1), pass, levels });
     }
   };
   const visit = (all: readonly Directive[], around: readonly Directive[]): void => {
@@ -50,7 +97,9 @@ export function usesIn(path: string, text: string, upstream: string): Uses {
     }
   };
   visit(directivesOf(text), []);
-  return { uses, obstacles: [...obstacles, ...uses.flatMap(obstaclesIn)] };
+  const isUse = new Set(uses.map(({ location }) => location));
+  const within = uses.flatMap((use) => obstaclesIn(use, isUse));
+  return { uses, obstacles: [...obstacles, ...within] };
 }
 
 function obstacleOf(pass: Directive, around: readonly Directive[], upstream: string): string | null {
@@ -71,12 +120,15 @@ function obstacleOf(pass: Directive, around: readonly Directive[], upstream: str
 const IN_THE_WAY: Readonly<Record<string, string>> = {
   alias: "the snippet sets root, which cannot stand beside alias",
   try_files: "the snippet sets root, where try_files would look; move proxy_pass to a location @name",
-  limit_conn: "the snippet makes limit_conn of its location only count; put yours into the server block",
+  limit_conn: "the snippet makes limit_conn of its location only count; yours would limit nobody",
 };
 
-function obstaclesIn({ path, text, location }: Use): readonly string[] {
+const INSIDE =
+  "what is not said inside would be the snippet's: its root, its log; write it beside this location";
+
+function obstaclesIn({ path, text, location }: Use, isUse: ReadonlySet<Directive>): readonly string[] {
   return (location.block ?? []).flatMap((one) => {
-    const why = IN_THE_WAY[one.name];
+    const why = one.name === "location" && !isUse.has(one) ? INSIDE : IN_THE_WAY[one.name];
     return why === undefined ? [] : [`${path}:${lineOf(text, one.span[0])}: ${one.name}: ${why}`];
   });
 }
