@@ -6,10 +6,16 @@ import { homeOf, type Site } from "./place.ts";
 export function editedBy(site: Site, { sha, written }: Pick<Look, "sha" | "written">): AppError | null {
   const { name, config } = site.gateway;
   if (sha === null || written.includes(sha)) return null;
-  const message = `${name}: ${config} is not as Glidepath last wrote it`;
-  const hint =
-    written.length === 0
-      ? `move ${config} away, or choose another gateway.config: Glidepath owns the whole file`
-      : `put it back as it is in ${homeOf(site)}/written.conf, or remove it, and it is written anew`;
-  return appError("gateway.edited", message, { hint });
+  if (written.length === 0) {
+    const message = `${name}: ${config} is there, and ${homeOf(site)} knows nothing of it`;
+    return appError("gateway.edited", message, { hint: unknown(config) });
+  }
+  return appError("gateway.edited", `${name}: ${config} is not as Glidepath last wrote it`, {
+    hint: `put it back as it is in ${homeOf(site)}/written.conf, or remove it, and it is written anew`,
+  });
 }
+
+const unknown = (config: string): string =>
+  "if its first line says that it is Glidepath's, gateway.state was changed, or what lay there is lost: " +
+  `put that back, or move ${config} away without reloading nginx, and it is written anew. Else it is ` +
+  "somebody's: choose another gateway.config";

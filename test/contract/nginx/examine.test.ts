@@ -1,4 +1,12 @@
-import { appendFileSync, chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -56,6 +64,20 @@ test("an edited config is a fault, in the words of the refusal", async () => {
   const refusal = await w.port.prepare(w.gateway, w.table(2, {}));
   const found = (await examine(w)).filter((one) => one.severity === "fault");
   expect(found).toMatchObject([{ found: expect.stringContaining("is not as Glidepath last wrote it") }]);
+  expect(refusal).toMatchObject({ error: { message: found[0]?.found, hint: found[0]?.todo } });
+});
+
+test("a config of which the state knows nothing is told as that, and not as edited", async () => {
+  const w = await open();
+  await w.port.prepare(w.gateway, w.table(1, {}));
+  rmSync(w.gateway.state, { recursive: true });
+  mkdirSync(w.gateway.state);
+  const refusal = await w.port.prepare(w.gateway, w.table(2, {}));
+  const found = (await examine(w)).filter((one) => one.severity === "fault");
+  expect(found).toMatchObject([
+    { found: expect.stringContaining(`${w.gateway.state}/shop knows nothing of it`) },
+  ]);
+  expect(found[0]?.todo).toContain("gateway.state was changed, or what lay there is lost");
   expect(refusal).toMatchObject({ error: { message: found[0]?.found, hint: found[0]?.todo } });
 });
 
