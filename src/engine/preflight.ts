@@ -2,13 +2,14 @@ import { appError, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Application, RunSpec, Slot } from "../model/application.ts";
 import { poolOf, withoutHosts } from "../model/application.ts";
-import type { Generation, HostName, ReleaseId, RolloutId } from "../model/ids.ts";
+import type { Generation, HostName, ReleaseId, RolloutId, SlotKey } from "../model/ids.ts";
 import type { Observation } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Saved } from "../ports/journal.ts";
 import { alreadyThere, createRollout } from "../rollout/create.ts";
 import { unequalIn } from "../rollout/unequal.ts";
 import { limit } from "./limit.ts";
+import { servedIn } from "./served.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 
@@ -32,6 +33,9 @@ export async function beginning(
   if (!stable.ok) return stable;
   const foreign = foreignPool(application, seen);
   if (foreign !== null) return err(foreign);
+  const unequal = unequalIn(application, seen, { stable: stable.value, excluded: excludedBy(saved) });
+  const mixed = release === stable.value ? notEverywhere(release, unequal.strays) : null;
+  if (mixed !== null && !isDown(application, seen)) return err(mixed);
   const rollout = createRollout(application, {
     id: ports.ids.next() as RolloutId,
     kind,
@@ -42,7 +46,7 @@ export async function beginning(
     observe,
     probe,
     runs: await runsBefore(application, ports),
-    ...unequalIn(application, seen, { stable: stable.value, excluded: excludedBy(saved) }),
+    ...unequal,
   });
   return rollout.ok ? ok({ rollout: rollout.value, stable: stable.value }) : rollout;
 }
@@ -76,6 +80,17 @@ export async function obstacleBefore(
   const { signal } = new AbortController();
   const fetched = await ports.artifacts.fetch(release, { sha256, signal, onProgress: () => undefined });
   return fetched.ok ? null : fetched.error;
+}
+
+/** Only a rollout brings slots anywhere, and this one has nowhere to go. */
+function notEverywhere(release: ReleaseId, strays: readonly SlotKey[]): AppError | null {
+  if (strays.length === 0) return null;
+  const others = strays.join(", ");
+  return appError("rollout.refused", `${release} is what runs already, but not in ${others}`, {
+    hint:
+      `release any other: it brings ${others} to ${release} before anything else; ` +
+      "`glidepath abort` leaves it at that",
+  });
 }
 
 /** Hosts that the last rollout left out. */
@@ -184,7 +199,7 @@ function foreignPool(application: Application, seen: Observation): AppError | nu
   });
 }
 
-/** What all slots run: by the store, or, where the store knows nothing, by the slots themselves. */
+/** What all slots run: by the store, or, where the store knows nothing, by the slots and the gateways. */
 function stableOf(
   application: Application,
   seen: Observation,
@@ -197,6 +212,8 @@ function stableOf(
   });
   const releases = [...new Set(found.map(({ release }) => release))];
   if (releases.length === 1) return ok(releases[0] ?? null);
+  const served = servedIn(application, seen);
+  if (served !== null) return ok(served);
   const list = found.map(({ key, release }) => `${key}: ${release ?? "nothing"}`).join("\n");
   return err(
     appError(
@@ -204,7 +221,7 @@ function stableOf(
       `the slots of ${application.name} do not all run the same, and the store knows no release`,
       {
         details: list,
-        hint: "bring all slots to one release by hand, or empty them; then release again",
+        hint: "put the store back (`state` in the file), or bring all slots to one release by hand",
       },
     ),
   );

@@ -72,6 +72,11 @@ describe("a slot of a host that was left out, to which only a gateway leads that
   });
 });
 
+test("a slot that runs something else is brought to the stable, also where all gateways lead to it", () => {
+  const found = unequal({ slots: { [ALL[0]!]: { release: "v2" } } });
+  expect(found).toEqual({ newcomers: [], strays: [ALL[0]], apart: true });
+});
+
 test("a slot to which nobody leads is brought up, whatever it does", () => {
   const rest = without(...ofHost("web3"));
   expect(unequal({ web1: rest, web2: rest }).strays).toEqual(ofHost("web3"));

@@ -14,8 +14,8 @@ interface Before {
 }
 
 /**
- * Newcomers never held anything, since somebody made the pool larger. Strays were left out with a lost host:
- * not every gateway routes to them, and they run something else, or do not serve, or nobody routes to them at
+ * Newcomers never held anything, since somebody made the pool larger. Strays run something else, or were left
+ * out with a lost host: not every gateway routes to them, and they do not serve, or nobody routes to them at
  * all. A gateway that was lost itself may lead to slots that were stopped since: its word alone is none.
  */
 export function unequalIn(application: Application, seen: Observation, before: Before): Unequal {
@@ -29,9 +29,10 @@ export function unequalIn(application: Application, seen: Observation, before: B
     return state === null ? stable : state.value.release;
   };
   const [newcomers, known] = parted(poolOf(application.hosts), (slot) => releaseOf(slot) === null);
-  const isEverywhere = ({ key }: Slot): boolean => routed.every((slots) => slots.has(key));
-  const isSomewhere = (slot: Slot): boolean =>
-    releaseOf(slot) === stable && routed.some((slots) => slots.has(slot.key));
+  const isLed = (slot: Slot, to: "every" | "some"): boolean =>
+    releaseOf(slot) === stable && routed[to]((slots) => slots.has(slot.key));
+  const isEverywhere = (slot: Slot): boolean => isLed(slot, "every");
+  const isSomewhere = (slot: Slot): boolean => isLed(slot, "some");
   const serving = parted(known, (s) => isEverywhere(s) || (isSomewhere(s) && isServing(seen, s)));
   // Somebody must be left in the pool meanwhile.
   const [rest, strays] =
