@@ -195,7 +195,7 @@ function groupNames(layout: Layout, slot: Slot): GroupNames {
 async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const mistake = unsuitable(place.application, place.gateway);
   if (mistake !== null) return refused(mistake);
-  const [reply, running] = await Promise.all([
+  const [reply, asked] = await Promise.all([
     lookAndBuild(place, table),
     isPassive(place) ? null : askConfig(controlOf(place)),
   ]);
@@ -209,6 +209,8 @@ async function prepare(place: Place, table: RoutingTable): Promise<Outcome> {
   const built = seen.built ? DONE : await build(place, seen, { table, pool: config.pool });
   if (built.kind !== "done") return built;
   const isThere = seen.sha === sha256(config.text);
+  // The network may have been away when it was asked: the host answers now, and nobody is reloaded for that.
+  const running = asked ?? (isThere ? await askConfig(controlOf(place)) : null);
   if (isThere && running?.config === config.digest) {
     return seen.snippet ? DONE : addSnippet(place, config);
   }

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { millis } from "../../../src/base/time.ts";
 import { accessLog } from "../../../src/drivers/accesslog/accesslog.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
+import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import { bucketOfUser } from "../../../src/drivers/nginx/bucket.ts";
 import type { RolloutId } from "../../../src/model/ids.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
@@ -85,6 +86,22 @@ test("twelve switches under keep-alive load lose nothing and start no process", 
   const pool = readdirSync(join(w.gateway.state, "shop")).find((name) => name.startsWith("pool-")) ?? "";
   const kept = readdirSync(join(w.gateway.state, "shop", pool)).filter((name) => name.startsWith("gen-"));
   expect(kept.toSorted()).toEqual(["gen-10", "gen-11", "gen-12", "gen-13", "gen-9"]);
+});
+
+test("nginx is not reloaded because the network was away when it was asked what it runs", async () => {
+  const w = await open();
+  await switchTo(w, w.table(1, {}));
+  const before = processes(w);
+  const host = localHost(w.gateway.name);
+  let lost = 0;
+  const get: typeof host.get = async (asked) => {
+    if (asked.path !== "/config" || lost > 0) return host.get(asked);
+    lost += 1;
+    return { kind: "failed", why: "no answer within 2s" };
+  };
+  const port = nginxGateway({ application: w.application, hosts: () => ({ ...host, get }) });
+  expect(await port.prepare(w.gateway, w.table(2, { stable: 1 }))).toEqual(DONE);
+  expect([lost, processes(w)]).toEqual([1, before]);
 });
 
 test("the next request after a switch is served by the new routing", async () => {
