@@ -115,7 +115,9 @@ async function tail(path: string): Promise<string> {
     const from = Math.max(0, size - MOST_BYTES);
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(size - from), position: from });
     const text = buffer.subarray(0, bytesRead).toString("utf8").trimEnd();
-    return from === 0 ? text : `…${text.slice(text.indexOf("\n"))}`;
+    if (from === 0) return text;
+    // From a whole line on, where there is one.
+    return `…${text.slice(Math.max(0, text.indexOf("\n")))}`;
   } finally {
     await file.close();
   }

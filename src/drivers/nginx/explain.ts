@@ -108,7 +108,9 @@ function valueOf(asked: Asked, by: Source, name: string): string {
 /** Of blanks, nothing else: nginx knows no other space in a header. */
 const trimmed = (text: string, where: "start" | "both" = "both"): string =>
   text.replace(/^ +/, "").replace(where === "both" ? / +$/ : /$/, "");
-const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+/** nginx knows no other letters. */
+const lower = (text: string): string => text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+const isSame = (a: string, b: string): boolean => a.length === b.length && lower(a) === lower(b);
 const named = (all: readonly Named[], name: string): string | null =>
   all.find((one) => isSame(one.name, name))?.value ?? null;
 const headersOf = ({ headers }: Asked, name: string): readonly string[] =>
@@ -137,7 +139,9 @@ function cookieIn(lines: readonly string[], name: string): string | null {
 function clientIn({ gateway: { realIp } }: Application, asked: Asked): string | null {
   const { address } = asked;
   if (address === null) return null;
-  const said = realIp === null ? "" : headersOf(asked, realIp.header).join(", ");
+  const lines = realIp === null ? [] : headersOf(asked, realIp.header);
+  // nginx reads several lines of this header as one, and of any other the first.
+  const said = isSame(realIp?.header ?? "", "X-Forwarded-For") ? lines.join(", ") : (lines[0] ?? "");
   return canonical(realIp === null ? address : clientOf(address, said, realIp.from));
 }
 

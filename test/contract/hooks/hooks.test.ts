@@ -81,6 +81,9 @@ describe("a hook", () => {
     const outcome = await port({ afterRelease }).run(context({ name: "afterRelease" }));
     expect(outcome).toMatchObject({ note: expect.stringMatching(/^…\n\d+\n[^]*\n100000$/) });
     expect(JSON.stringify(outcome).length).toBeLessThan(25_000);
+    const beforeShift = "head -c 40000 /dev/zero | tr '\\0' x";
+    const oneLine = await port({ beforeShift }).run(context({ name: "beforeShift" }));
+    expect(oneLine).toMatchObject({ note: expect.stringMatching(/^…x{16000,}$/) });
   });
 });
 
