@@ -202,6 +202,8 @@ describe("orders", () => {
     ["resume", '{"kind":"resume"}'],
     ["abort", '{"kind":"abort","reason":"alice@build1 asked for it"}'],
     ["abort --reason slow", '{"kind":"abort","reason":"slow"}'],
+    ["abort --reason=slow\n\tas_ever", '{"kind":"abort","reason":"slow as_ever"}'],
+    ["abort --reason=", '{"kind":"abort","reason":"alice@build1 asked for it"}'],
   ])("%s goes to the process that carries the rollout, and returns", async (args, order) => {
     const control = fakeControl({}, live);
     const { code, out } = await runFake(args, fakeIo(), { control });

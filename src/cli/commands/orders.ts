@@ -70,8 +70,9 @@ export const abort: CommandRow = {
   summary: "go back to the stable release, users first",
   options: [WAIT_OPTION, { flags: "--reason <text>", help: "why, for the history" }],
   run: (context) => {
-    const reason = context.options["reason"];
-    const why = reason === undefined ? `${context.deps.by} asked for it` : String(reason);
-    return orderRollout(context, { kind: "abort", reason: why });
+    // One line, wherever it is shown.
+    const given = String(context.options["reason"] ?? "").replaceAll(/\s+/g, " ").trim();
+    const reason = given === "" ? `${context.deps.by} asked for it` : given;
+    return orderRollout(context, { kind: "abort", reason });
   },
 };

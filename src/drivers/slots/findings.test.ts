@@ -49,6 +49,15 @@ const CASES = [
     ],
   },
   {
+    name: "what another user made there, as root did at the first release",
+    change: ["me 0 root\nroot there", "me 1000 ann\nroot there\ndenied /srv/shop/slots/.801"],
+    user: null,
+    told: [
+      "fault web1: /srv/shop/slots/.801: cannot be written by ann",
+      "warning slot web1:801: port 801 is open to root only, the application runs as ann",
+    ],
+  },
+  {
     name: "a shared file that nobody made",
     change: ["root there", "root there\nunshared .env"],
     user: "root",

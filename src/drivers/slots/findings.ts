@@ -43,6 +43,14 @@ const root: Rule = (looked) => {
   ];
 };
 
+/** Whoever released before may have been another user. */
+const below: Rule = (looked) =>
+  all(looked, "denied").map((path) => {
+    const [, me = ""] = splitFirst(one(looked, "me"));
+    const todo = `give ${me} what is below ${looked.host.root}, or let Glidepath come as who owns it`;
+    return finding("fault", `${looked.host.name}: ${path}`, [`cannot be written by ${me}`, todo]);
+  });
+
 const shared: Rule = (looked) =>
   all(looked, "unshared").map((entry) => {
     const subject = `${looked.host.name}: ${looked.host.root}/shared/${entry}`;
@@ -180,7 +188,7 @@ const splitFirst = (text: string): readonly [string, string?] => {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 };
 
-const RULES: readonly Rule[] = [tools, root, shared, room, user, systemd, slotRules];
+const RULES: readonly Rule[] = [tools, root, below, shared, room, user, systemd, slotRules];
 
 export function findingsOf({ run }: Application, host: Host, output: string): readonly Finding[] {
   const lines = Map.groupBy(

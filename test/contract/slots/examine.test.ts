@@ -1,9 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { slotExaminer } from "../../../src/drivers/slots/examine.ts";
+import { EXAMINE } from "../../../src/drivers/slots/script/examine.ts";
+import { isRoot } from "../../support/skip.ts";
 import type { Finding } from "../../../src/ports/examine.ts";
 import { type ReleaseId } from "../../../src/model/ids.ts";
 import { commandRun, place, stamp, until, type Place } from "./place.ts";
@@ -54,6 +57,28 @@ test("check says what is adopted, and what is in the way", async () => {
   await writeFile(`${here.root}/www/app1/file`, "");
   const subject = `slot ${here.slot.key}: ${here.slot.dir}`;
   expect(about(await examined(here), subject)).toContain("fine: is kept as the release adopted");
+});
+
+test("check sees what somebody else made below root, who cannot be followed there", async () => {
+  const here = await place(commandRun("true"));
+  places.push(here);
+  await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
+  const state = `${here.root}/slots/.${here.slot.port}`;
+  await writeFile(`${state}/log`, "", { mode: 0o444 });
+  await chmod(here.root, 0o777);
+  for (const path of ["releases", "slots", `slots/.${here.slot.port}`]) {
+    await chmod(`${here.root}/${path}`, 0o555);
+  }
+  // Root may write anywhere.
+  const other = isRoot() ? { uid: 65_533, gid: 65_533 } : {};
+  const args = [here.root, "", "", String(here.slot.port), here.slot.dir, "none", here.slot.address, ""];
+  const said = execFileSync("sh", ["-c", EXAMINE, "sh", ...args], { ...other, encoding: "utf8" });
+  const denied = said.split("\n").filter((line) => line.startsWith("denied "));
+  const all = [`${here.root}/releases`, `${here.root}/slots`, state, `${state}/log`];
+  expect(denied).toEqual(all.map((path) => `denied ${path}`));
+  for (const path of ["releases", "slots", `slots/.${here.slot.port}`]) {
+    await chmod(`${here.root}/${path}`, 0o755);
+  }
 });
 
 test("check misses what `shared` names, and finds what is there, a link that leads nowhere too", async () => {

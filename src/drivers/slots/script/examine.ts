@@ -32,6 +32,9 @@ elif [ "$above" = "$root" ]; then
 else
   echo "root creatable"
 fi
+# What is there already may be somebody else's, as after a first release by root.
+writable() { [ ! -e "$1" ] || [ -w "$1" ] || echo "denied $1"; }
+for below in releases slots; do writable "$root/$below"; done
 echo "free $(df -Pk "$above" | { read -r _ && read -r _ _ _ free _ && echo "$free"; })"
 [ ! -r /proc/sys/net/ipv4/ip_unprivileged_port_start ] ||
   echo "lowest $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
@@ -63,6 +66,7 @@ while [ $# -gt 0 ]; do
   else
     echo "port $port taken $(listener)"
   fi
+  for below in "$state" "$state/log"; do writable "$below"; done
   points
   if [ -e "$dir" ] && [ ! -d "$dir/" ]; then
     echo "dir $port occupied"
