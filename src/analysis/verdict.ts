@@ -227,7 +227,8 @@ function gapOf(state: JudgeState, name: HostName, now: Instant): string | null {
     const isHeard = gateway?.heardAt !== null && gateway?.heardAt !== undefined;
     if (!isHeard) return `${name}: its log has not been read yet`;
     if (now - (gateway.heardAt ?? 0) <= PATIENCE) return `${name}: its clock or its log is behind`;
-    return `${name}: its log has not been read for ${formatDuration(between(gateway.heardAt ?? now, now))}`;
+    const silence = formatDuration(between(gateway.heardAt ?? now, now));
+    return `${name}: its log has not been read for ${silence}: see that it is there (\`nginx -s reopen\`)`;
   }
   const lostAt = gateway?.lostAt ?? null;
   if (lostAt !== null && now - lostAt < AFTER_LOSS) return `${name}: a part of its log was lost`;

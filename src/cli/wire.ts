@@ -93,6 +93,10 @@ function reasonOf({ phase, aborted, because }: Rollout): string {
   return aborted?.error.message ?? because;
 }
 
+/** null: nobody knows. */
+const countedIn = (receipt: Receipt | null): Receipt["during"] | null =>
+  receipt === null || receipt.uncounted === true ? null : receipt.during;
+
 export const historyJson = ({ rollout, receipt }: HistoryRecord): object => ({
   id: rollout.id,
   release: rollout.release,
@@ -101,8 +105,8 @@ export const historyJson = ({ rollout, receipt }: HistoryRecord): object => ({
   endedAt: when(rollout.endedAt),
   outcome: outcomeOf(rollout),
   reason: reasonOf(rollout),
-  requests: receipt?.during.requests ?? null,
-  failed: receipt?.during.failed ?? null,
+  requests: countedIn(receipt)?.requests ?? null,
+  failed: countedIn(receipt)?.failed ?? null,
 });
 
 export const recordJson = (record: HistoryRecord, entries: readonly JournalEntry[]): object => ({

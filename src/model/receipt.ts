@@ -20,6 +20,8 @@ export interface Receipt {
   readonly longestSwitch: Duration;
   /** Of several gateways: the longest that one had switched and another had not; null: there is but one. */
   readonly skew: Duration | null;
+  /** No request was counted, so that nothing is known of any; absent: they were. */
+  readonly uncounted?: true;
   /** What could not be measured, and why. */
   readonly missing: readonly string[];
   /** What the gateways' switches took, each by itself; absent in receipts of former versions. */

@@ -257,6 +257,8 @@ export interface Underway {
   readonly attempt: number;
   /** What its host says of the disk that has no room for the write at hand, and since when. */
   readonly full?: { readonly since: Instant; readonly says: string };
+  /** Why the write at hand is tried again and again; told, and nothing else. */
+  readonly says?: string;
 }
 export type SlotStage = SlotCourse["at"];
 

@@ -174,11 +174,11 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
     case "draining":
       return draining(rollout, slot, { seen, now, course });
     case "stopping":
-      return `stops${fullWords(course)}`;
+      return `stops${againWords(course)}`;
     case "switching":
-      return `switches to ${course.target ?? "nothing"}${fullWords(course)}`;
+      return `switches to ${course.target ?? "nothing"}${againWords(course)}`;
     case "starting":
-      return `starts ${course.target ?? "nothing"}${fullWords(course)}`;
+      return `starts ${course.target ?? "nothing"}${againWords(course)}`;
     case "checking": {
       const left = formatDuration(between(now, after(course.since, rollout.plan.healthyWithin)));
       return `is not healthy yet (${course.answer}), ${left} left`;
@@ -202,8 +202,9 @@ function doing(rollout: Rollout, slot: SlotKey, { seen, now }: Sight): string {
   }
 }
 
-const fullWords = ({ full }: Underway): string =>
-  full === undefined ? "" : `, tried again and again: ${full.says}`;
+function againWords({ full, says = full?.says }: Underway): string {
+  return says === undefined ? "" : `, tried again and again: ${says}`;
+}
 
 function draining(
   rollout: Rollout,

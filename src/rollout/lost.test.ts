@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { runPerfectly } from "../../test/support/perfect-world.ts";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
+import { appError } from "../base/errors.ts";
 import { instant, seconds, type Instant } from "../base/time.ts";
 import type { HostLostPolicy } from "../model/application.ts";
 import { generation, type HostName, type ReleaseId, type SlotKey } from "../model/ids.ts";
@@ -265,6 +266,26 @@ describe("a host whose disk has no room for a slot's update", () => {
     expect(told("host.disk").because).toContain("tried again and again: c:1: cannot stop: no room");
     expect(actionsOf(told("host.disk"))).toContainEqual(action);
     expect(told("host.unreachable").slots).toEqual(before.slots);
+  });
+
+  it("that is not stopped for another reason is told with it, and decides nothing either", () => {
+    const rollout = stopping("wait");
+    const { full: _, ...course } = rollout.slots["c:1" as SlotKey] as SlotCourse & { full?: object };
+    const before = { ...rollout, slots: { ...rollout.slots, ["c:1" as SlotKey]: course as SlotCourse } };
+    const action = actionsOf(before).find((one) => one.kind === "stop");
+    if (action === undefined) throw new Error("nothing is stopped");
+    const error = appError("slot.stop", "c:1 still runs", { details: "its status command does not answer" });
+    const outcomes = [{ action, outcome: { kind: "unknown", error } as const }];
+    const tried = (r: Rollout, s: number): Rollout =>
+      decide(r, { ...seenAt(at(s), []), outcomes }, at(s)).rollout;
+    const once = tried(before, 1);
+    const words = "c:1 stops, tried again and again: c:1 still runs (its status command does not answer)";
+    expect(once.because).toContain(words);
+    expect(actionsOf(once)).toContainEqual(action);
+    // Said once: what is only said again is no progress.
+    expect(tried(once, 2).progressAt).toBe(once.progressAt);
+    const overdue = decided(once, 1 + once.plan.progressDeadline / 1000);
+    expect(overdue.aborted?.error.message).toContain(words);
   });
 
   it.each([

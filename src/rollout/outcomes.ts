@@ -35,13 +35,22 @@ interface Noted {
   readonly now: Instant;
 }
 
+/** Of these the host itself said why; what was lost on the way says nothing. */
+const SAID: ReadonlySet<AppError["code"]> = new Set(["slot.stop", "slot.unit"]);
+
 /** A full disk decides nothing before it was full for long: see lost.ts. */
 function noted(rollout: Rollout, action: Action, { error, now }: Noted): Rollout {
-  const { code, message } = error;
-  if (code !== "host.disk" || !("generation" in action) || action.kind === "ask") return rollout;
+  const { code, message, details = "" } = error;
+  if (!("generation" in action) || action.kind === "ask") return rollout;
   const course = courseOf(rollout, action.slot);
-  if (course.at === "settled" || course.full !== undefined) return rollout;
-  return withCourse(rollout, action.slot, { ...course, full: { since: now, says: message } });
+  if (course.at === "settled") return rollout;
+  if (code === "host.disk" && course.full === undefined)
+    return withCourse(rollout, action.slot, { ...course, full: { since: now, says: message } });
+  const [reason = ""] = details.split("\n");
+  const says = reason === "" ? message : `${message} (${reason})`;
+  return SAID.has(code) && course.says === undefined
+    ? withCourse(rollout, action.slot, { ...course, says })
+    : rollout;
 }
 
 /** Thousands of hosts may have it at once. */

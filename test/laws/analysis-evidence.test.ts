@@ -8,6 +8,8 @@ import { basisPoints } from "../../src/model/share.ts";
 import type { MadeRequest } from "../support/evidence.ts";
 import { ONE, START, WEBS, evidence, feed, judgeOf, seasoned, traffic } from "../support/judged.ts";
 
+const THERE = "see that it is there (`nginx -s reopen`)";
+
 describe("evidence", () => {
   const made = traffic({
     from: START + 3000,
@@ -144,8 +146,8 @@ describe("missing evidence", () => {
     const verdict = judge.verdict(heard([WEBS[0]!]), instant(END));
     expect(verdict.kind).toBe("unknown");
     expect(verdict.gaps).toEqual([
-      "web2: its log has not been read for 1m",
-      "web3: its log has not been read for 1m",
+      `web2: its log has not been read for 1m: ${THERE}`,
+      `web3: its log has not been read for 1m: ${THERE}`,
     ]);
     expect(judge.verdict(heard(WEBS), instant(END)).kind).not.toBe("unknown");
   });
@@ -159,7 +161,12 @@ describe("missing evidence", () => {
     expect(judge.verdict(state, instant(END + 250)).kind).toBe("fail");
   });
   it.each([
-    ["everything is silent", (state: JudgeState) => state, 20_000, "web1: its log has not been read for 20s"],
+    [
+      "everything is silent",
+      (state: JudgeState) => state,
+      20_000,
+      `web1: its log has not been read for 20s: ${THERE}`,
+    ],
     [
       "a part of a log was lost",
       (state: JudgeState) => judge.observe(state, { ...evidence(WEBS[1]!, [], END), lost: 1 }, instant(END)),

@@ -71,7 +71,9 @@ export const abort: CommandRow = {
   options: [WAIT_OPTION, { flags: "--reason <text>", help: "why, for the history" }],
   run: (context) => {
     // One line, wherever it is shown.
-    const given = String(context.options["reason"] ?? "").replaceAll(/\s+/g, " ").trim();
+    const given = String(context.options["reason"] ?? "")
+      .replaceAll(/\s+/g, " ")
+      .trim();
     const reason = given === "" ? `${context.deps.by} asked for it` : given;
     return orderRollout(context, { kind: "abort", reason });
   },

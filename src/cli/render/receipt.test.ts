@@ -36,6 +36,13 @@ describe("the receipt", () => {
     expect(told.at(-1)).toBe("  not measured: web2: its log is not readable");
   });
 
+  test("says that nothing was counted, and not that nothing failed", () => {
+    const none = traffic(0, 0);
+    const told = receiptLines(receipt({ before: none, during: none, after: none, uncounted: true }));
+    expect(textOf(told[0]!)).toBe("  requests were not counted");
+    expect(told.map(textOf).join("\n")).not.toContain("failed");
+  });
+
   test.each([
     { cutKinds: { websockets: 1 }, expected: "1 WebSocket" },
     { cutKinds: { events: 2, requests: 1 }, expected: "1 request, 2 event streams" },

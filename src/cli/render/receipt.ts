@@ -23,7 +23,8 @@ import {
 } from "./text.ts";
 import { afterStuck, count, counted, ms, share, time } from "./words.ts";
 
-function requestsLine({ during, cut }: Receipt): Line {
+function requestsLine({ during, cut, uncounted }: Receipt): Line {
+  if (uncounted) return line(warn("requests were not counted"));
   const spans = [
     plain(`${count(during.requests)} requests · `),
     during.failed > 0 ? bad(`${count(during.failed)} failed`) : good("0 failed"),

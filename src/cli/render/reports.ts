@@ -51,7 +51,7 @@ const HEAD = ["id", "release", "from", "outcome", "requests", "failed", "started
 );
 
 function historyRow({ rollout, receipt }: HistoryRecord): readonly Line[] {
-  const during = receipt?.during;
+  const during = receipt?.uncounted ? undefined : receipt?.during;
   const why = rollout.aborted?.error.message ?? "";
   return [
     line(rollout.id),

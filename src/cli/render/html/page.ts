@@ -3,7 +3,7 @@ import { coursesIn } from "../../../model/course.ts";
 import type { ProbeCount, ProbeReport } from "../../../model/probing.ts";
 import type { MirrorCount, Receipt } from "../../../model/receipt.ts";
 import { ENDED, type Rollout } from "../../../model/rollout.ts";
-import { quantile } from "../../../model/traffic.ts";
+import { quantile, type Traffic } from "../../../model/traffic.ts";
 import type { HistoryRecord, JournalEntry } from "../../../ports/journal.ts";
 import { backWords, commitWords, gapWords, KIND_WORDS, lossWords, oldWords } from "../probe.ts";
 import { cutWords } from "../receipt.ts";
@@ -87,7 +87,7 @@ const BACK = {
   estimated: "to go back, had it been needed (estimated)",
 } as const;
 
-function tiles({ during, cut, mirrored, commits, skew, back, probe }: Receipt): Safe {
+function tiles({ during, cut, uncounted, mirrored, commits, skew, back, probe }: Receipt): Safe {
   const lost = during.cut + cut;
   const counts = probe?.counts ?? [];
   const sent = counts.reduce((sum, one) => sum + one.sent, 0);
@@ -95,8 +95,7 @@ function tiles({ during, cut, mirrored, commits, skew, back, probe }: Receipt): 
   const gets = counts.filter(({ kind }) => kind === "get");
   const gap = Math.max(0, ...gets.map(({ longestGap }) => longestGap));
   return html`<div class="tiles">
-    ${tile(count(during.requests), "requests of users")}
-    ${tile(count(during.failed), "failed", toneOf(during.failed))} ${tile(count(lost), "cut", toneOf(lost))}
+    ${uncounted ? tile("–", "requests were not counted", "warn") : countTiles(during, lost)}
     ${mirrored ? copiesTile(mirrored) : NOTHING}
     ${sent > 0 ? tile(count(broken), `lost of ${count(sent)} by the probe`, toneOf(broken)) : NOTHING}
     ${gap > 0 ? tile(time(gap), "longest gap between good GETs") : NOTHING}
@@ -105,6 +104,10 @@ function tiles({ during, cut, mirrored, commits, skew, back, probe }: Receipt): 
     ${back && back.users > 0 ? tile(time(back.users), BACK[back.how]) : NOTHING}
   </div>`;
 }
+
+const countTiles = ({ requests, failed }: Traffic, lost: number): Safe =>
+  html`${tile(count(requests), "requests of users")} ${tile(count(failed), "failed", toneOf(failed))}
+  ${tile(count(lost), "cut", toneOf(lost))}`;
 
 const copiesTile = ({ requests, failed }: MirrorCount): Safe =>
   tile(count(failed), `failed of ${count(requests)} copies, for nobody`);
