@@ -34,6 +34,15 @@ export function clientOf(peer: string, forwarded: string, trusted: readonly stri
 
 /** `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`. */
 function addressIn(text: string): string | null {
-  const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([^:]*):\d+$/.exec(text)?.[1] ?? text;
-  return isIP(bare) === 0 ? null : bare;
+  const [, far, near, port] = /^(?:\[(.*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+  const isPort = port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+  return bareAddress(text) ?? (isPort ? bareAddress(far ?? near ?? "") : null);
+}
+
+/** As nginx reads one: leading zeros are none, and there are no zones. */
+function bareAddress(text: string): string | null {
+  if (isIP(text) === 6) return text.includes("%") ? null : text;
+  const parts = text.split(".").map(Number);
+  const isV4 = /^[0-9]*(?:\.[0-9]*){3}$/.test(text) && parts.every((part) => part <= 255);
+  return isV4 ? parts.join(".") : null;
 }

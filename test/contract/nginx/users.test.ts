@@ -184,6 +184,17 @@ function weird(from: string, realIp: string): Weird {
     ["6.6.6.6, 192.0.2.7, 127.0.0.9"],
     ["192.0.2.8:99, nonsense"],
     ["2001:DB8::0:7", "127.0.0.77"],
+    ["127.0.0.9,, 192.0.2.07"],
+    [
+      pick([
+        "192.0.2.7:0",
+        "192.0.2.7:99999",
+        "[2001:db8::7]",
+        "[2001:db8::7]:8",
+        "fe80::1%eth0",
+        "::ffff:c000:207",
+      ]),
+    ],
   ]).map((said) => `${realIp}: ${said}`);
   const agent = random.chance(0.5) ? [`User-Agent: Mozilla/5.0 (KHTML, like ${any()})`] : [];
   const lines = [...pick(COOKIES)(any()), ...pick(HEADERS)(any()), ...forwarded, ...agent];
