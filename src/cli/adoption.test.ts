@@ -24,6 +24,7 @@ const adoption = (
     { address: "local", port: 801, params: ["max_fails=1"], process: one },
     { address: "local", port: 802, params, process: two },
   ],
+  chosen: [],
   nginx: { binary: "/usr/sbin/nginx", main: "/etc/nginx/nginx.conf" },
   confDir: "/etc/nginx/conf.d",
   site: "/etc/nginx/conf.d/shop.conf",
@@ -97,6 +98,11 @@ test("what a person must look at is said", () => {
   ]);
   expect(doubtsOf(adoption(process(801), process(802, { command: ["java"] })))[0]).toContain("different");
   expect(doubtsOf(adoption(process(801), process(802), ["backup"]))[0]).toContain("port 802 was backup");
+  const chosen = ["hash $cookie_sid consistent", "least_conn"];
+  expect(doubtsOf({ ...adoption(process(801), process(802)), chosen }).slice(0, 2)).toEqual([
+    expect.stringMatching(/^hash \$cookie_sid consistent: Glidepath keeps nobody at one slot: see that/),
+    "least_conn: slots are asked in turn instead",
+  ]);
 });
 
 test.each([

@@ -136,6 +136,11 @@ export function doubtsOf(adoption: Adoption): readonly string[] {
       ({ port, params }) =>
         `port ${port} was ${params.join(" ")}: slots are alike to Glidepath, it gets as much as others`,
     ),
+    ...adoption.chosen.map((how) =>
+      KEEPS.test(how)
+        ? `${how}: Glidepath keeps nobody at one slot: see that no session lives in one slot's memory`
+        : `${how}: slots are asked in turn instead`,
+    ),
     ...silent.map(({ port }) => `nobody was seen to listen on port ${port}: say in dir where its copy lives`),
     ...(commands.size > 1 ? ["the slots run different commands: write one run.start that fits all"] : []),
     ...(local.some(({ unit }) => unit !== null)
@@ -144,7 +149,9 @@ export function doubtsOf(adoption: Adoption): readonly string[] {
   ];
 }
 
-const UNEQUAL = /^(backup|down|weight=.*)$/;
+const UNEQUAL = /^(backup|down|(weight|max_conns|slow_start)=.*)$/;
+/** These lead a visitor to the same slot each time. */
+const KEEPS = /^(ip_hash|hash|sticky)/;
 
 const shape = ({ port, process }: FoundSlot): string =>
   process === null ? "" : commandOf({ port, process });

@@ -28,6 +28,8 @@ export interface FoundProcess {
 export interface Adoption {
   readonly upstream: string;
   readonly slots: readonly FoundSlot[];
+  /** What the upstream says of how its servers are chosen: `ip_hash`, `hash $cookie_sid`, `least_conn`. */
+  readonly chosen: readonly string[];
   readonly nginx: { readonly binary: string; readonly main: string };
   /** Where the config that Glidepath owns would be read before the site. */
   readonly confDir: string;

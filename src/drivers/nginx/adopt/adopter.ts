@@ -8,7 +8,7 @@ import type { HostPort, HostReply } from "../../../ports/host.ts";
 import { writeConfig } from "../config.ts";
 import { sha256 } from "../names.ts";
 import { homeOf, snippetOf } from "../place.ts";
-import { filesOf, surveyOf, type FoundUpstream, type Survey } from "../survey.ts";
+import { filesOf, httpOf, named, surveyOf, type FoundUpstream, type Survey } from "../survey.ts";
 import { tarOf } from "../tar.ts";
 import { troubleOf } from "../trouble.ts";
 import { rewrite } from "./rewrite.ts";
@@ -76,6 +76,7 @@ async function find(
   const adoption: Adoption = {
     upstream,
     slots: await slotsOf(host, servers),
+    chosen: chosenBy(dump, upstream),
     nginx: { binary: reply.stdout.slice(0, end), main: survey.main },
     confDir: confDirOf(survey),
     site,
@@ -85,6 +86,14 @@ async function find(
   };
   return ok({ adoption, seen: { dump, site, text, uses: again(uses, usesIn(site, text, upstream).uses) } });
 }
+
+const CHOOSES = /^(ip_hash|hash|least_conn|least_time|random|sticky.*|queue)$/;
+
+const chosenBy = (dump: string, upstream: string): readonly string[] =>
+  named(httpOf(filesOf(dump)), "upstream")
+    .filter(({ args }) => args[0] === upstream)
+    .flatMap(({ block }) => block ?? [])
+    .flatMap(({ name, args }) => (CHOOSES.test(name) ? [[name, ...args].join(" ")] : []));
 
 /** In the file's own text, with what nginx said of the levels around. */
 const again = (dumped: readonly Use[], read: readonly Use[]): readonly Use[] =>
@@ -227,7 +236,9 @@ function processAt(said: string, port: number): FoundProcess | null {
     .filter((arg) => arg !== "");
   if (command.length === 0) return null;
   const unit = field("unit");
-  return { user: field("user"), directory: field("directory"), command, unit: unit === "" ? null : unit };
+  // So the kernel calls one that was replaced by another of its name.
+  const directory = field("directory").replace(/ \(deleted\)$/, "");
+  return { user: field("user"), directory, command, unit: unit === "" ? null : unit };
 }
 
 // ── change, take over, undo ──────────────────────────────
