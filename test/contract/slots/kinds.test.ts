@@ -243,5 +243,18 @@ describe("only files", () => {
       error: { code: "slot.start", message: expect.stringContaining("exit code 9"), details: "broken" },
     });
     expect(await exists(join(here.root, "reloads"))).toBe(false);
+    expect((await here.seen()).process).toBe("stopped");
+  });
+
+  test("are not there before the reload is over", async () => {
+    const wait = "touch ../../begun; while [ ! -e ../../go ]; do sleep 0.02; done";
+    const here = await begun({ ...STATIC, reload: wait });
+    await here.driver.switch(here.slot, V1, stamp(1));
+    const starting = here.driver.start(here.slot, stamp(2));
+    await until(() => exists(join(here.root, "begun")));
+    expect(await here.seen()).toMatchObject({ generation: 2, process: "stopped", release: "v1" });
+    await writeFile(join(here.root, "go"), "");
+    expect(await starting).toMatchObject(DONE);
+    expect((await here.seen()).process).toBe("running");
   });
 });

@@ -116,15 +116,18 @@ while now && [ "$now" -lt "$deadline" ]; do
 done
 `;
 
-/** USER RELOAD NAME=VALUE... */
+/** USER RELOAD NAME=VALUE... What serves the files does so before; the slot is up when that knows of them. */
 export const START_STATIC = `${PLACE}${POINTS}${FENCE}${USERS_COMMANDS}
 user=$1 reload=$2
 shift 2
 ${BEGIN}
-durable intent up
-[ -n "$reload" ] || exit 0
-(in_slot 60 "$reload" "$@") </dev/null >"$state/reload.out" 2>&1 9>&- && exit 0
+[ -z "$reload" ] || (in_slot 60 "$reload" "$@") </dev/null >"$state/reload.out" 2>&1 9>&-
 code=$?
+if [ "$code" -eq 0 ]; then
+  durable intent up
+  exit 0
+fi
+[ "$code" -ne 124 ] || echo 'it was not over in 60 s' >&2
 tail -n 40 "$state/reload.out" >&2
 echo "$code"
 exit ${EXIT.startFailed}
