@@ -23,12 +23,15 @@ describe.runIf(canLab("faults during a release"))("on six hosts, two of them gat
 
   test.each([
     ["a gateway's nginx is killed while the share is shifted", "nginx-shifting"],
+    ["a gateway is cut off while the share is shifted", "network-shifting"],
     ["a host that is being updated loses its power", "power-updating"],
     ["a gateway's host stays dead, is left out, and is taken in again", "dead-gate2-exclude"],
   ])("%s: nobody else notices, and all slots end the same", async (_, name) => {
-    const { outcome, coherent, others, afterwards } = await runCell(world, cell(name));
+    const { outcome, coherent, others, afterwards, reloaded } = await runCell(world, cell(name));
     expect({ outcome, others, coherent }).toEqual({ outcome: "completed", others: [], coherent: true });
     expect(afterwards).not.toMatch(/exit [1-9]/);
+    // Only a pool without the lost host needs one.
+    expect(reloaded).toEqual(cell(name).policy === null ? [] : ["gate1"]);
     expect(await unrest(world)).toBeNull();
   });
 

@@ -16,6 +16,8 @@ export interface Row extends Losses {
   readonly exit: number | null;
   readonly reason: string;
   readonly requests: number;
+  /** Gateways whose nginx lived through it and had other workers afterwards. */
+  readonly reloaded: readonly string[];
   /** From the fault to the command's end. */
   readonly tookMs: number;
   /** Slots that can be asked, by what they run at the end: `8 × r2`. */
@@ -70,6 +72,7 @@ const lasting =
   };
 
 const KILLS_HOST: ReadonlySet<Fault> = new Set(["network", "power", "reboot"]);
+const KILLS_NGINX: ReadonlySet<Fault> = new Set(["power", "reboot", "nginx"]);
 
 /** Also used to show that the account can fail. */
 export type Sabotage = (world: World) => Promise<void>;
@@ -80,6 +83,8 @@ export async function runCell(world: World, cell: Cell, sabotage?: Sabotage): Pr
   const host = world.lab.host(cell.host);
   const logs = await Promise.all(GATEWAYS.map((name) => sizeOfLog(world.lab.host(name))));
   const loads = await Promise.all(GATEWAYS.map((name) => loadOn(world, name)));
+  const lived = GATEWAYS.filter((name) => name !== host.name || !KILLS_NGINX.has(cell.fault));
+  const workers = await Promise.all(lived.map((name) => workersOf(world, name)));
   const running = world.start("release", release, "--json");
   const strike = await strikeIn(world, cell, running);
   await sabotage?.(world);
@@ -87,6 +92,7 @@ export async function runCell(world: World, cell: Cell, sabotage?: Sabotage): Pr
   const ran = await running.done;
   const result = ran.events.find(({ event }) => event === "result") ?? ran.events.at(-1) ?? {};
   const end = await endOf(world, cell);
+  const since = await Promise.all(lived.map((name) => workersOf(world, name)));
   const afterwards = await mend(world, cell, text(result["outcome"]));
   // What hangs on a dead connection ends with its timeout, and a log is written to after 100 ms.
   const reports = await Promise.all(loads.map((load) => load.stop()));
@@ -112,6 +118,7 @@ export async function runCell(world: World, cell: Cell, sabotage?: Sabotage): Pr
     outcome: text(result["outcome"]) ?? "none",
     exit: ran.code,
     reason: reasonOf(result, ran.stderr),
+    reloaded: lived.filter((_, i) => since[i] !== workers[i]),
     requests: sum(reports, ({ requests }) => requests),
     tookMs: Math.round(ran.endedAt - strike.at),
     afterwards,
@@ -165,6 +172,9 @@ async function cured(cure: Cure, host: LabHost): Promise<number> {
   if (isGateway) await until(() => answers(host), Boolean);
   return Date.now();
 }
+
+const workersOf = (world: World, name: string): Promise<string> =>
+  world.lab.host(name).must("cat /proc/$(cat /run/nginx.pid)/task/*/children");
 
 async function answers({ address }: LabHost): Promise<boolean> {
   const answer = await fetch(`http://${address}/`, { signal: AbortSignal.timeout(2000) }).catch(() => null);

@@ -64,6 +64,8 @@ function summary(rows: readonly Row[], versions: string): readonly string[] {
   const days = [...new Set([dates[0] ?? "", dates.at(-1) ?? ""])].join(" to ");
   const others = total(rows, (one) => one.others.length);
   const coherent = rows.filter((one) => one.coherent).length;
+  const passing = rows.filter((one) => !isLasting(one));
+  const reloaded = passing.filter((one) => one.reloaded.length > 0).length;
   return [
     `Made by \`${COMMAND}\` on ${days} (${versions}). ` +
       "Each row is the last run of its cell, by the real command.",
@@ -71,7 +73,8 @@ function summary(rows: readonly Row[], versions: string): readonly string[] {
     `**${rows.length} runs, ${total(rows, ({ requests }) => requests)} requests: ` +
       `${total(rows, (one) => one.onTheHost)} failed on the host that died, ` +
       `${total(rows, (one) => one.atItsGateway)} at its gateway, ${others} for another reason. ` +
-      `At the end ${coherent} of ${rows.length} ran one release in every slot that could be asked.**`,
+      `At the end ${coherent} of ${rows.length} ran one release in every slot that could be asked. ` +
+      `Of the ${passing.length} in which the host came back, ${reloaded} had a gateway reload its nginx.**`,
   ];
 }
 
