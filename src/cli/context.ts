@@ -1,4 +1,4 @@
-import { appError, type AppError } from "../base/errors.ts";
+import { appError, ERRORS, type AppError } from "../base/errors.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { releaseId, type ReleaseId } from "../model/ids.ts";
 import type { CliDeps, Opened, OpenOptions } from "./deps.ts";
@@ -97,4 +97,11 @@ export function sha256Of(option: string | boolean | undefined): Result<string | 
   const text = String(option);
   if (SHA256.test(text)) return ok(text.toLowerCase());
   return err(appError("usage", `--sha256 takes 64 hexadecimal digits, not ${JSON.stringify(text)}`));
+}
+
+/** A failure whose place had no room for a value carries it as its cause. */
+export function appErrorIn(thrown: unknown): AppError | null {
+  const cause: unknown = thrown instanceof Error ? thrown.cause : null;
+  const is = typeof cause === "object" && cause !== null && "code" in cause && String(cause.code) in ERRORS;
+  return is ? (cause as AppError) : null;
 }

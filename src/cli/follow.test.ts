@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { appError } from "../base/errors.ts";
 import { err, ok } from "../base/result.ts";
 import type { Phase } from "../model/rollout.ts";
-import type { RolloutEvent } from "../ports/control.ts";
+import type { ControlPlane, RolloutEvent } from "../ports/control.ts";
 import { fakeControl, fakeIo, runFake, type FakeIoOptions } from "./testing/fakes.ts";
 import { holder, NOW, receipt, rollout, status, traffic } from "./testing/records.ts";
 
@@ -55,6 +55,27 @@ test.each([
   const control = fakeControl({ events: [decided("staging"), ADVICE, decided("stopping h:1")] });
   const { err: said } = await runFake("release v2", fakeIo({ interactive: terminal }), { control });
   expect(said).toContain("! slot h:1  it closes them\n  → keep them\n");
+});
+
+test.each<[string, Partial<ControlPlane>]>([
+  [
+    "cannot be written",
+    { run: async () => err(appError("journal.unusable", "it is full", { hint: "free some" })) },
+  ],
+  [
+    "cannot be asked",
+    {
+      run: async () => {
+        throw new Error("no", { cause: appError("journal.unusable", "it is full", { hint: "free some" }) });
+      },
+    },
+  ],
+])("a rollout whose store %s was begun and is no refusal: what to do is said", async (_, change) => {
+  const { code, err: said } = await runFake("release v2", fakeIo(), { control: fakeControl({}, change) });
+  expect(code).toBe(5);
+  expect(said).toContain(
+    "✗ it is full\n  → free some; the rollout stands where it is: then `glidepath resume`",
+  );
 });
 
 test("with --json every line is a document, and the last is the result", async () => {

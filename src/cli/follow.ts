@@ -1,13 +1,13 @@
 import type { AppError } from "../base/errors.ts";
-import type { Result } from "../base/result.ts";
+import { err, type Result } from "../base/result.ts";
 import { after, millis, seconds } from "../base/time.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { isEnded } from "../model/rollout.ts";
 import type { RolloutEvent } from "../ports/control.ts";
-import { fail, answer, type Context } from "./context.ts";
+import { answer, appErrorIn, fail, type Context } from "./context.ts";
 import type { Opened } from "./deps.ts";
-import { exitOfRollout } from "./exit.ts";
+import { exitOfRollout, INTERRUPTED } from "./exit.ts";
 import { interruptOf, type Interrupt, type InterruptParts } from "./interrupt.ts";
 import { writeReceipt } from "./receipt-file.ts";
 import { endLines } from "./render/receipt.ts";
@@ -114,14 +114,30 @@ export async function showRollout(
   }
 }
 
+function withoutStore(thrown: unknown): Followed {
+  const error = appErrorIn(thrown);
+  if (error === null) throw thrown;
+  return { result: err(error), receipt: null };
+}
+
+/** Nobody can carry a rollout that cannot be written down, but it was begun: that is no refusal. */
+function leftBehind(context: Context, error: AppError): number {
+  if (error.code !== "journal.unusable") return fail(context, error);
+  const stands =
+    "the rollout stands where it is: then `glidepath resume` goes on, `glidepath abort` goes back";
+  fail(context, { ...error, hint: error.hint === undefined ? stands : `${error.hint}; ${stands}` });
+  return INTERRUPTED;
+}
+
 /** The same, and says how it ended; the value is the exit code. */
 export async function followRollout(
   context: Context,
   opened: Opened,
   options: FollowOptions,
 ): Promise<number> {
-  const { result, receipt } = await showRollout(context, opened, options);
-  if (!result.ok) return fail(context, result.error);
+  const { result, receipt } = await showRollout(context, opened, options).catch(withoutStore);
+  if (!result.ok)
+    return options.way === "carry" ? leftBehind(context, result.error) : fail(context, result.error);
   const code = await conclude(context, opened, { rollout: result.value, receipt, way: options.way });
   if (isEnded(result.value)) await writeReceipt(context, opened, result.value.id);
   return code;

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
-import { appError, ERRORS, type AppError } from "../base/errors.ts";
+import { appError } from "../base/errors.ts";
 import type { CommandRow } from "./command.ts";
-import { fail, type Context, type Flags } from "./context.ts";
+import { appErrorIn, fail, type Context, type Flags } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
 import { DONE, OPERATOR_NEEDED, USAGE } from "./exit.ts";
 import { adopt } from "./commands/adopt.ts";
@@ -67,13 +67,6 @@ function addRow(
     const args = command.args.filter((arg) => arg !== undefined);
     await act({ flags: flagsOf(command), args, options: command.opts() });
   });
-}
-
-/** A failure whose place had no room for a value carries it as its cause. */
-function appErrorIn(thrown: unknown): AppError | null {
-  const cause: unknown = thrown instanceof Error ? thrown.cause : null;
-  const is = typeof cause === "object" && cause !== null && "code" in cause && String(cause.code) in ERRORS;
-  return is ? (cause as AppError) : null;
 }
 
 function defect(context: Context, thrown: unknown): number {

@@ -43,10 +43,19 @@ function kindOf(entry: yauzl.Entry, path: string): EntryKind {
   return path.endsWith("/") ? "directory" : kind;
 }
 
+/** Stored, and deflate. */
+const METHODS: ReadonlySet<number> = new Set([0, 8]);
+
 /** The bytes of one entry; its checksum is proved at the end. */
 async function* contentOf(zip: yauzl.ZipFile, entry: yauzl.Entry, path: string): AsyncGenerator<Uint8Array> {
   let sum = 0;
   let count = 0;
+  if (!METHODS.has(entry.compressionMethod)) {
+    const method = `is compressed by method ${entry.compressionMethod}, which is not read`;
+    throw refuse("artifact.broken", `the artifact's entry ${JSON.stringify(path)} ${method}`, {
+      hint: "pack the zip with deflate, the default of every tool",
+    });
+  }
   try {
     const stream: AsyncIterable<Uint8Array> = await zip.openReadStreamPromise(entry);
     for await (const chunk of stream) {

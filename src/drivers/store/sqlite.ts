@@ -11,6 +11,7 @@ const BUSY_MS = 5000;
 const ADVICE: Readonly<Record<number, string>> = {
   5: "another process held it for more than 5s: try again, and look for a Glidepath that hangs",
   8: "make it writable for the user that runs Glidepath",
+  10: "see whether its disk is full or broken, and who owns it; then try again",
   11: "restore it from a backup, or move it away: the next release then starts with an empty history",
   13: "free some space on its disk, then try again",
   14: "make the directory writable for the user that runs Glidepath, or name another one with `state:`",

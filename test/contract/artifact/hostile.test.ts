@@ -179,7 +179,7 @@ test.each([
   {
     id: "an unknown method",
     bytes: () => zip({ name: "e", body: "x", method: 14 }),
-    words: '"e" cannot be read',
+    words: '"e" is compressed by method 14, which is not read',
   },
   {
     id: "a wrong checksum",
