@@ -31,8 +31,9 @@ export async function beginning(
   if (obstacle !== null) return err(obstacle);
   const stable = stableOf(application, seen, saved);
   if (!stable.ok) return stable;
-  const foreign = foreignPool(application, seen);
-  if (foreign !== null) return err(foreign);
+  const elsewhere =
+    foreignPool(application, seen) ?? (await movedPool(application, ports, { seen, stable: stable.value }));
+  if (elsewhere !== null) return err(elsewhere);
   const unequal = unequalIn(application, seen, { stable: stable.value, excluded: excludedBy(saved) });
   const mixed = release === stable.value ? notEverywhere(release, unequal.strays) : null;
   if (mixed !== null && !isDown(application, seen)) return err(mixed);
@@ -160,14 +161,14 @@ function obstacleTo(application: Application, seen: Observation): AppError | nul
   return null;
 }
 
-const MOST_GATEWAYS = 64;
+const MOST_ASKED = 64;
 
 /** What a gateway would refuse when it comes to it: now nothing is fetched, and no slot has left yet. */
 async function unreadyGateway(
   { gateways }: Application,
   ports: Pick<EnginePorts, "gateways">,
 ): Promise<AppError | null> {
-  const limited = limit(MOST_GATEWAYS);
+  const limited = limit(MOST_ASKED);
   const all = await Promise.all(gateways.map((gateway) => limited(() => ports.gateways.refusal(gateway))));
   return all.find((refusal) => refusal !== null) ?? null;
 }
@@ -180,11 +181,7 @@ async function unreadyGateway(
 function foreignPool(application: Application, seen: Observation): AppError | null {
   const pool = poolOf(application.hosts);
   const keys = new Set(pool.map(({ key }) => key));
-  const led = Object.values(seen.gateways).flatMap((state) =>
-    state.known && state.value.routing !== null
-      ? state.value.routing.canary.concat(state.value.routing.stable)
-      : [],
-  );
+  const led = ledTo(seen);
   const foreign = led.filter((key) => !keys.has(key));
   const isRenamed = ({ key, port }: Slot): boolean => {
     const state = seen.slots[key];
@@ -197,6 +194,42 @@ function foreignPool(application: Application, seen: Observation): AppError | nu
   return appError("rollout.refused", `users are led to ${served}, which the file does not have as a slot`, {
     hint: "keep the hosts' names, and some of these slots for one more release; no traffic was touched",
   });
+}
+
+const ledTo = ({ gateways }: Observation): readonly SlotKey[] =>
+  Object.values(gateways).flatMap((state) =>
+    state.known && state.value.routing !== null
+      ? state.value.routing.canary.concat(state.value.routing.stable)
+      : [],
+  );
+
+/** A slot serves users, and nobody ever put anything where the file has it: it runs on somewhere else. */
+async function movedPool(
+  application: Application,
+  { probes }: EnginePorts,
+  { seen, stable }: { readonly seen: Observation; readonly stable: ReleaseId | null },
+): Promise<AppError | null> {
+  const led = new Set(ledTo(seen));
+  const isEmpty = ({ key }: Slot): boolean => {
+    const state = seen.slots[key];
+    return state?.known === true && state.value.release === null && state.value.generation === 0;
+  };
+  if (stable === null) return null;
+  const empty = poolOf(application.hosts).filter((slot) => led.has(slot.key) && isEmpty(slot));
+  const limited = limit(MOST_ASKED);
+  const healths = await Promise.all(empty.map((slot) => limited(() => probes.health(slot, stable))));
+  const moved = empty.filter((_, i) => healths[i]?.healthy === true);
+  if (moved.length === 0) return null;
+  const places = moved.map(({ key, dir }) => `${key} (${dir})`).join(", ");
+  return appError(
+    "rollout.refused",
+    `users are served by slots that are not where the file has them: ${places}`,
+    {
+      hint:
+        "put root and dir of their hosts back as they were. If what lay there was removed, end the slots' " +
+        "processes: the next release brings them up again. No traffic was touched",
+    },
+  );
 }
 
 /** What all slots run: by the store, or, where the store knows nothing, by the slots and the gateways. */

@@ -52,6 +52,30 @@ const EDITS: readonly (readonly [string, Edit, RegExp])[] = [
   ],
 ];
 
+describe.skipIf(!hasNginx("integration: edited"))("a file with another root", () => {
+  it(
+    "is no file of the slots that serve: a release is refused, and the one after it goes",
+    async () => {
+      const workspace = await openWorkspace({ edit: (sections) => ({ ...sections, analysis: "off" }) });
+      closing.push(workspace.close);
+      await workspace.bringUp("v1");
+      const file = join(workspace.directory, "glidepath.yaml");
+      const asItWas = await readFile(file, "utf8");
+      const root = `${workspace.root}-elsewhere`;
+      await writeFile(file, asItWas.replace(`root: ${workspace.root}`, `root: ${root}`));
+      const refused = await workspace.glidepath("release", "v2");
+      mustExit(refused, 3);
+      const places = workspace.slots.map((slot) => `here:${slot} (${root}/slots/${slot})`).join(", ");
+      expect(refused.stderr).toContain(`are not where the file has them: ${places}`);
+      expect(refused.stderr).toContain("put root and dir of their hosts back");
+      expect((await workspace.status()).rollout).toBeNull();
+      await writeFile(file, asItWas);
+      mustExit(await workspace.glidepath("release", "v2"), 0);
+    },
+    PATIENCE,
+  );
+});
+
 describe.skipIf(!hasNginx("integration: edited"))("a file that is edited in the middle of a rollout", () => {
   it.each(EDITS)(
     "with %s is refused by name before anything is done, and as it was goes back",
