@@ -58,6 +58,16 @@ const CASES = [
     ],
   },
   {
+    name: "a release that was removed below a slot",
+    change: ["holds v1", "dangles v1"],
+    user: "root",
+    told: [
+      "warning web1: user: the application runs as root",
+      "fault slot web1:801: /www/app1: " +
+        "leads to /srv/shop/releases/v1, which is gone: nothing can go back to it",
+    ],
+  },
+  {
     name: "a shared file that nobody made",
     change: ["root there", "root there\nunshared .env"],
     user: "root",

@@ -124,6 +124,10 @@ function directoryOf(looked: Looked, slot: Slot): readonly Finding[] {
     const todo = "give Glidepath's user the right to write in the directory above";
     return [finding("fault", subject, ["cannot be replaced by a link", todo])];
   }
+  if (what === "dangles") {
+    const gone = `leads to ${looked.host.root}/releases/${found}, which is gone: nothing can go back to it`;
+    return [finding("fault", subject, [gone, "put it back, from a backup or from another host"])];
+  }
   if (found !== "adopted") return [];
   const kept = `${looked.host.root}/releases/adopted@${slot.port}`;
   return [finding("fine", subject, [`is kept as the release adopted (${kept}) at the first release`])];

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
@@ -41,6 +41,10 @@ test("check sees who has the port, what is in the directory, and whether root ca
   const to = { port: here.slot.port };
   await until(async () => (await machine.connect(to, seconds(2))).kind === "connected");
   expect(about(await examined(here), subject)).toBe(ours);
+
+  await rename(`${here.root}/releases/v1`, `${here.root}/v1`);
+  expect(about(await examined(here), `${subject}: ${here.slot.dir}`)).toContain("releases/v1, which is gone");
+  await rename(`${here.root}/v1`, `${here.root}/releases/v1`);
 
   await here.driver.stop(here.slot, stamp(3));
   const stranger = createServer();

@@ -72,6 +72,8 @@ while [ $# -gt 0 ]; do
     echo "dir $port occupied"
   elif [ "$found" = adopted ] && [ ! -w "$(dirname "$dir")" ]; then
     echo "dir $port locked"
+  elif [ -n "$found" ] && [ ! -d "$dir/" ]; then
+    echo "dir $port dangles $found"
   else
     echo "dir $port holds $found"
   fi
