@@ -24,7 +24,7 @@ describe("wrong usage ends with 2 and says what would be right", () => {
     ["release ../etc", '✗ "../etc" cannot name a release'],
     ["release v2 --sha256 abc", '✗ --sha256 takes 64 hexadecimal digits, not "abc"'],
     ["release v2 --detach", "✗ --detach hands the rollout to a controller service"],
-    ["promote --to half", '✗ --to takes a share from 0% to 100%, not "half"'],
+    ["promote --to half", '✗ --to takes a share from 0% to 100% with at most two decimals, not "half"'],
     ["promote --to 5% --full", "✗ --to and --full say two different things"],
     ["history --limit 0", "✗ --limit takes a whole number from 1"],
   ])("%s", async (args, expected) => {

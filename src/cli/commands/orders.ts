@@ -14,9 +14,13 @@ function promotion({ options }: Context): Result<Order, AppError> {
   const share = parseShare(String(to));
   if (share !== null) return ok({ kind: "promote", to: { share } });
   return err(
-    appError("usage", `--to takes a share from 0% to 100%, not ${JSON.stringify(to)}`, {
-      hint: "for example `glidepath promote --to 50%`",
-    }),
+    appError(
+      "usage",
+      `--to takes a share from 0% to 100% with at most two decimals, not ${JSON.stringify(to)}`,
+      {
+        hint: "for example `glidepath promote --to 50%`",
+      },
+    ),
   );
 }
 
