@@ -68,6 +68,15 @@ const CASES = [
     ],
   },
   {
+    name: "a status command that is not there",
+    change: ["holds v1", "holds v1\nstatus 801 127"],
+    user: "root",
+    told: [
+      "warning web1: user: the application runs as root",
+      "fault slot web1:801: run.status: cannot be run: exit code 127",
+    ],
+  },
+  {
     name: "a shared file that nobody made",
     change: ["root there", "root there\nunshared .env"],
     user: "root",

@@ -91,7 +91,26 @@ const user: Rule = (looked) => {
 };
 
 const slotRules: Rule = (looked) =>
-  looked.host.slots.flatMap((slot) => [...portOf(looked, slot), ...directoryOf(looked, slot)]);
+  looked.host.slots.flatMap((slot) => [
+    ...portOf(looked, slot),
+    ...directoryOf(looked, slot),
+    ...statusOf(looked, slot),
+  ]);
+
+/** No such command, none that may be run; else it was ended, since it did not answer. */
+const UNASKABLE: ReadonlySet<string> = new Set(["126", "127"]);
+
+/** A status command that says nothing is taken for a slot that does not run, and is stopped by nobody. */
+function statusOf(looked: Looked, slot: Slot): readonly Finding[] {
+  const code = about(looked, "status", slot);
+  if (code === "") return [];
+  const found = UNASKABLE.has(code)
+    ? `cannot be run: exit code ${code}`
+    : "does not answer: it was ended after 5s";
+  return [
+    finding("fault", `slot ${slot.key}: run.status`, [found, "try it by hand in the slot's directory"]),
+  ];
+}
 
 function portOf(looked: Looked, slot: Slot): readonly Finding[] {
   if (looked.run.kind === "own" || looked.run.kind === "static") return [];

@@ -63,6 +63,22 @@ test("check says what is adopted, and what is in the way", async () => {
   expect(about(await examined(here), subject)).toContain("fine: is kept as the release adopted");
 });
 
+test.each([
+  ["exit 3", undefined],
+  ['test "$PORT $WORD" = "{port} it\'s" && exit 1; exit 127', undefined],
+  ["./ctl status {port}", "fault: cannot be run: exit code 127"],
+])("check asks the user's status command, in the slot: %s", async (status, expected) => {
+  const stop = { signal: "SIGTERM", timeout: seconds(1) };
+  const own = { kind: "own", env: { WORD: "it's" }, user: null, start: "true", stopCommand: "true" } as const;
+  const here = await place({ ...own, status, stop });
+  places.push(here);
+  const subject = `slot ${here.slot.key}: run.status`;
+  // Nothing is there that could be asked.
+  expect(about(await examined(here), subject)).toBeUndefined();
+  await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
+  expect(about(await examined(here), subject)).toBe(expected);
+});
+
 test("check sees what somebody else made below root, who cannot be followed there", async () => {
   const here = await place(commandRun("true"));
   places.push(here);

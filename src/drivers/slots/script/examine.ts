@@ -1,3 +1,4 @@
+import { USERS_COMMANDS } from "./commands.ts";
 import { LISTENERS } from "./listeners.ts";
 import { POINTS } from "./prelude.ts";
 import { PROCESSES } from "./processes.ts";
@@ -77,5 +78,29 @@ while [ $# -gt 0 ]; do
   else
     echo "dir $port holds $found"
   fi
+done
+`;
+
+/**
+ * ROOT USER STATUS COUNT, COUNT times PORT DIR, then NAME=VALUE...: asks the user's status command as a look
+ * does. A line for each slot of which it says nothing: it cannot be run, or does not answer.
+ */
+export const EXAMINE_OWN = `set -u
+root=$1 user=$2 status=$3 count=$4
+shift 4
+${POINTS}${USERS_COMMANDS}
+choose_user
+asked() {
+  shift "$((count * 2))"
+  is_up "$status" "$@" PORT="$port" GLIDEPATH_PORT="$port"
+}
+while [ "$count" -gt 0 ]; do
+  port=$1 dir=$2
+  shift 2
+  count=$((count - 1))
+  points
+  asked "$@"
+  code=$?
+  case $code in 124 | 126 | 127 | 137) echo "status $port $code" ;; esac
 done
 `;
