@@ -23,6 +23,10 @@ section config; writable "$(dirname -- "$config")"
 section configdir; [ -d "$(dirname -- "$config")" ] && echo yes
 section state; writable "$home"
 section log; [ -d "$(dirname -- "$log")" ] && echo yes
+section room
+for path in "$(dirname -- "$log")" "$home"; do
+  df -Pk -- "$(nearest "$path")" | { read -r _ && read -r _ _ _ free _ && printf '%s %s\n' "$free" "$path"; }
+done
 section listening; ss -ltnHp 2>/dev/null
 section written; cat "$home/written" "$home/writing" 2>/dev/null
 section sha; [ ! -s "$config" ] || sha256sum <"$config" | cut -c1-64

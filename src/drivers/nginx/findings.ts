@@ -146,8 +146,19 @@ const place: Look = (facts) => {
     ...(section(facts, "configdir") === "yes" ? [] : [config]),
     ...(section(facts, "log") === "yes" ? [] : [log]),
   ].map((path) => fault(`the directory of ${path} is not there`, "create it"));
-  return [...rights, ...missing];
+  return [...rights, ...missing, ...linesOf(facts, "room").flatMap(room)];
 };
+
+/** Less, in KiB, is soon nothing. */
+const LITTLE_ROOM = 10 * 1024;
+
+/** nginx says nothing to anybody when a line of its log has no room: it is as if there was no request. */
+function room(line: string): ReturnType<Look> {
+  const [free = "", path = ""] = /^(\d+) (.+)$/.exec(line)?.slice(1) ?? [];
+  if (free === "" || Number(free) >= LITTLE_ROOM) return [];
+  const found = `${free} KiB free in ${path}: what has no room in the log counts for no receipt and no judge`;
+  return [warning(found, "free some space there")];
+}
 
 const edited: Look = (facts) => {
   const found = editedBy(facts, {

@@ -8,13 +8,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxExaminer, survey } from "../../../src/drivers/nginx/examine.ts";
 import { DONE } from "../../../src/model/outcome.ts";
 import type { Finding } from "../../../src/ports/examine.ts";
 import type { GatewaySettings } from "../../../src/model/application.ts";
+import { canMount, mountSmall, needs, unmount } from "../../support/skip.ts";
 import { HOST, world, type World, type WorldOptions } from "./world.ts";
 
 const opened: World[] = [];
@@ -80,6 +81,24 @@ test("a config of which the state knows nothing is told as that, and not as edit
   expect(found[0]?.todo).toContain("gateway.state was changed, or what lay there is lost");
   expect(refusal).toMatchObject({ error: { message: found[0]?.found, hint: found[0]?.todo } });
 });
+
+test.skipIf(!needs(canMount(), "contract: a full disk of the log", "needs root and the right to mount"))(
+  "a disk that has no room for the log is warned of",
+  async () => {
+    const w = await open();
+    const directory = dirname(w.gateway.log);
+    mkdirSync(directory, { recursive: true });
+    const told = async (): Promise<readonly string[]> =>
+      (await examine(w)).filter((one) => one.found.includes("KiB free in")).map((one) => one.severity);
+    expect(await told()).toEqual([]);
+    mountSmall(directory, "64k");
+    try {
+      expect(await told()).toEqual(["warning"]);
+    } finally {
+      unmount(directory);
+    }
+  },
+);
 
 test("mode upstream: the location's include is missed until it is there", async () => {
   const w = await open({ settings: { mode: "upstream" } });
