@@ -36,7 +36,11 @@ server {
 
 /** The application runs in two directories and nginx serves it; nobody has heard of Glidepath. */
 async function runningByHand(): Promise<Running> {
-  const workspace = await openWorkspace({ start: false, releases: { v1: {}, v2: {} } });
+  const workspace = await openWorkspace({
+    start: false,
+    releases: { v1: {}, v2: {} },
+    nginx: { http: "add_header X-Frame-Options DENY always;" },
+  });
   onTestFinished(workspace.close);
   const { directory, slots, port, nginx } = workspace;
   rmSync(workspace.file);
@@ -99,6 +103,9 @@ describe.skipIf(!hasNginx("integration: adopt"))("what nginx serves already", ()
     corrected(running);
     mustExit(await workspace.glidepath("adopt", "byhand", "--yes", ...options), 0);
     expect(readFileSync(site, "utf8")).toContain("X-Team shop");
+    // From the main file: the gateway's own cookie would have ended its inheritance.
+    const { headers } = await fetch(workspace.url);
+    expect([headers.get("x-frame-options"), headers.has("set-cookie")]).toEqual(["DENY", true]);
     const released = Date.now();
     mustExit(await workspace.glidepath("release", "v1"), 0);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
