@@ -147,6 +147,46 @@ server { listen 443 ssl; ${more} include shop.locations; }`,
   ]);
 });
 
+test("a file with the line ends of Windows has no empty lines afterwards", () => {
+  const crlf = "location / {\r\n  proxy_pass http://shop;\r\n  proxy_http_version 1.1; # yes\r\n}\r\n";
+  expect(rewritten(crlf).text).toBe(`location / {\r\n  include ${SNIPPET};\r\n}\r\n`);
+});
+
+test.each([
+  ["limit_conn perip 20;", "limits.conf:2: limit_conn: the snippet makes"],
+  ["try_files /maintenance.html @shop;", "limits.conf:2: try_files: the snippet sets root"],
+  ["proxy_set_header X-Room $1;", "limits.conf:2: proxy_set_header: $1 would be something of the snippet's"],
+  ["location = /own { return 204; }", "limits.conf:2: location: what is not said inside"],
+])("what cannot stand in a location is refused where it comes from an include: %s", (line, said) => {
+  const { obstacles } = adopted({
+    "/etc/nginx/conf.d/shop.conf": "server { location / { include limits.conf; proxy_pass http://shop; } }",
+    "/etc/nginx/limits.conf": line,
+  });
+  expect(obstacles).toEqual([expect.stringContaining(said)]);
+});
+
+test("a header of a level above that is made of a numbered capture is refused, once", () => {
+  const { obstacles } = adopted({
+    "/etc/nginx/conf.d/shop.conf": String.raw`server {
+  server_name ~^(.+)[.]example[.]com$;
+  proxy_set_header X-Tenant $1;
+  location / { proxy_pass http://shop; }
+  location /a { proxy_pass http://shop; }
+}`,
+  });
+  expect(obstacles).toEqual([
+    expect.stringMatching(/shop.conf:4: proxy_set_header: \$1 would be .* \(\?<it>…\), \$it$/),
+  ]);
+});
+
+test.each(["rewrite ^/old/(.*)$ /$1 break;", "proxy_cookie_path ~^/a/(.*)$ /$1;", "set $id $1;"])(
+  "%s has its capture as before",
+  (line) => {
+    const text = `location ~ ^/(old|new)/ { ${line} proxy_pass http://shop; }`;
+    expect(usesIn("shop.conf", text, "shop").obstacles).toEqual([]);
+  },
+);
+
 test.each([
   ["proxy_set_header Host shop.internal;", "proxy_set_header Host shop.internal gives way"],
   ["proxy_next_upstream off;", "proxy_next_upstream off gives way"],
@@ -180,6 +220,10 @@ describe("what cannot be taken over is refused with its line", () => {
     [
       "location / {\n  proxy_pass http://shop;\n  location ~ [.]css$ { expires 1d; }\n}",
       "shop.conf:3: location: what is not said inside would be the snippet's",
+    ],
+    [
+      "location ~ ^/(ws|live)/ {\n  proxy_pass http://shop;\n  proxy_set_header X-Room room-${1};\n}",
+      "shop.conf:3: proxy_set_header: $1 would be",
     ],
     ["location / {\n  try_files $uri =404;\n  proxy_pass http://shop;\n}", "shop.conf:2: try_files: "],
     ["stream {\n server { proxy_pass shop; }\n}", "shop.conf:2: proxy_pass shop in stream"],

@@ -13,6 +13,10 @@ const OUR_HEADERS: Readonly<Record<string, readonly string[]>> = {
   connection: ["", "upgrade", "$connection_upgrade", "close"],
 };
 
+/** The snippet sends this header, with a value that means the same. */
+export const isSentAlike = ([header = "", value = ""]: readonly string[]): boolean =>
+  OUR_HEADERS[header.toLowerCase()]?.includes(value) === true;
+
 /** Directives that the snippet sets; twice in one location nginx takes none of them. */
 const SET_BY_US = new Set([
   "root",
@@ -166,10 +170,7 @@ function unfolded(text: string, one: Directive, inside: readonly Included[]): Pi
 function noteOn({ name, args }: Directive): readonly string[] {
   const said = [name, ...args].join(" ");
   if (name === "proxy_set_header") {
-    const same = OUR_HEADERS[(args[0] ?? "").toLowerCase()] ?? [];
-    return same.includes(args[1] ?? "")
-      ? []
-      : [`${said} gives way to the snippet's own value of that header`];
+    return isSentAlike(args) ? [] : [`${said} gives way to the snippet's own value of that header`];
   }
   if (KEPT_OTHERWISE.has(name)) return [];
   return [`${said} gives way to what the snippet says`];
@@ -186,7 +187,7 @@ function lineSpan(text: string, { span: [from, to] }: Directive): { from: number
   const end = text.indexOf("\n", to);
   const isAlone =
     text.slice(start, from).trim() === "" &&
-    /^[ \t]*(#.*)?$/.test(text.slice(to, end === -1 ? undefined : end));
+    /^[ \t]*(#.*)?\r?$/.test(text.slice(to, end === -1 ? undefined : end));
   if (isAlone && end !== -1) return { from: start, to: end + 1 };
   return { from: text[from - 1] === " " ? from - 1 : from, to };
 }

@@ -32,13 +32,17 @@ const leadsTo = ({ args }: Directive, upstream: string): boolean =>
   );
 
 export function usesOf(dump: string, upstream: string): Uses {
-  const all = [...filesOf(dump)].map(([path, text]) => usesIn(path, text, upstream));
+  const files = filesOf(dump);
+  const all = [...files].map(([path, text]) => usesIn(path, text, upstream));
   const top = everything(dump);
-  const uses = all.flatMap((found) => found.uses.map((use) => ({ use, places: placesOf(top, use) })));
-  const torn = uses.flatMap(({ use, places }) => tornIn(use, places));
+  const found = all.flatMap(({ uses }) => uses.map((use) => ({ use, places: placesOf(top, use) })));
+  const torn = found.flatMap(({ use, places }) => tornIn(use, places));
+  const uses = found.map(({ use, places: [levels] }) => withLevels(use, levels));
+  const within = uses.flatMap((use) => obstaclesIn(use, { uses, files }));
+  // What stands in the location itself was met in its file already.
   return {
-    uses: uses.map(({ use, places: [levels] }) => withLevels(use, levels)),
-    obstacles: [...all.flatMap(({ obstacles }) => obstacles), ...torn],
+    uses,
+    obstacles: [...new Set([...all.flatMap(({ obstacles }) => obstacles), ...torn, ...within])],
   };
 }
 
@@ -60,14 +64,13 @@ function placesOf(top: readonly Placed[], { path, location }: Use): readonly Lev
   return found;
 }
 
+/** Of these a location has what is above only while it says none itself. */
+const ENDED_BY_OURS = ["access_log", "add_header", "proxy_set_header"] as const;
+
 /** One file in several places, with other things above: what is written into it would be wrong for one. */
 function tornIn({ path, text, location }: Use, places: readonly Levels[]): readonly string[] {
   const above = places.map((levels) =>
-    JSON.stringify(
-      ["access_log", "add_header", "proxy_set_header"].map((name) =>
-        nearest(levels, name).map(({ args }) => args),
-      ),
-    ),
+    JSON.stringify(ENDED_BY_OURS.map((name) => nearest(levels, name).map(({ args }) => args))),
   );
   if (new Set(above).size <= 1) return [];
   const what = `location ${location.args.join(" ")} is included where other headers or logs are inherited`;
@@ -97,8 +100,7 @@ export function usesIn(path: string, text: string, upstream: string): Uses {
     }
   };
   visit(directivesOf(text), []);
-  const isUse = new Set(uses.map(({ location }) => location));
-  const within = uses.flatMap((use) => obstaclesIn(use, isUse));
+  const within = uses.flatMap((use) => obstaclesIn(use, { uses, files: new Map() }));
   return { uses, obstacles: [...obstacles, ...within] };
 }
 
@@ -126,9 +128,32 @@ const IN_THE_WAY: Readonly<Record<string, string>> = {
 const INSIDE =
   "what is not said inside would be the snippet's: its root, its log; write it beside this location";
 
-function obstaclesIn({ path, text, location }: Use, isUse: ReadonlySet<Directive>): readonly string[] {
-  return (location.block ?? []).flatMap((one) => {
-    const why = one.name === "location" && !isUse.has(one) ? INSIDE : IN_THE_WAY[one.name];
-    return why === undefined ? [] : [`${path}:${lineOf(text, one.span[0])}: ${one.name}: ${why}`];
+/** The snippet's maps have captures of their own by the time that these are asked for. */
+const NUMBERED = /\$\{?[1-9]/;
+/** These are asked before, or have captures themselves. */
+const OWN_CAPTURES = /^(if|rewrite|return|set|location|proxy_redirect|proxy_cookie_(domain|path))$/;
+
+function whyNot({ name, args }: Directive): string | null {
+  const numbered = args.find((arg) => NUMBERED.test(arg));
+  if (numbered === undefined || OWN_CAPTURES.test(name)) return IN_THE_WAY[name] ?? null;
+  const number = NUMBERED.exec(numbered)?.[0].at(-1) ?? "";
+  return `$${number} would be something of the snippet's; name what it captures: (?<it>…), $it`;
+}
+
+interface Dumped {
+  readonly uses: readonly Use[];
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** What cannot stand beside the snippet: in the location, in what it includes, and what it inherits. */
+function obstaclesIn({ path, text, levels }: Use, { uses, files }: Dumped): readonly string[] {
+  const fileOf = (one: Directive): string => ("file" in one ? String(one.file) : path);
+  const isUse = (one: Directive): boolean =>
+    uses.some((use) => use.path === fileOf(one) && use.location.span[0] === one.span[0]);
+  const inherited = ENDED_BY_OURS.flatMap((name) => nearest(levels, name));
+  return [...new Set([...(levels.at(-1) ?? []), ...inherited])].flatMap((one) => {
+    const why = one.name === "location" && !isUse(one) ? INSIDE : whyNot(one);
+    const line = lineOf(files.get(fileOf(one)) ?? text, one.span[0]);
+    return why === null ? [] : [`${fileOf(one)}:${line}: ${one.name}: ${why}`];
   });
 }
