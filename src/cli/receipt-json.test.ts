@@ -96,3 +96,18 @@ it("the receipt as JSON has the fields that the guide promises, and no histogram
 it("what a former version did not measure is null, not missing", () => {
   expect(receiptJson(receipt())).toMatchObject({ commits: null, back: null, probe: null, course: [] });
 });
+
+it("what nobody counted is null, and not zero", () => {
+  const none = {
+    requests: null,
+    failed: null,
+    cut: null,
+    retried: null,
+    fellBack: null,
+    p50: null,
+    p99: null,
+  };
+  const told = receiptJson(receipt({ uncounted: true }));
+  expect(told).toMatchObject({ before: none, during: none, after: none, cut: null });
+  expect(told).not.toHaveProperty("uncounted");
+});

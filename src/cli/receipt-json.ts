@@ -1,7 +1,7 @@
 import { between } from "../base/time.ts";
 import { usualGap, type ProbeCount, type ProbeLoss, type ProbeReport } from "../model/probing.ts";
 import type { Commits, Receipt, Stretch } from "../model/receipt.ts";
-import { quantile, type Histogram, type Traffic } from "../model/traffic.ts";
+import { NO_TRAFFIC, quantile, type Histogram, type Traffic } from "../model/traffic.ts";
 
 const when = (at: number): string => new Date(at).toISOString();
 const counted = (histogram: Histogram): number =>
@@ -16,6 +16,11 @@ export const trafficJson = (traffic: Traffic): object => ({
   p50: quantile(traffic.latency, 0.5),
   p99: quantile(traffic.latency, 0.99),
 });
+
+const COUNTED_NOTHING = trafficJson(NO_TRAFFIC);
+/** Nobody knows any of it. */
+const uncountedJson = (): object =>
+  Object.fromEntries(Object.keys(COUNTED_NOTHING).map((key) => [key, null]));
 
 const commitsJson = ({ times, longest }: Commits): object => ({
   count: counted(times),
@@ -53,11 +58,15 @@ const probeJson = ({ counts, losses, blind, ...rest }: ProbeReport): object => (
 const stretchJson = ({ from, to, ...rest }: Stretch): object => ({ from: when(from), to: when(to), ...rest });
 
 /** Durations in milliseconds; what was not measured is null. */
-export const receiptJson = ({ commits, back, probe, course, ...rest }: Receipt): object => ({
+export const receiptJson = ({ commits, back, probe, course, uncounted, ...rest }: Receipt): object => ({
   ...rest,
-  before: trafficJson(rest.before),
-  during: trafficJson(rest.during),
-  after: trafficJson(rest.after),
+  ...(uncounted === true
+    ? { before: uncountedJson(), during: uncountedJson(), after: uncountedJson(), cut: null }
+    : {
+        before: trafficJson(rest.before),
+        during: trafficJson(rest.during),
+        after: trafficJson(rest.after),
+      }),
   commits: commits === undefined ? null : commitsJson(commits),
   back: back ?? null,
   probe: probe ? probeJson(probe) : null,

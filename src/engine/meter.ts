@@ -15,8 +15,8 @@ import { createStretches } from "./stretches.ts";
 /** Counts what the gateways served before, during and after a rollout, from their own logs. */
 export interface Meter {
   add(read: Read): void;
-  /** The traffic during the rollout so far. */
-  during(): Traffic;
+  /** The traffic during the rollout so far; null: nobody counts it. */
+  during(): Traffic | null;
   receipt(rollout: Rollout, entries: readonly JournalEntry[]): Receipt;
   /** For whoever goes on with it. */
   counted(): Counted;
@@ -121,7 +121,7 @@ const lossIn = (losses: number): string | null =>
 /** Without our own log format there is nothing to read. */
 const notMeasured: Meter = {
   add: () => undefined,
-  during: () => NO_TRAFFIC,
+  during: () => null,
   counted: () => ({ before: NO_TRAFFIC, during: NO_TRAFFIC }),
   receipt: (ended, entries) => ({
     ...timesOf(ended, entries),

@@ -16,7 +16,7 @@ export interface Teller {
 }
 
 export interface Known {
-  readonly during: Traffic;
+  readonly during: Traffic | null;
   readonly verdict: Verdict | null;
 }
 
@@ -54,7 +54,7 @@ export function createTeller({ ports, rollout, onEvent }: TellerOptions): Teller
     tell: async (now, { during, verdict }) => {
       const isDue = now >= tellAt;
       if (isDue) {
-        onEvent({ kind: "traffic", at: now, during });
+        if (during !== null) onEvent({ kind: "traffic", at: now, during });
         tellAt = after(now, TELL);
       }
       if (verdict === null) return;

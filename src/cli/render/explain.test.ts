@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { HostName } from "../../model/ids.ts";
 import type { Explanation } from "../deps.ts";
 import { V1, V2 } from "../testing/records.ts";
-import { explainLines } from "./explain.ts";
+import { explainLines, lateLines } from "./explain.ts";
 import { textOf } from "./text.ts";
 
 const CASES: readonly (readonly [Omit<Explanation, "late">, readonly string[]])[] = [
@@ -31,4 +32,11 @@ const CASES: readonly (readonly [Omit<Explanation, "late">, readonly string[]])[
 
 test.each(CASES)("explain %#", (explanation, expected) => {
   expect(explainLines(explanation).map(textOf)).toEqual(expected);
+});
+
+test.each([
+  [["web1"], "web1 still decides by"],
+  [["web1", "web2"], "web1, web2 still decide by"],
+])("gateways that are late are named: %j", (late, said) => {
+  expect(textOf(lateLines(late as HostName[])[0]!)).toContain(said);
 });

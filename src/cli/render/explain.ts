@@ -28,7 +28,8 @@ export function explainLines(explanation: Told): readonly Line[] {
 export const lateLines = (late: Explanation["late"]): readonly Line[] => [
   line(
     warn("! "),
-    `this is how the file decides; ${late.join(", ")} still decides by the key and the rules before`,
+    `this is how the file decides; ${late.join(", ")} still ${late.length === 1 ? "decides" : "decide"} ` +
+      "by the key and the rules before",
   ),
   line("  → ", "`glidepath plan` shows the difference; the next release installs the file's"),
 ];
