@@ -75,6 +75,8 @@ test.each([
   const subject = `slot ${here.slot.key}: run.status`;
   // Nothing is there that could be asked.
   expect(about(await examined(here), subject)).toBeUndefined();
+  await mkdir(here.slot.dir, { recursive: true });
+  expect(about(await examined(here), subject)).toBeUndefined();
   await here.driver.switch(here.slot, "v1" as ReleaseId, stamp(1));
   expect(about(await examined(here), subject)).toBe(expected);
 });

@@ -99,6 +99,7 @@ while [ "$count" -gt 0 ]; do
   shift 2
   count=$((count - 1))
   points
+  [ -n "$found" ] || continue
   asked "$@"
   code=$?
   case $code in 124 | 126 | 127 | 137) echo "status $port $code" ;; esac
