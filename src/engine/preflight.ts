@@ -232,13 +232,19 @@ async function movedPool(
   );
 }
 
-/** What all slots run: by the store, or, where the store knows nothing, by the slots and the gateways. */
+/**
+ * What all slots run: by the store, or, where the store knows nothing, by the slots and the gateways. A store
+ * from a backup may name what runs nowhere any more: what all users have is the release to go back to then.
+ */
 function stableOf(
   application: Application,
   seen: Observation,
   saved: Saved,
 ): Result<ReleaseId | null, AppError> {
-  if (saved.stable !== null) return ok(saved.stable);
+  if (saved.stable !== null) {
+    const isThere = Object.values(seen.slots).some((s) => s.known && s.value.release === saved.stable);
+    return ok(isThere ? saved.stable : (servedIn(application, seen) ?? saved.stable));
+  }
   const found = poolOf(withoutHosts(application, excludedBy(saved)).hosts).map(({ key }) => {
     const state = seen.slots[key];
     return { key, release: state?.known === true ? state.value.release : null };

@@ -77,6 +77,13 @@ test("a slot that runs something else is brought to the stable, also where all g
   expect(found).toEqual({ newcomers: [], strays: [ALL[0]], apart: true });
 });
 
+test("when none runs the stable, as a store from a backup has it, all that are led to stay in the pool", () => {
+  const slots = Object.fromEntries(ALL.map((key): [string, Slot] => [key, { release: "v2" }]));
+  expect(unequal({ slots })).toEqual({ newcomers: [], strays: [], apart: false });
+  const rest = without(...ofHost("web3"));
+  expect(unequal({ web1: rest, web2: rest, slots }).strays).toEqual(ofHost("web3"));
+});
+
 test("a slot to which nobody leads is brought up, whatever it does", () => {
   const rest = without(...ofHost("web3"));
   expect(unequal({ web1: rest, web2: rest }).strays).toEqual(ofHost("web3"));

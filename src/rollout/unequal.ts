@@ -33,10 +33,12 @@ export function unequalIn(application: Application, seen: Observation, before: B
     releaseOf(slot) === stable && routed[to]((slots) => slots.has(slot.key));
   const isEverywhere = (slot: Slot): boolean => isLed(slot, "every");
   const isSomewhere = (slot: Slot): boolean => isLed(slot, "some");
-  const serving = parted(known, (s) => isEverywhere(s) || (isSomewhere(s) && isServing(seen, s)));
   // Somebody must be left in the pool meanwhile.
-  const [rest, strays] =
-    serving[0].length > 0 ? serving : parted(known, (slot) => isEverywhere(slot) || isSomewhere(slot));
+  const [rest, strays] = firstWithAny(known, [
+    (slot) => isEverywhere(slot) || (isSomewhere(slot) && isServing(seen, slot)),
+    (slot) => isEverywhere(slot) || isSomewhere(slot),
+    ({ key }) => routed.every((slots) => slots.has(key)),
+  ]);
   const isApart = (routing: Routing): boolean =>
     routing.canary.length > 0 ||
     routing.stable.length !== rest.length ||
@@ -56,7 +58,15 @@ export function unequalIn(application: Application, seen: Observation, before: B
 const isServing = (seen: Observation, { key }: Slot): boolean =>
   slotSeen(seen, key)?.value.process === "running" && isHealthy(seen, key);
 
-function parted(slots: readonly Slot[], test: (slot: Slot) => boolean): [readonly Slot[], readonly Slot[]] {
+type Parted = [readonly Slot[], readonly Slot[]];
+
+/** By the first of the tests that anybody passes. */
+function firstWithAny(slots: readonly Slot[], tests: readonly ((slot: Slot) => boolean)[]): Parted {
+  const all = tests.map((test) => parted(slots, test));
+  return all.find(([passed]) => passed.length > 0) ?? [slots, []];
+}
+
+function parted(slots: readonly Slot[], test: (slot: Slot) => boolean): Parted {
   return [slots.filter(test), slots.filter((slot) => !test(slot))];
 }
 

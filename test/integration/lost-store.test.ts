@@ -1,5 +1,5 @@
 // The store is lost with a rollout half-way, as when a job's directory is wiped: what serves is still there.
-import { rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Sections } from "../../src/demo/scene.ts";
@@ -50,6 +50,27 @@ describe.skipIf(!hasNginx("integration: a lost store"))("a store that is lost ha
       mustExit(await releasing.done, 1);
       expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
       expect(failuresOf(await load.stop())).toEqual([]);
+    },
+    PATIENCE,
+  );
+
+  it(
+    "and is put back from before the release that all slots run leaves the next one to begin with that",
+    async () => {
+      const edit = (sections: Sections): Sections => ({ ...sections, analysis: "off" });
+      const workspace = await openWorkspace({ edit, releases: { v1: {}, v2: {}, v3: { health503: true } } });
+      closing.push(workspace.close);
+      await workspace.bringUp("v1");
+      const store = join(workspace.directory, ".glidepath");
+      await cp(store, `${store}-backup`, { recursive: true });
+      mustExit(await workspace.glidepath("release", "v2"), 0);
+      await rm(store, { recursive: true });
+      await cp(`${store}-backup`, store, { recursive: true });
+      const again = await workspace.glidepath("release", "v2");
+      mustExit(again, 3);
+      expect(again.stderr).toContain("v2 is what runs already");
+      mustExit(await workspace.glidepath("release", "v3"), 1);
+      expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
     },
     PATIENCE,
   );
