@@ -203,7 +203,7 @@ const ledTo = ({ gateways }: Observation): readonly SlotKey[] =>
       : [],
   );
 
-/** A slot serves users, and nobody ever put anything where the file has it: it runs on somewhere else. */
+/** A slot serves users, and nothing is where the file has it: it runs on somewhere else. */
 async function movedPool(
   application: Application,
   { probes }: EnginePorts,
@@ -212,7 +212,7 @@ async function movedPool(
   const led = new Set(ledTo(seen));
   const isEmpty = ({ key }: Slot): boolean => {
     const state = seen.slots[key];
-    return state?.known === true && state.value.release === null && state.value.generation === 0;
+    return state?.known === true && state.value.release === null;
   };
   if (stable === null) return null;
   const empty = poolOf(application.hosts).filter((slot) => led.has(slot.key) && isEmpty(slot));

@@ -77,7 +77,7 @@ test("a slot that runs something else is brought to the stable, also where all g
   expect(found).toEqual({ newcomers: [], strays: [ALL[0]], apart: true });
 });
 
-test("when none runs the stable, as a store from a backup has it, all that are led to stay in the pool", () => {
+test("when none runs the stable, as with a store from a backup, the pool stays as it is led to", () => {
   const slots = Object.fromEntries(ALL.map((key): [string, Slot] => [key, { release: "v2" }]));
   expect(unequal({ slots })).toEqual({ newcomers: [], strays: [], apart: false });
   const rest = without(...ofHost("web3"));

@@ -1,5 +1,5 @@
 // The file is edited while a rollout stands half-way, and somebody takes the rollout up by it.
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePort } from "../../src/demo/ports.ts";
@@ -52,20 +52,48 @@ const EDITS: readonly (readonly [string, Edit, RegExp])[] = [
   ],
 ];
 
-describe.skipIf(!hasNginx("integration: edited"))("a file with another root", () => {
-  it(
-    "is no file of the slots that serve: a release is refused, and the one after it goes",
-    async () => {
+interface Moved {
+  readonly what: string;
+  /** The whole root is where the file then has it. */
+  readonly along?: true;
+  readonly edit: (text: string, workspace: Workspace) => string;
+  readonly dirOf: (workspace: Workspace, slot: number) => string;
+}
+
+const elsewhere = {
+  edit: (text: string, { root }: Workspace) => text.replace(`root: ${root}`, `root: ${root}-elsewhere`),
+  dirOf: ({ root }: Workspace, slot: number) => `${root}-elsewhere/slots/${slot}`,
+};
+const MOVED: readonly Moved[] = [
+  { what: "another root", ...elsewhere },
+  { what: "a root to which all was moved", along: true, ...elsewhere },
+  {
+    what: "other directories of its slots",
+    edit: (text, { root, slots }) =>
+      slots.reduce(
+        (all, port) => all.replace(`- ${port}`, `- { port: ${port}, dir: ${root}/app${port} }`),
+        text,
+      ),
+    dirOf: ({ root }, slot) => `${root}/app${slot}`,
+  },
+];
+
+describe.skipIf(!hasNginx("integration: edited"))("a file with other places", () => {
+  it.each(MOVED)(
+    "is no file of the slots that serve, with $what: a release is refused, and the one after it goes",
+    async ({ along, edit, dirOf }) => {
       const workspace = await openWorkspace({ edit: (sections) => ({ ...sections, analysis: "off" }) });
       closing.push(workspace.close);
       await workspace.bringUp("v1");
+      const { root } = workspace;
       const file = join(workspace.directory, "glidepath.yaml");
       const asItWas = await readFile(file, "utf8");
-      const root = `${workspace.root}-elsewhere`;
-      await writeFile(file, asItWas.replace(`root: ${workspace.root}`, `root: ${root}`));
+      await writeFile(file, edit(asItWas, workspace));
+      if (along) await rename(root, `${root}-elsewhere`);
       const refused = await workspace.glidepath("release", "v2");
+      if (along) await rename(`${root}-elsewhere`, root);
       mustExit(refused, 3);
-      const places = workspace.slots.map((slot) => `here:${slot} (${root}/slots/${slot})`).join(", ");
+      const places = workspace.slots.map((slot) => `here:${slot} (${dirOf(workspace, slot)})`).join(", ");
       expect(refused.stderr).toContain(`are not where the file has them: ${places}`);
       expect(refused.stderr).toContain("put root and dir of their hosts back");
       expect((await workspace.status()).rollout).toBeNull();
