@@ -39,10 +39,13 @@ function addressIn(text: string): string | null {
   return bareAddress(text) ?? (isPort ? bareAddress(far ?? near ?? "") : null);
 }
 
-/** As nginx reads one: leading zeros are none, and there are no zones. */
+/** As nginx reads one: leading zeros are none, there are no zones, and the broadcast address is none. */
 function bareAddress(text: string): string | null {
   if (isIP(text) === 6) return text.includes("%") ? null : text;
   const parts = text.split(".").map(Number);
-  const isV4 = /^[0-9]*(?:\.[0-9]*){3}$/.test(text) && parts.every((part) => part <= 255);
+  const isV4 =
+    /^[0-9]*(?:\.[0-9]*){3}$/.test(text) &&
+    parts.every((part) => part <= 255) &&
+    parts.some((part) => part < 255);
   return isV4 ? parts.join(".") : null;
 }

@@ -189,6 +189,7 @@ function weird(from: string, realIp: string): Weird {
       pick([
         "192.0.2.7:0",
         "192.0.2.7:99999",
+        "255.255.255.255",
         "[2001:db8::7]",
         "[2001:db8::7]:8",
         "fe80::1%eth0",
