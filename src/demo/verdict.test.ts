@@ -58,11 +58,11 @@ describe("the verdict of the demo", () => {
     expect(verdict.sentence).toBe("160 requests, none failed; the bad release went back by itself.");
     expect(resultTable(verdict)).toBe(
       [
-        "release  outcome    took  requests  failed  p99 ms  nginx reloads  nginx workers",
-        "-------  ---------  ----  --------  ------  ------  -------------  -------------",
-        "v1       completed  4.2s         -       -       -              1  new ones",
-        "v2       completed  4.2s        50       0       2              0  the same",
-        "v4       went back  4.2s        60       0       2              0  the same",
+        "release  outcome    took  requests  failed  p99 ms  reloads  nginx workers",
+        "-------  ---------  ----  --------  ------  ------  -------  -------------",
+        "v1       completed  4.2s         -       -       -        1  new ones",
+        "v2       completed  4.2s        50       0       2        0  the same",
+        "v4       went back  4.2s        60       0       2        0  the same",
       ].join("\n"),
     );
   });

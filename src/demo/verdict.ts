@@ -73,10 +73,10 @@ function sentenceOf(wrong: Played | undefined, missing: boolean, report: LoadRep
   if (missing || report === null) return "The demo was ended before its end.";
   const [first] = report.failures;
   if (first !== undefined) {
-    const many = `${report.failed} of ${report.requests} requests failed`;
+    const many = `${shown(report.failed)} of ${shown(report.requests)} requests failed`;
     return `Not as it should be: ${many}, the first with: ${first.message}.`;
   }
-  return `${report.requests} requests, none failed; the bad release went back by itself.`;
+  return `${shown(report.requests)} requests, none failed; the bad release went back by itself.`;
 }
 
 export function judge(
@@ -101,16 +101,7 @@ export function judge(
 const shown = (value: number | null): string => (value === null ? "-" : value.toLocaleString("en-US"));
 
 export function resultTable({ lines }: Verdict): string {
-  const header = [
-    "release",
-    "outcome",
-    "took",
-    "requests",
-    "failed",
-    "p99 ms",
-    "nginx reloads",
-    "nginx workers",
-  ];
+  const header = ["release", "outcome", "took", "requests", "failed", "p99 ms", "reloads", "nginx workers"];
   const rows = lines.map((line) => [
     line.release,
     line.outcome,
