@@ -105,6 +105,16 @@ describe("the receipt as a page", () => {
     expect(page).toMatch(/WebSocket was cut at .* while web1:8001 was stopping \(stop\/web1:8001\/7\)/);
   });
 
+  it("says of requests that nobody counted no number, and not that none failed", () => {
+    const pageOf = (more: Parameters<typeof receipt>[0]): string =>
+      receiptPage({ rollout: ended, receipt: receipt(more) }, []).replaceAll(/<[^>]*>/g, " ");
+    expect(pageOf({ uncounted: true, course: [] })).toMatch(
+      /requests were not counted .*failed, cut\s+not counted/s,
+    );
+    expect(pageOf({ uncounted: true, course: [] })).not.toMatch(/failed, cut\s+none|0\s+failed/);
+    expect(pageOf({ course: [] })).toMatch(/failed, cut\s+none/);
+  });
+
   it("of a rollout without a receipt says so", () => {
     expect(receiptPage({ rollout: ended, receipt: null }, [])).toContain("There is no receipt");
   });

@@ -71,6 +71,7 @@ function facts(rollout: Rollout, receipt: Receipt, entries: readonly JournalEntr
           endedAt: rollout.endedAt ?? rollout.progressAt,
           courses: coursesIn(entries),
           stretches: receipt.course ?? [],
+          isCounted: receipt.uncounted !== true,
           losses: probe?.losses ?? [],
         })}
       </div>

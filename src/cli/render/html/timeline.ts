@@ -14,6 +14,8 @@ export interface Story {
   readonly endedAt: Instant;
   readonly courses: readonly TimedCourse[];
   readonly stretches: readonly Stretch[];
+  /** Requests were counted: where none failed, none did. */
+  readonly isCounted: boolean;
   readonly losses: readonly ProbeLoss[];
 }
 
@@ -128,12 +130,12 @@ function rates({ stretches }: Story, x: Scale): Safe {
   return html`${name("requests", RATE)}${top}${floor(RATE)}${bars}`;
 }
 
-function failures({ stretches }: Story, x: Scale): Safe {
+function failures({ stretches, isCounted }: Story, x: Scale): Safe {
   const lost = stretches.filter(({ failed, cut }) => failed + cut > 0);
   const middle = LOST.top + LOST.height / 2 + 4;
   if (lost.length === 0) {
     return html`${name("failed, cut", LOST)}${floor(LOST)}<text class="none" x="${LEFT + 4}" y="${middle}"
-        >none</text
+        >${isCounted ? "none" : "not counted"}</text
       >`;
   }
   const most = Math.max(...lost.map(({ failed, cut }) => failed + cut));
