@@ -234,7 +234,7 @@ async function movedPool(
 
 /**
  * What all slots run: by the store, or, where the store knows nothing, by the slots and the gateways. A store
- * from a backup may name what runs nowhere any more: what all users have is the release to go back to then.
+ * from a backup may name what too few still run to carry everybody: where others do, theirs is the release.
  */
 function stableOf(
   application: Application,
@@ -242,8 +242,13 @@ function stableOf(
   saved: Saved,
 ): Result<ReleaseId | null, AppError> {
   if (saved.stable !== null) {
-    const isThere = Object.values(seen.slots).some((s) => s.known && s.value.release === saved.stable);
-    return ok(isThere ? saved.stable : (servedIn(application, seen) ?? saved.stable));
+    const pool = poolOf(application.hosts);
+    const left = pool.filter(({ key }) => {
+      const state = seen.slots[key];
+      return state?.known === true && state.value.release === saved.stable;
+    });
+    const canCarry = left.length * application.policy.maxLoad >= pool.length;
+    return ok(canCarry ? saved.stable : (servedIn(application, seen) ?? saved.stable));
   }
   const found = poolOf(withoutHosts(application, excludedBy(saved)).hosts).map(({ key }) => {
     const state = seen.slots[key];

@@ -74,4 +74,33 @@ describe.skipIf(!hasNginx("integration: a lost store"))("a store that is lost ha
     },
     PATIENCE,
   );
+
+  it(
+    "and is put back from before the release that most slots run takes no more slots away than may carry all",
+    async () => {
+      const rollout = { steps: [{ share: "75%", approve: true }, { share: "100%" }], drain: "5s" };
+      const edit = (sections: Sections): Sections => ({ ...sections, rollout, analysis: "off" });
+      const workspace = await openWorkspace({ edit, slots: 3, releases: { v1: {}, v2: {}, v3: {} } });
+      closing.push(workspace.close);
+      await workspace.bringUp("v1");
+      const store = join(workspace.directory, ".glidepath");
+      await cp(store, `${store}-backup`, { recursive: true });
+      const halfWay = workspace.start(["release", "v2"]);
+      await halfWay.says(/until somebody approves/);
+      halfWay.child.kill("SIGKILL");
+      await halfWay.done;
+      await rm(store, { recursive: true });
+      await cp(`${store}-backup`, store, { recursive: true });
+      expect(await workspace.inSlots()).toEqual(["v2", "v2", "v1"]);
+
+      const releasing = workspace.start(["release", "v3"]);
+      await releasing.says(/until somebody approves/);
+      mustExit(await workspace.glidepath("abort"), 0);
+      const ran = await releasing.done;
+      mustExit(ran, 1);
+      expect(ran.stderr).not.toContain("leaves rotation (and 1 more)");
+      expect(await workspace.inSlots()).toEqual(["v2", "v2", "v2"]);
+    },
+    PATIENCE,
+  );
 });

@@ -145,7 +145,8 @@ function directoryOf(looked: Looked, slot: Slot): readonly Finding[] {
   }
   if (what === "dangles") {
     const gone = `leads to ${looked.host.root}/releases/${found}, which is gone: nothing can go back to it`;
-    return [finding("fault", subject, [gone, "put it back, from a backup or from another host"])];
+    const todo = "put it back, from a backup or from another host, or release another one";
+    return [finding("fault", subject, [gone, todo])];
   }
   if (found !== "adopted") return [];
   const kept = `${looked.host.root}/releases/adopted@${slot.port}`;
