@@ -190,3 +190,10 @@ const UNITS = [
 test.each(UNITS)("of systemd: $name", ({ run, output, told: expected }) => {
   expect(told(output, run)).toEqual(expected);
 });
+
+test("another port is no way out while a rollout is under way, which the file has to fit", () => {
+  const application = { run: { kind: "command", user: "root" } } as unknown as Application;
+  const found = findingsOf(application, host, FINE.replace("port 801 free", "port 801 taken process 7: x"));
+  const todo = found.find(({ severity }) => severity === "fault")?.todo;
+  expect(todo).toContain("or, once no rollout is under way, give the slot another port");
+});

@@ -118,7 +118,8 @@ function portOf(looked: Looked, slot: Slot): readonly Finding[] {
   const [state, who = ""] = splitFirst(about(looked, "port", slot));
   if (state === "taken") {
     const holder = who === "" ? "a process that Glidepath may not look at" : who;
-    const todo = "stop it, also at the next boot, or give the slot another port";
+    const todo =
+      "stop it, also at the next boot; or, once no rollout is under way, give the slot another port";
     return [finding("fault", subject, [`port ${slot.port} is taken by ${holder}`, todo])];
   }
   const runner = looked.run.user ?? splitFirst(one(looked, "me"))[1] ?? "";
