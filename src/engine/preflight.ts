@@ -221,13 +221,17 @@ async function movedPool(
   const moved = empty.filter((_, i) => healths[i]?.healthy === true);
   if (moved.length === 0) return null;
   const places = moved.map(({ key, dir }) => `${key} (${dir})`).join(", ");
+  const removed =
+    application.run.kind === "static"
+      ? "put any file into these directories: the next release takes its place"
+      : "end the slots' processes: the next release brings them up again";
   return appError(
     "rollout.refused",
     `users are served by slots that are not where the file has them: ${places}`,
     {
       hint:
-        "put root and dir of their hosts back as they were. If what lay there was removed, end the slots' " +
-        "processes: the next release brings them up again. No traffic was touched",
+        "put root and dir of their hosts back as they were. If what lay there was removed, " +
+        `${removed}. No traffic was touched`,
     },
   );
 }

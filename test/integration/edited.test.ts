@@ -1,5 +1,6 @@
 // The file is edited while a rollout stands half-way, and somebody takes the rollout up by it.
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePort } from "../../src/demo/ports.ts";
@@ -98,6 +99,37 @@ describe.skipIf(!hasNginx("integration: edited"))("a file with other places", ()
       expect(refused.stderr).toContain("put root and dir of their hosts back");
       expect((await workspace.status()).rollout).toBeNull();
       await writeFile(file, asItWas);
+      mustExit(await workspace.glidepath("release", "v2"), 0);
+    },
+    PATIENCE,
+  );
+});
+
+describe.skipIf(!hasNginx("integration: edited"))("files that were removed below what serves them", () => {
+  it(
+    "are no place to which it could go back, and what is said then leads out of it",
+    async () => {
+      const workspace = await openWorkspace({
+        edit: ({ smoke: _smoke, ...sections }, { slots, root, nginx }) => {
+          const servers = slots.map(
+            (slot) => `server { listen 127.0.0.1:${slot}; root ${root}/slots/${slot}; }\n`,
+          );
+          writeFileSync(join(nginx.confd, "files.conf"), servers.join(""));
+          return { ...sections, analysis: "off", run: { static: true }, health: { tcp: true } };
+        },
+      });
+      closing.push(workspace.close);
+      await workspace.bringUp("v1");
+      for (const below of ["slots", "releases"]) {
+        await rm(join(workspace.root, below), { recursive: true });
+      }
+      const refused = await workspace.glidepath("release", "v2");
+      mustExit(refused, 3);
+      expect(refused.stderr).toContain("put any file into these directories");
+      for (const slot of workspace.slots) {
+        await mkdir(join(workspace.root, "slots", `${slot}`), { recursive: true });
+        await writeFile(join(workspace.root, "slots", `${slot}`, "any"), "");
+      }
       mustExit(await workspace.glidepath("release", "v2"), 0);
     },
     PATIENCE,
