@@ -138,6 +138,14 @@ describe.skipIf(!hasNginx("integration: adopt"))("what nginx serves already", ()
     mustExit(await workspace.glidepath("adopt", "byhand", "--yes", ...options), 0);
     mustExit(await workspace.glidepath("release", "v1"), 0);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+    // The site is named, and not Glidepath's own file, without which nginx would start no more.
+    const adopted = readFileSync(site, "utf8");
+    writeFileSync(site, `${adopted}# mine\n`);
+    const refused = await workspace.glidepath("adopt", "--undo");
+    mustExit(refused, 3);
+    expect(refused.stderr).toMatch(/site[.]conf was edited since it was taken over[^]*[+]# mine/);
+    expect(refused.stderr).not.toContain("is written anew");
+    expect(readFileSync(site, "utf8")).toBe(`${adopted}# mine\n`);
   });
 
   it("stays as it is when nginx would refuse the change", async () => {
@@ -157,6 +165,7 @@ describe.skipIf(!hasNginx("integration: adopt"))("what nginx serves already", ()
     const refused = await workspace.glidepath("adopt", "byhand", "--yes", ...options);
     mustExit(refused, 3);
     expect(refused.stderr).toContain('"root" directive is duplicate');
+    expect(refused.stderr).toContain("perhaps by a file that it includes");
     expect(readFileSync(site, "utf8")).toBe(refusing);
     const undone = await workspace.glidepath("adopt", "--undo");
     mustExit(undone, 3);

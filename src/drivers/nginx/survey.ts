@@ -108,7 +108,7 @@ export interface Placed extends Directive {
 /** Every include in its place; the first file is the main one. */
 function placed(files: ReadonlyMap<string, string>): readonly Placed[] {
   const main = [...files.keys()][0] ?? "";
-  return expanded({ files, main }, main, directivesOf(files.get(main) ?? ""));
+  return expanded(files, main, directivesOf(files.get(main) ?? ""));
 }
 
 /** The whole configuration, every include in its place. */
@@ -153,24 +153,30 @@ const resolved = (main: string, path: string): string =>
   path.startsWith("/") ? path : `${parent(main)}/${path}`;
 const dirOf = (main: string, { args }: Directive): string => parent(resolved(main, args[0] ?? ""));
 
-interface Dumped {
-  readonly files: ReadonlyMap<string, string>;
-  readonly main: string;
-}
-
 const byPath = ([one]: readonly [string, string], [other]: readonly [string, string]): number =>
   one < other ? -1 : 1;
 
-/** Includes replaced by what they include, in its order; relative ones start at the main file's directory. */
-function expanded(dumped: Dumped, file: string, all: readonly Directive[]): readonly Placed[] {
-  const { files, main } = dumped;
+/** What an include brings in, in its order; relative ones start at the main file's directory. */
+export function filesBy(
+  files: ReadonlyMap<string, string>,
+  { args }: Directive,
+): readonly (readonly [path: string, text: string])[] {
+  const main = [...files.keys()][0] ?? "";
+  const pattern = globPattern(resolved(main, args[0] ?? ""));
+  return [...files].filter(([path]) => path !== main && pattern.test(path)).toSorted(byPath);
+}
+
+/** Includes replaced by what they include. */
+function expanded(
+  files: ReadonlyMap<string, string>,
+  file: string,
+  all: readonly Directive[],
+): readonly Placed[] {
   return all.flatMap((one): readonly Placed[] => {
     if (one.name !== "include") {
-      return [{ ...one, file, block: one.block === null ? null : expanded(dumped, file, one.block) }];
+      return [{ ...one, file, block: one.block === null ? null : expanded(files, file, one.block) }];
     }
-    const pattern = globPattern(resolved(main, one.args[0] ?? ""));
-    const included = [...files].filter(([path]) => path !== main && pattern.test(path)).toSorted(byPath);
-    return included.flatMap(([path, text]) => expanded(dumped, path, directivesOf(text)));
+    return filesBy(files, one).flatMap(([path, text]) => expanded(files, path, directivesOf(text)));
   });
 }
 

@@ -7,6 +7,7 @@ import type { Adopter, Adoption, FoundProcess, FoundSlot, SiteChange } from "../
 import type { HostPort, HostReply } from "../../../ports/host.ts";
 import { writeConfig } from "../config.ts";
 import { sha256 } from "../names.ts";
+import { EXIT } from "../scripts.ts";
 import { homeOf, snippetOf } from "../place.ts";
 import { filesOf, httpOf, named, surveyOf, type FoundUpstream, type Survey } from "../survey.ts";
 import { tarOf } from "../tar.ts";
@@ -269,14 +270,53 @@ async function takeOver(
   const args = [homeOf({ application, gateway }), path, "", gateway.main, gateway.nginx, "", sha256(current)];
   const input = tarOf([{ kind: "file", path: "config", text: wanted }]);
   const reply = await host.run({ script: TAKE_OVER, args, input, timeout: seconds(60) });
-  return troubleOf({ ...gateway, config: path }, "taking over the site", reply) ?? DONE;
+  return (
+    troubleInSite(reply, path) ??
+    troubleOf({ ...gateway, config: path }, "taking over the site", reply) ??
+    DONE
+  );
+}
+
+/** The site is the user's own file: what is to be done about it is something else than about ours. */
+function troubleInSite(reply: HostReply, path: string): Outcome | null {
+  if (reply.kind === "lost") return null;
+  const details = reply.stdout.trim();
+  if (reply.code === EXIT.edited) {
+    const hint = "`glidepath adopt UPSTREAM` shows anew what would change in it";
+    return refused(
+      appError("gateway.edited", `${path} was changed meanwhile; nothing was done to it`, { hint }),
+    );
+  }
+  if (reply.code !== EXIT.candidateBroken) return null;
+  return refused(
+    appError("gateway.config", `nginx refuses the new ${path}; the former one is in place`, {
+      details,
+      hint:
+        "the location says, perhaps by a file that it includes, what the snippet says too: take it out, " +
+        "reload nginx, then adopt again",
+    }),
+  );
+}
+
+/** The first line that is said is the site's path; the rest is what became of it. */
+function editedSite(said: string, home: string): AppError {
+  const [path = "", ...difference] = said.trimEnd().split("\n");
+  return appError("gateway.edited", `${path} was edited since it was taken over; nothing was changed`, {
+    details: difference.join("\n"),
+    hint:
+      "of what differs take out what you added, the rest is adopt's own; then undo again. " +
+      `The file as it was is ${home}/adopted/before`,
+  });
 }
 
 async function undo({ host }: AdopterOptions, application: Application): Promise<Outcome> {
   const gateway = ownGateway(application);
   const args = [homeOf({ application, gateway }), gateway.config, "", gateway.main, gateway.nginx, "", ""];
   const reply = await host.run({ script: UNDO, args, timeout: seconds(60) });
-  if (reply.kind === "exited" && reply.code === 80) return refused(notAdopted(application));
+  if (reply.kind === "exited" && reply.code === EXIT.notPrepared) return refused(notAdopted(application));
+  if (reply.kind === "exited" && reply.code === EXIT.edited) {
+    return refused(editedSite(reply.stdout, homeOf({ application, gateway })));
+  }
   return troubleOf(gateway, "putting the site back", reply) ?? DONE;
 }
 

@@ -8,7 +8,8 @@ const SNIPPET = "/var/lib/glidepath/shop/location.conf";
 const rewritten = (text: string, files: Readonly<Record<string, string>> = {}) => {
   const { uses, obstacles } = usesIn("/etc/nginx/conf.d/shop.conf", text, "shop");
   expect(obstacles).toEqual([]);
-  return rewrite(text, uses, { snippet: SNIPPET, files: new Map(Object.entries(files)), addsHeader: true });
+  const dumped = new Map(Object.entries({ "/etc/nginx/nginx.conf": "", ...files }));
+  return rewrite(text, uses, { snippet: SNIPPET, files: dumped, addsHeader: true });
 };
 
 test("only what must change is changed; the rest stays, byte for byte", () => {
@@ -71,6 +72,8 @@ test("an included file gives way to what of it is not in the snippet", () => {
     "/etc/nginx/proxy_params":
       "proxy_set_header Host $http_host;\nproxy_set_header X-Real-IP $remote_addr;\n",
     "/etc/nginx/extra": 'proxy_set_header Host $host;\nproxy_hide_header "X Powered";\n',
+    // Another one, which nginx does not mean.
+    "/etc/nginx/conf.d/extra": "proxy_cache_path /var/cache/a keys_zone=a:1m;\n",
   });
   expect(text).toBe(`location / {\n  proxy_hide_header "X Powered";\n  include ${SNIPPET};\n}\n`);
 });

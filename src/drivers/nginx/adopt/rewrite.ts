@@ -1,4 +1,4 @@
-import { directivesOf, globPattern, type Directive } from "../survey.ts";
+import { directivesOf, filesBy, type Directive } from "../survey.ts";
 import { nearest, type Use } from "./uses.ts";
 
 /** What a location of the user's becomes: the snippet in place of `proxy_pass`, and nothing twice. */
@@ -148,16 +148,10 @@ interface Included extends Directive {
   readonly source: string;
 }
 
-function includedBy({ args }: Directive, { files }: RewriteOptions): readonly Included[] {
-  const wanted = args[0] ?? "";
-  const { source } = globPattern(wanted);
-  const pattern = new RegExp(wanted.startsWith("/") ? source : source.replace("^", "(?:^|/)"));
-  return [...files].flatMap(([path, text]) =>
-    pattern.test(path)
-      ? directivesOf(text).map((one) => Object.assign(one, { source: text.slice(...one.span) }))
-      : [],
+const includedBy = (one: Directive, { files }: RewriteOptions): readonly Included[] =>
+  filesBy(files, one).flatMap(([, text]) =>
+    directivesOf(text).map((each) => Object.assign(each, { source: text.slice(...each.span) })),
   );
-}
 
 /** An included file with something of ours in it gives way to the rest of what it says. */
 function unfolded(text: string, one: Directive, inside: readonly Included[]): Piece | null {

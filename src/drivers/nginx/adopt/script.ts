@@ -91,7 +91,7 @@ kept=$home/adopted
 read -r site <"$kept/path"
 read -r after <"$kept/after"
 live=$(sha256sum <"$site" 2>/dev/null | cut -c1-64)
-[ "$live" = "$after" ] || { diff -u "$kept/before" "$site"; exit ${EXIT.edited}; }
+[ "$live" = "$after" ] || { echo "$site"; diff -u "$kept/before" "$site"; exit ${EXIT.edited}; }
 ours=$config
 [ ! -e "$ours" ] || mv -f -T "$ours" "$home/.undone.conf" || rights "write in $(dirname -- "$ours")"
 config=$site new=$(beside "$site" new) old=$(beside "$site" old)
