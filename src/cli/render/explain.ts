@@ -29,7 +29,7 @@ export const lateLines = (late: Explanation["late"]): readonly Line[] => [
   line(
     warn("! "),
     `this is how the file decides; ${late.join(", ")} still ${late.length === 1 ? "decides" : "decide"} ` +
-      "by the key and the rules before",
+      "by what it said before",
   ),
   line("  → ", "`glidepath plan` shows the difference; the next release installs the file's"),
 ];

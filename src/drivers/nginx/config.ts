@@ -69,9 +69,18 @@ const block = (head: string, body: readonly string[]): readonly string[] => [
   "}",
 ];
 
-/** Whether a config decides by the key and the rules that the file has now. */
-export const decidesBy = (application: Application, config: string): boolean =>
-  config.includes(lines(splitMaps(application)));
+/** Whether a config decides by the key, the rules and the client's address that the file has now. */
+export function decidesBy(application: Application, config: string): boolean {
+  const said = config.split("\n").map((one) => one.trim());
+  // In mode `upstream` the snippet says it.
+  const client = application.gateway.mode === "server" ? clientAddress(application) : [];
+  return (
+    config.includes(lines(splitMaps(application))) &&
+    lines(said.filter((one) => CLIENT.test(one))) === lines(client)
+  );
+}
+
+const CLIENT = /^(?:set_real_ip_from|real_ip_header|real_ip_recursive) /;
 
 const header = (topology: Topology, { pool, mark }: Marks): readonly string[] => {
   const { name, gateway } = topology.application;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { millis, seconds } from "../../../src/base/time.ts";
-import { writeConfig, type Topology } from "../../../src/drivers/nginx/config.ts";
+import { decidesBy, writeConfig, type Topology } from "../../../src/drivers/nginx/config.ts";
 import type { Gateway, GatewaySettings, Policy, Slot } from "../../../src/model/application.ts";
 import { slotKey, type AppName } from "../../../src/model/ids.ts";
 import { basisPoints } from "../../../src/model/share.ts";
@@ -154,4 +154,21 @@ test("the config depends on the topology alone, and says which", () => {
   expect(slower.pool).toBe(one.pool);
   expect(new Set([one.digest, more.digest, slower.digest]).size).toBe(3);
   expect(readFileSync(join(import.meta.dirname, "golden", "two-slots.conf"), "utf8")).toContain(one.digest);
+});
+
+const TRUSTED = { from: ["10.0.0.0/8", "fd00::1"], header: "X-Forwarded-For" };
+
+test.each<readonly [string, Partial<GatewaySettings>]>([
+  ["another key", { key: { by: "address" }, realIp: TRUSTED }],
+  ["another rule", { realIp: TRUSTED, rules: [{ by: "arg", name: "v", is: ["2"], to: "canary" }] }],
+  ["no proxy any more", {}],
+  ["another proxy", { realIp: { ...TRUSTED, from: ["10.0.0.0/8"] } }],
+  ["another header of the proxy's", { realIp: { ...TRUSTED, header: "X-Real-IP" } }],
+])("a config decides by what the file says, and not by %s", (_, other) => {
+  const topologyWith = (own: Partial<GatewaySettings>): Topology =>
+    topologyOf({ slots: [slot(8001), slot(8002)], settings: own });
+  const topology = topologyWith({ realIp: TRUSTED });
+  const { text } = writeConfig(topology);
+  expect(decidesBy(topology.application, text)).toBe(true);
+  expect(decidesBy(topologyWith(other).application, text)).toBe(false);
 });
