@@ -59,4 +59,5 @@ test.each<[string, Partial<Rollout["plan"]>, string]>([
   expect(error?.code).toBe("rollout.refused");
   expect(error?.message).toBe(`the rollout of v2 was begun ${says}`);
   expect(error?.hint).toContain("put it back into the file");
+  expect(error?.hint).toContain("`A host that is lost`");
 });

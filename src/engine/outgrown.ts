@@ -5,7 +5,9 @@ import type { Rollout } from "../model/rollout.ts";
 
 const begun = ({ release }: Rollout, what: string): AppError =>
   appError("rollout.refused", `the rollout of ${release} was begun ${what}`, {
-    hint: "put it back into the file as it was until this rollout is over",
+    hint:
+      "put it back into the file as it was until this rollout is over; of a host that never comes back the " +
+      "guide tells, under `A host that is lost`",
   });
 
 /**
