@@ -197,3 +197,9 @@ test("another port is no way out while a rollout is under way, which the file ha
   const todo = found.find(({ severity }) => severity === "fault")?.todo;
   expect(todo).toContain("or, once no rollout is under way, give the slot another port");
 });
+
+test("what was adopted and is gone is named by the place that it had", () => {
+  expect(told(FINE.replace("dir 801 holds v1", "dir 801 dangles adopted"))).toContainEqual(
+    expect.stringContaining("leads to /srv/shop/releases/adopted@801, which is gone"),
+  );
+});

@@ -145,7 +145,8 @@ function directoryOf(looked: Looked, slot: Slot): readonly Finding[] {
     return [finding("fault", subject, ["cannot be replaced by a link", todo])];
   }
   if (what === "dangles") {
-    const gone = `leads to ${looked.host.root}/releases/${found}, which is gone: nothing can go back to it`;
+    const name = found === "adopted" ? `adopted@${slot.port}` : found;
+    const gone = `leads to ${looked.host.root}/releases/${name}, which is gone: nothing can go back to it`;
     const todo = "put it back, from a backup or from another host, or release another one";
     return [finding("fault", subject, [gone, todo])];
   }
