@@ -188,7 +188,7 @@ const SEEDS = Array.from({ length: 120 }, (_, i) => 1000 + i);
 const MORE = SEEDS.map((seed) => seed + 400);
 
 /** Rarer: on the way back a slot does not come up, or is slow. */
-const RARE = [1895, 1973, 2094, 2157, 1351];
+const RARE = [1895, 1973, 2094, 2157, 1351, 3624];
 
 interface Planted {
   readonly what: RegExp;
