@@ -312,7 +312,11 @@ const FAIL: ReadonlySet<Behaviour> = new Set(["fails-requests", "hangs"]);
 /** Law 13: by itself no bake ends on evidence that is missing, or for a release of which all fails. */
 const evidenceIsSeen: Rule = ({ truth, before, after }) => {
   const { phase, plan, orderTaken, step } = before;
-  const isPassed = phase.name === "baking" && after.phase.name !== "baking" && after.aborted === null;
+  // Without a lost host the same step is taken once more, and its bake begins anew.
+  const isPassed =
+    phase.name === "baking" &&
+    after.aborted === null &&
+    (after.step !== step || ["approval", "finishing"].includes(after.phase.name));
   if (!isPassed || plan.analysis?.observe !== false || orderTaken !== after.orderTaken) return [];
   const { gateways, slots } = truth.fleet;
   const silent = [...gateways.values()].filter(
