@@ -81,14 +81,17 @@ export async function measureFloor(workspace: Workspace, release: string): Promi
   return { boot: percentile(boots, 0.5), stop: percentile(stops, 0.5) };
 }
 
-/** How long the old release still answered in a slot after the last request that it was given meanwhile. */
-export function drainOf({ samples }: LoadReport, answeredBy: string, { from, to }: Span): number {
+/**
+ * How long the old release still answered in a slot after the last request that it was given until `to`. What
+ * was in flight when the release began counts too.
+ */
+function drainOf({ samples }: LoadReport, answeredBy: string, to: number): number {
   if (samples === null) throw new Error("no samples");
   const by = samples.names.indexOf(answeredBy);
   let lastSent = 0;
   let lastAnswer = 0;
   for (const [index, at] of samples.sentAt.entries()) {
-    if (samples.by[index] !== by || at < from || at >= to) continue;
+    if (samples.by[index] !== by || at >= to) continue;
     lastSent = Math.max(lastSent, at);
     lastAnswer = Math.max(lastAnswer, at + (samples.delay[index] ?? 0) + (samples.asked[index] ?? 0));
   }
@@ -243,7 +246,7 @@ interface Timing {
 function timesOf(report: LoadReport, { one, slots, floor }: Timing): Times {
   const { startedAt, endedAt, released = endedAt - startedAt } = one;
   // Who did not wait for it did without it.
-  const drainAt = (slot: number): number => drainOf(report, `${one.from}@${slot}`, one.during);
+  const drainAt = (slot: number): number => drainOf(report, `${one.from}@${slot}`, one.during.to);
   const drains = slots.map((slot) => round(Math.min(drainAt(slot), endedAt - startedAt)));
   const least = drains.reduce((sum, drain) => sum + drain + floor.boot + floor.stop, 0);
   return {
