@@ -188,8 +188,11 @@ export interface RealIp {
   readonly header: string;
 }
 
-/** Shorter than most applications keep an idle connection; Node's 5 s are among the shortest. */
-const KEEPALIVE = seconds(4);
+/**
+ * Shorter than most applications keep an idle connection: gunicorn's 2 s are among the shortest. So long
+ * after its last request nothing is connected to a slot.
+ */
+const KEEPALIVE = seconds(1);
 export const keepaliveOf = ({ keepalive }: GatewaySettings): Duration => keepalive ?? KEEPALIVE;
 
 /** One nginx that spreads requests over the slots; named by its host. */

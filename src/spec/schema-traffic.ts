@@ -121,7 +121,7 @@ export const gateway = mapping(
       .optional()
       .describe(
         "How long nginx keeps an idle connection to a slot: shorter than the application does, as `check` " +
-          "measures; off: not at all. Default: 4s.",
+          "measures; off: not at all. Default: 1s.",
       ),
     maxBody: size()
       .optional()

@@ -129,7 +129,7 @@ function nginxProxy({ nginx, port, slots }: Workspace): Proxy {
     const text = `upstream shop {
 ${servers.join("\n")}
   keepalive 64;
-  keepalive_timeout 4s;
+  keepalive_timeout 1s;
 }
 server {
   listen 127.0.0.1:${port};
