@@ -233,6 +233,8 @@ server.on("upgrade", (req, socket) => {
   if (new URL(req.url ?? "/", "http://any").pathname === "/ws") webSocket(req, socket);
   else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
 });
+// Node adds a second of its own to what it promises.
+server.keepAliveTimeoutBuffer = 0;
 server.keepAliveTimeout = behaviour.leaks === true ? 0 : (behaviour.keepAliveMs ?? 5000);
 
 function stop(): void {

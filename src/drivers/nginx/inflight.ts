@@ -53,9 +53,8 @@ const LONG: ReadonlySet<TrafficKind> = new Set(["events", "grpc", "websockets"])
 /**
  * By kind, at least one of each that is there. When only one kind is left, how many is known too: of streams,
  * WebSockets and gRPC as many as there are connections (nginx has one call on each), as those that it keeps
- * for later are gone in 4 s. When
- * something is in flight and no kind says that it is its own, kinds are not told apart: it is older than
- * the config that counts them.
+ * for later are gone in a second. When something is in flight and no kind says that it is its own, kinds are
+ * not told apart: it is older than the config that counts them.
  */
 export function withKinds(all: InFlight, measured: readonly (readonly [TrafficKind, Measured])[]): InFlight {
   const there = measured.filter(([, one]) => inFlightOf(one).requests > 0).map(([kind]) => kind);

@@ -46,13 +46,13 @@ async function foundOf(
 }
 
 const said = (time: string): string =>
-  `the application closes them after ${time}, the gateways keep them for 4s: a POST that meets the closing ` +
+  `the application closes them after ${time}, the gateways keep them for 1s: a POST that meets the closing ` +
   "fails, in a release or not";
 
 test.each([
   { after: 1034, time: "1s", advice: "500ms" },
-  { after: 2000, time: "2s", advice: "1s" },
-  { after: 4100, time: "4.1s", advice: "2s" },
+  { after: 540, time: "500ms", advice: "200ms" },
+  { after: 1430, time: "1.4s", advice: "700ms" },
   { after: 90, time: "100ms", advice: "off" },
 ])("an application that closes after $time is told to write $advice", async ({ after, time, advice }) => {
   const { findings } = await foundOf([closing(after)]);
@@ -61,18 +61,24 @@ test.each([
       severity: "warning",
       subject: "slot web1:8001: idle connections",
       found: said(time),
-      todo: `write gateway.keepalive: ${advice}, or let the application keep them for longer than 4.5s`,
+      todo: `write gateway.keepalive: ${advice}, or let the application keep them for longer than 1.5s`,
     },
   ]);
 });
 
 test.each([
-  { id: "keeps them for longer", answer: closing(null), found: "kept for longer than the gateways' 4s" },
+  { id: "keeps them for longer", answer: closing(null), found: "kept for longer than the gateways' 1s" },
   { id: "keeps none", answer: closing(0), found: "none: the application ends each with its answer" },
 ])("an application that $id is fine", async ({ answer, found }) => {
   const { findings, asked } = await foundOf([answer]);
   expect(findings).toMatchObject([{ severity: "fine", found, todo: null }]);
-  expect(asked).toMatchObject([{ path: "/healthz", idle: 4500, to: { port: 8001 } }]);
+  expect(asked).toMatchObject([{ path: "/healthz", idle: 1500, to: { port: 8001 } }]);
+});
+
+test("what the file says is how long they are asked for", async () => {
+  const { findings, asked } = await foundOf([closing(3100)], applicationWith({ keepalive: seconds(4) }));
+  expect(asked).toMatchObject([{ idle: 4500 }]);
+  expect(findings).toMatchObject([{ todo: expect.stringContaining("gateway.keepalive: 1.5s, or") }]);
 });
 
 test("an application that died meanwhile is not said to close them", async () => {
