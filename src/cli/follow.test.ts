@@ -119,7 +119,7 @@ test("a receipt that no event brought is read from the journal", async () => {
 
 describe("a release while another rollout is under way", () => {
   test.each([
-    [true, "carried by alice@build1, process 4711", "glidepath abort"],
+    [true, "carried by alice@build1, process 4711, for 7m now", "end that process, then `glidepath resume`"],
     [false, "the process that carried it is gone", "`glidepath resume` goes on with it"],
   ])("whose process lives: %s", async (alive, message, hint) => {
     const control = fakeControl({}, { status: async () => ok(status({ holder: holder(alive) })) });

@@ -1,5 +1,6 @@
 import { appError, type AppError } from "../base/errors.ts";
 import type { Result } from "../base/result.ts";
+import { between, formatDuration } from "../base/time.ts";
 import type { ReleaseId } from "../model/ids.ts";
 import { isEnded, type Rollout } from "../model/rollout.ts";
 import type { ControlPlane, StartOptions } from "../ports/control.ts";
@@ -14,14 +15,16 @@ type Begin = (control: ControlPlane, options: StartOptions) => Promise<Result<Ro
 async function underWay(control: ControlPlane): Promise<AppError | null> {
   const status = await control.status({ look: false });
   if (!status.ok) return null;
-  const { rollout, holder } = status.value;
+  const { rollout, holder, at } = status.value;
   if (rollout === null || isEnded(rollout)) return null;
   const what = `a rollout of ${rollout.release} is under way (${rollout.phase.name})`;
   if (holder?.alive === true) {
-    return appError("rollout.active", `${what}, carried by ${holder.who}`, {
+    const since = formatDuration(between(holder.since, at));
+    return appError("rollout.active", `${what}, carried by ${holder.who}, for ${since} now`, {
       hint:
         "wait for it, watch it with `glidepath status --watch`, end it with `glidepath abort`, or take its " +
-        "place with `glidepath release RELEASE --supersede`",
+        "place with `glidepath release RELEASE --supersede`. To take it over, end that process, then " +
+        "`glidepath resume`",
     });
   }
   return appError("rollout.active", `${what}, and the process that carried it is gone`, {
