@@ -72,7 +72,6 @@ async function measure(
 function findingOf(slot: Slot, keepalive: Duration, closedAfter: Duration | null): Finding {
   const subject = `slot ${slot.key}: idle connections`;
   const kept = formatDuration(keepalive);
-  const closed = closedAfter === null ? "" : formatDuration(millis(roughly(closedAfter)));
   if (closedAfter === null) {
     return { severity: "fine", subject, found: `kept for longer than the gateways' ${kept}`, todo: null };
   }
@@ -84,20 +83,22 @@ function findingOf(slot: Slot, keepalive: Duration, closedAfter: Duration | null
       todo: null,
     };
   }
+  const closed = roughly(closedAfter);
+  const later = closed > keepalive ? ", and a busy machine may be late" : "";
   return {
     severity: "warning",
     subject,
     found:
-      `the application closes them after ${closed}, the gateways keep ` +
-      `them for ${kept}: a POST that meets the closing fails, in a release or not`,
+      `the application closes them after ${formatDuration(closed)}, the gateways keep ` +
+      `them for ${kept}${later}: a POST that meets the closing fails, in a release or not`,
     todo:
-      `write gateway.keepalive: ${advised(closedAfter)}, or let the application keep them for longer than ` +
+      `write gateway.keepalive: ${advised(closed)}, or let the application keep them for longer than ` +
       formatDuration(enough(keepalive)),
   };
 }
 
 const STEP = 100;
-const roughly = (time: number): number => Math.max(STEP, Math.round(time / STEP) * STEP);
+const roughly = (time: number): Duration => millis(Math.max(STEP, Math.round(time / STEP) * STEP));
 
 /** Half of it: both sides may be late. */
 function advised(closedAfter: Duration): string {
