@@ -182,7 +182,7 @@ frontend web
   default_backend shop
 backend shop
   balance roundrobin
-${slots.map((slot) => `  server s${slot} 127.0.0.1:${slot} pool-purge-delay 4s`).join("\n")}
+${slots.map((slot) => `  server s${slot} 127.0.0.1:${slot} pool-purge-delay 1s`).join("\n")}
 `;
   const tell = (command: string): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -240,7 +240,7 @@ export function caddyProxy({ directory, port, slots }: Stand): Proxy {
                       .filter((slot) => slot !== out)
                       .map((slot) => ({ dial: `127.0.0.1:${slot}` })),
                     load_balancing: { selection_policy: { policy: "round_robin" }, try_duration: "1s" },
-                    transport: { protocol: "http", keep_alive: { idle_timeout: "4s" } },
+                    transport: { protocol: "http", keep_alive: { idle_timeout: "1s" } },
                   },
                 ],
               },
