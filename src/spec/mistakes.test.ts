@@ -111,7 +111,7 @@ const ON_LINE_5: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     "rollout: { steps: [{ share: 5% }, { share: 5% }, { share: 100% }] }",
-    ["5:35 rollout.steps[1]: each step's share is greater than those before"],
+    ["5:35 rollout.steps[1]: each step's share is greater than those before, found 5 % after 5 %"],
   ],
   ["rollout: { steps: [{ share: 5 }] }", ["5:22 rollout.steps[0].share: …found 5 (with a percent sign: 5%)"]],
   [

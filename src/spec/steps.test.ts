@@ -128,11 +128,19 @@ describe("steps that cannot be are refused at their place", () => {
     },
     {
       steps: ["{ servers: [web1] }", "{ servers: ['web1:8002'] }"],
-      told: "10:3 rollout.steps[1]: each step's share is greater than those before",
+      told: "10:3 rollout.steps[1]: each step's share is greater than those before, found 50 % after 50 %",
     },
   ])("$told", ({ steps, told }) => {
     const parsed = parse(file([...steps, ALL]));
     expect(parsed.ok ? [] : parsed.error.map((one) => renderDiagnostic("f", one))).toEqual([`f:${told}`]);
+  });
+
+  it("two shares that are the same slots, where slots are what is split", () => {
+    const parsed = parse(file(["{ share: 5% }", "{ share: 10% }", ALL], "split: servers, "));
+    expect(parsed.ok ? [] : parsed.error.map((one) => renderDiagnostic("f", one))).toEqual([
+      "f:10:3 rollout.steps[1]: each step's share is greater than those before, found 16.66 % after " +
+        "16.66 % (split: servers rounds up to whole slots, here to 1 of 6)",
+    ]);
   });
 
   it("a share beside servers, where slots are what is split", () => {

@@ -60,7 +60,7 @@ export function stepsIn(file: Tree): Steps {
   };
   const trees = listOf(get(rollout, "steps"));
   const read = trees.map((step, i) => readStep(reading, treeOrEmpty(step), ["rollout", "steps", i]));
-  const findings = [...reading.findings, ...orderFindings(read, places.length)];
+  const findings = [...reading.findings, ...orderFindings(reading, read)];
   return { findings, steps: read.flatMap((step) => step ?? []), waves: reading.waves };
 }
 
@@ -194,14 +194,15 @@ const rankOf = ({ share, mirror = NOTHING }: ResolvedStep): number =>
   share > 0 ? EVERYTHING + share : mirror;
 
 /** Shares rise strictly, slots never fall, and the last step is everything. */
-function orderFindings(steps: readonly (ResolvedStep | null)[], n: number): readonly Finding[] {
+function orderFindings(reading: Reading, steps: readonly (ResolvedStep | null)[]): readonly Finding[] {
+  const n = reading.places.length;
   const flat = steps.flatMap((step, i) => {
     const before = steps.slice(0, i).filter((one) => one !== null);
     const path: Path = ["rollout", "steps", i];
     const fewer = step === null ? null : fewerFinding(step, before, path);
     if (step === null || fewer !== null) return fewer ?? [];
     if (rankOf(step) > Math.max(-1, ...before.map(rankOf))) return [];
-    return [finding("conflict", path, orderWords(step, before))];
+    return [orderFinding(reading, { step, before, path })];
   });
   const last = steps.at(-1);
   if (last === undefined || last === null || last.share === EVERYTHING || n === 0) return flat;
@@ -209,12 +210,27 @@ function orderFindings(steps: readonly (ResolvedStep | null)[], n: number): read
   return [...flat, finding("value", ["rollout", "steps", steps.length - 1], said)];
 }
 
-function orderWords(step: ResolvedStep, before: readonly ResolvedStep[]): string {
-  if (step.mirror === undefined || step.share > 0) return "each step's share is greater than those before";
-  return before.some(({ share }) => share > 0)
+function orderFinding(
+  { byServers, places }: Reading,
+  { step, before, path }: { step: ResolvedStep; before: readonly ResolvedStep[]; path: Path },
+): Finding {
+  if (step.mirror !== undefined && step.share === NOTHING) {
+    return finding("conflict", path, mirrorOrder(before));
+  }
+  const most = basisPoints(Math.max(...before.map(({ share }) => share)));
+  const found = `found ${formatShare(step.share)} after ${formatShare(most)}`;
+  const isRounded = byServers && step.servers !== undefined;
+  const slots = `${step.servers} of ${places.length}`;
+  return finding("conflict", path, {
+    message: `each step's share is greater than those before, ${found}`,
+    hint: isRounded ? `split: servers rounds up to whole slots, here to ${slots}` : undefined,
+  });
+}
+
+const mirrorOrder = (before: readonly ResolvedStep[]): string =>
+  before.some(({ share }) => share > 0)
     ? "requests are mirrored before anybody sees the release: it stands before the steps with a share"
     : "each step's mirror is greater than those before";
-}
 
 function fewerFinding(step: ResolvedStep, before: readonly ResolvedStep[], path: Path): Finding | null {
   const most = Math.max(0, ...before.map(({ servers = 0 }) => servers));
