@@ -21,6 +21,7 @@ import { outgrown } from "./outgrown.ts";
 import { beginning, newestGeneration, obstacleBefore } from "./preflight.ts";
 import { readStatus } from "./status.ts";
 import { createNews } from "./news.ts";
+import { fateOf } from "./orders.ts";
 import { createWatch, type Watch } from "./watch.ts";
 
 interface Carrier {
@@ -346,7 +347,8 @@ async function untilTaken(
     if (!loaded.ok) return loaded;
     const { rollout } = loaded.value;
     if (rollout?.id !== id) return err(noRollout(application));
-    if (rollout.orderTaken >= sequence || isEnded(rollout)) return ok(rollout);
+    const fate = fateOf(rollout, sequence);
+    if (fate !== null) return fate;
     if (ports.clock.now() >= deadline) return err(notTaken(rollout));
     await ports.clock.sleep(after(ports.clock.now(), POLL), new AbortController().signal);
   }
