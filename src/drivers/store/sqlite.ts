@@ -17,6 +17,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   14: "make the directory writable for the user that runs Glidepath, or name another one with `state:`",
   26: "this file is no journal: move it away, or name another directory with `state:`",
 };
+const A_FILE = "`state:` names a directory, and a file is there: name another one, or move the file away";
 const OTHER_ADVICE = "check its disk and its owner, then try again";
 
 export interface Database {
@@ -38,8 +39,10 @@ function unusableBy(path: string, error: unknown): AppError {
     // The low byte is the primary code: extended codes only refine it.
     return unusable(path, error.message, ADVICE[error.errcode & 0xff] ?? OTHER_ADVICE);
   }
-  if (error instanceof Error && "syscall" in error)
-    return unusable(path, error.message, ADVICE[14] ?? OTHER_ADVICE);
+  if (error instanceof Error && "syscall" in error) {
+    const isFile = "code" in error && (error.code === "EEXIST" || error.code === "ENOTDIR");
+    return unusable(path, error.message, isFile ? A_FILE : (ADVICE[14] ?? OTHER_ADVICE));
+  }
   throw error;
 }
 

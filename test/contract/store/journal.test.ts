@@ -192,7 +192,11 @@ describe("a journal that cannot be used says which file, why, and what to do", (
   test("a directory where there can be none", async () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, "state"), "a file");
-    expect(await failureOf(join(directory, "state"))).toMatchObject({ code: "journal.unusable" });
+    for (const state of ["state", "state/below"]) {
+      const error = await failureOf(join(directory, state));
+      expect(error).toMatchObject({ code: "journal.unusable" });
+      expect(error?.hint).toContain("a file is there");
+    }
     mkdirSync(join(directory, "journal.db"));
     expect(await failureOf(directory)).toMatchObject({ code: "journal.unusable" });
   });
