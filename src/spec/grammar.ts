@@ -94,7 +94,9 @@ function locationFault(text: string): string | null {
 }
 
 export const ARTIFACT: Grammar = {
-  expected: "an http:, https: or file: address or a path, ending in .tar .tar.gz .tgz .tar.zst or .zip",
+  expected:
+    "an http:, https: or file: address or a path of letters, digits and . _ - + @ =, " +
+    "ending in .tar .tar.gz .tgz .tar.zst or .zip",
   pattern: whole(`${LOCATION}|${FILE}`),
   refuse: (text) =>
     locationFault(text) ??

@@ -384,6 +384,7 @@ describe("what YAML can do and a file for people does not need", () => {
     ["a tag", "app: !!python/object x", "Unresolved tag"],
     ["a second document", `${LEAST}---\na: 1`, "a second document begins here"],
     ["a key that is a list", `${LEAST}? [a]\n: b`, "a key must be plain text"],
+    ["a path with a space", `${LEAST}artifact: { url: "/my app/x.zip" }`, "letters, digits and . _ -"],
     ["a huge number", `${LEAST}artifact: { url: x.zip, keep: 1e400 }`, "found "],
     ["not a number", `${LEAST}rollout: { maxLoad: .nan }`, "found "],
     ["a date", LEAST.replace("app: shop", "app: 2026-11-23"), 'found "2026-11-23"'],
