@@ -67,6 +67,18 @@ describe("release --supersede", () => {
     expect(asked).toEqual(["follow", START, "run"]);
   });
 
+  test("starts where the other one ended before it could give way", async () => {
+    const { asked, control } = scene({ alive: true, now: rollout() });
+    let now = status({ rollout: rollout(), holder: holder(true) });
+    const order = async (): Promise<Result<never, AppError>> => {
+      now = status({ rollout: superseded });
+      return err(appError("rollout.absent", "the rollout of v2 ended before it took the order"));
+    };
+    const given = { control: { ...control, order, status: async () => ok(now) } };
+    await runFake("release v3 --supersede", fakeIo(), given);
+    expect(asked).toEqual([START, "run"]);
+  });
+
   test("is a plain release where nothing is under way", async () => {
     const { asked, control } = scene({ alive: false, now: superseded });
     await runFake("release v3 --supersede", fakeIo(), { control });

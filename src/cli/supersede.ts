@@ -28,6 +28,8 @@ export async function supersede(
   if (obstacle !== null) return fail(context, remains(rollout, obstacle));
   const way: Way = holder?.alive === true ? "watch" : "carry";
   const given = await giveWay(context, opened, { rollout, release, way });
+  // It ended by itself meanwhile.
+  if (!given.ok && given.error.code === "rollout.absent") return null;
   if (!given.ok) return fail(context, given.error);
   tell(context, [
     line(
