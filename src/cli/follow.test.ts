@@ -209,6 +209,18 @@ describe("Ctrl-C while this process carries the rollout", () => {
     const { code, err: said } = await runFake("release v2", io, { control });
     expect([code, said.includes("✗ the disk is full")]).toEqual([5, true]);
   });
+
+  test("says nothing of a pause for which the rollout ended too early", async () => {
+    const io = fakeIo();
+    const order = async () => err(appError("rollout.absent", "the rollout of v2 ended"));
+    const between = async () => {
+      io.interrupt();
+      await settle();
+    };
+    const control = fakeControl({ events: [decided("baking")], between }, { order });
+    const { code, err: said } = await runFake("release v2", io, { control });
+    expect([code, said.includes("ended")]).toEqual([0, false]);
+  });
 });
 
 describe("orders", () => {

@@ -47,7 +47,8 @@ export function interruptOf({ context, control, viewer, leave }: InterruptParts)
     viewer.question("pausing, then leaving; Ctrl-C leaves at once");
     if (last !== null && isAtRest(last)) return leaveNow();
     const taken = await control.order({ kind: "pause" }, deps.by);
-    if (taken.ok) return;
+    // One that has ended meanwhile tells how by itself.
+    if (taken.ok || taken.error.code === "rollout.absent") return;
     fail(context, taken.error);
     leaveNow();
   };
