@@ -1,7 +1,7 @@
-// Sums the vitest reports of one script/test run and prints, last of all, every failure once more and the line
-// that counts: whoever keeps only the end of the output sees what failed. A failed step that is no vitest suite,
-// and a suite that failed without a failed test (a file that does not load, an unhandled rejection), count as one
-// failure each.
+// Sums the vitest reports of one script/test run and prints, last of all, every failure once more and the
+// line that counts: whoever keeps only the end of the output sees what failed. A failed step that is no
+// vitest suite, and a suite that failed without a failed test (a file that does not load, an unhandled
+// rejection), count as one failure each.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

@@ -39,6 +39,7 @@ export const ERRORS = {
   "slot.start": { exit: 3 },
   "slot.stop": { exit: 3 },
   "slot.unhealthy": { exit: 1 },
+  "slot.exited": { exit: 1 },
   "slot.smoke": { exit: 1 },
   "slot.warm": { exit: 1 },
   "slot.drain": { exit: 1 },

@@ -1,4 +1,4 @@
-import { after, earliest, millis, type Duration, type Instant } from "../base/time.ts";
+import { after, earliest, millis, seconds, type Duration, type Instant } from "../base/time.ts";
 import type { Application, Gateway, Slot } from "../model/application.ts";
 import { poolOf, slotHosts } from "../model/application.ts";
 import type { HostName, ReleaseId, SlotKey } from "../model/ids.ts";
@@ -10,7 +10,7 @@ import type {
   Silence,
   SlotState,
 } from "../model/observation.ts";
-import type { Rollout } from "../model/rollout.ts";
+import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import type { Action } from "../rollout/actions.ts";
 import { runningIn } from "../rollout/evolve.ts";
@@ -117,14 +117,18 @@ function forgetDue({ due }: Context): void {
   for (const name of due.keys()) if (!name.startsWith("health ")) due.delete(name);
 }
 
+/** How often it is seen whether what is not well was restarted. */
+const FALTERING_AGAIN = millis(300);
+
 function lookAll(context: Context, rollout: Rollout, now: Instant): Instant | null {
   const interest = interestOf(rollout);
   let next: Instant | null = null;
   const wait = (at: Instant | null): void => {
     next = earliest(next, at);
   };
-  const every = interest.again;
   for (const [host, slots] of slotsByHost(context, rollout, { interest, now, wait })) {
+    const isMoving = slots.some(({ key }) => interest.slots.includes(key));
+    const every = isMoving ? interest.again : FALTERING_AGAIN;
     wait(begin(context, `slots ${host}`, { now, every, ask: () => lookSlots(context, host, slots) }));
   }
   if (interest.gateways) wait(lookGateways(context, rollout, { interest, now }));
@@ -144,7 +148,7 @@ function slotsByHost(
   { interest, now, wait }: Looking & { wait: (at: Instant) => void },
 ): ReadonlyMap<HostName, readonly Slot[]> {
   const hosts = new Map<HostName, Slot[]>();
-  for (const key of interest.slots) {
+  for (const key of [...interest.slots, ...interest.faltering]) {
     const until = held.get(key);
     const host = plan.hostOf[key];
     if (until !== undefined && now < until) wait(until);
@@ -280,6 +284,12 @@ const PART = 8;
 /** A large pool is asked more slowly than the file says: so many slots a second. */
 const ASKED_PER_SECOND = 1000;
 
+/** Who has just got users is asked so often for a while: what is restarted is away for hardly longer. */
+const NEW_EVERY = millis(200);
+const NEW_FOR = seconds(10);
+const isNew = (course: SlotCourse, now: Instant): boolean =>
+  course.at === "settled" && course.since !== undefined && now < after(course.since, NEW_FOR);
+
 const healthRhythm = ({ health }: Application, pool: number): Duration =>
   millis(Math.max(health.every, (pool * 1000) / ASKED_PER_SECOND));
 
@@ -294,7 +304,8 @@ function lookHealth(
   const isStarting = course.at === "checking";
   const since = isStarting ? course.since : 0;
   const calm = healthRhythm(application, rollout.plan.slots.length);
-  const every = isStarting ? millis(Math.min(calm, Math.max(FIRST, (now - since) / PART))) : calm;
+  const soonest = isStarting ? Math.max(FIRST, (now - since) / PART) : isNew(course, now) ? NEW_EVERY : calm;
+  const every = millis(Math.min(calm, soonest));
   const release = runningIn(rollout, slot);
   if (release === null) return null;
   const place = slotOf(application, slot);

@@ -47,6 +47,8 @@ export interface Rollout {
   readonly hooked: Readonly<Record<string, HookEnd>>;
   /** Since when users are led to the release on every gateway; kept where it is judged. */
   readonly usersSince?: Instant;
+  /** Slots of the release that are, or were just now, not well soon after users came, and since when. */
+  readonly faltering?: Readonly<Record<SlotKey, Instant>>;
   readonly paused: Pause | null;
   /** Why it goes back; null while it goes forward. */
   readonly aborted: Abort | null;
@@ -217,7 +219,8 @@ export interface RoutingChange {
  *   → ramping → settled
  */
 export type SlotCourse =
-  | { readonly at: "settled"; readonly release: ReleaseId | null }
+  /** `since`: when it came into rotation; absent: it was there when the rollout began. */
+  | { readonly at: "settled"; readonly release: ReleaseId | null; readonly since?: Instant }
   | (Underway & { readonly at: "leaving" })
   /** `zeros`: samples in a row without a request in flight. */
   | (Underway & {

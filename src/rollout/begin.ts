@@ -120,9 +120,11 @@ function groupsOf({ groups }: RolloutPlan): ReadonlyMap<SlotKey, readonly Group[
   return index;
 }
 
-/** Slots of the canary that are definitely not healthy: nobody is led to it before they are again. */
+/** Slots of the canary that are definitely not healthy, or just were: nobody is led to it before they are. */
 export const sickCanary = (rollout: Rollout, seen: Seen): readonly SlotKey[] =>
-  serving(rollout, rollout.release).filter((slot) => isUnwell(seen, slot));
+  serving(rollout, rollout.release).filter(
+    (slot) => isUnwell(seen, slot) || rollout.faltering?.[slot] !== undefined,
+  );
 
 /** The first slot that waits for others to be healthy before it may leave, and those. */
 export function heldBack(rollout: Rollout, count: number, seen: Seen): readonly SlotKey[] {

@@ -1,7 +1,7 @@
 import { unreachable } from "../base/assert.ts";
 import { appError, type AppError } from "../base/errors.ts";
 import { after, formatDuration, instant, millis, type Instant } from "../base/time.ts";
-import type { SlotKey } from "../model/ids.ts";
+import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotCourse } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { APART, askingOf, cutOff, drainUntil, inFlightOf } from "./drains.ts";
@@ -295,10 +295,22 @@ function joining(
   if (rollout.unsettled || rollout.change !== null || course.target === null) return rollout;
   // In either role: the last slots of a rollout join the stable release at once.
   if (!inRotation(rollout.routing, slot) || !isBack(rollout, slot, { seen, now, course })) return rollout;
-  if (!ramps(rollout, slot)) return withCourse(rollout, slot, { at: "settled", release: course.target });
+  if (!ramps(rollout, slot)) return settled(rollout, slot, { release: course.target, since: now });
   const { target, attempt } = course;
   return withCourse(rollout, slot, { at: "ramping", target, attempt, since: now, done: 0 });
 }
+
+/** What it runs, and since when it is in rotation; only for the release is that of use. */
+const settled = (
+  rollout: Rollout,
+  slot: SlotKey,
+  { release, since }: { readonly release: ReleaseId | null; readonly since: Instant },
+): Rollout =>
+  withCourse(rollout, slot, {
+    at: "settled",
+    release,
+    ...(release === rollout.release ? { since } : {}),
+  });
 
 /** It gets more when what it was to get so far is seen everywhere, and time has passed. */
 function ramping(
@@ -312,7 +324,7 @@ function ramping(
   const done = course.done + 1;
   const isOver = ramp === undefined || done >= rampSteps(ramp);
   if (!isOver) return withCourse(rollout, slot, { ...course, done });
-  return withCourse(rollout, slot, { at: "settled", release: course.target });
+  return settled(rollout, slot, { release: course.target, since: course.since });
 }
 
 /** No gateway routes to it, and no switch that could was begun yet. */

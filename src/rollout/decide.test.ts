@@ -346,9 +346,9 @@ describe("in any pool and at any steps", () => {
         const back = world.rollout.aborted !== null;
         expect(world.rollout.phase.name).toBe(back ? "rolled-back" : "completed");
         const expected = back ? "v1" : "v2";
-        expect(new Set(Object.values(world.rollout.slots).map((course) => JSON.stringify(course)))).toEqual(
-          new Set([JSON.stringify({ at: "settled", release: expected })]),
-        );
+        for (const course of Object.values(world.rollout.slots)) {
+          expect(course).toMatchObject({ at: "settled", release: expected });
+        }
       }),
     );
   });

@@ -9,6 +9,7 @@ import { advanceChange, isWithheld } from "./change.ts";
 import { advanceSlots } from "./courses.ts";
 import { goBack, stuck } from "./endings.ts";
 import { abortBy, asOne, courseOf } from "./evolve.ts";
+import { watchExits } from "./exits.ts";
 import { absorb } from "./outcomes.ts";
 import { aborting, RETRY_AFTER } from "./phases/aborting.ts";
 import { baking } from "./phases/baking.ts";
@@ -88,7 +89,7 @@ function settle(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   let current = rollout;
   for (let moves = 0; moves < MAX_MOVES; moves += 1) {
     const changed = meetUsers(advanceChange(current, seen), now);
-    const advanced = failForward(restSlots(changed, seen, now), now);
+    const advanced = watchExits(failForward(restSlots(changed, seen, now), now), seen, now);
     // Forward, nothing goes on beside a hook; nobody who is led back waits for one.
     if (advanced.hook !== null && advanced.aborted === null) return advanced;
     const next = PHASES[advanced.phase.name](advanced, seen, now);

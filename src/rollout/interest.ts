@@ -3,11 +3,14 @@ import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotStage } from "../model/rollout.ts";
 import { APART } from "./drains.ts";
 import { courseOf } from "./evolve.ts";
+import { falteringSlots } from "./exits.ts";
 import { musterOf } from "./muster.ts";
 
 /** What the next decision needs to see, so that nothing else is asked for. */
 export interface Interest {
   readonly slots: readonly SlotKey[];
+  /** Slots that nothing is written to and whose process is to be seen all the same, more seldom. */
+  readonly faltering: readonly SlotKey[];
   readonly health: readonly SlotKey[];
   /** Slots whose requests in flight are to be counted. */
   readonly inFlight: readonly SlotKey[];
@@ -71,5 +74,6 @@ export function interestOf(rollout: Rollout): Interest {
       : plan.slots.filter((slot) => !unasked.has(slot));
   const gatewaysFrom = instant(isCommitting || from === Infinity ? 0 : from);
   const gateways = isCommitting || inFlight.length > 0;
-  return { slots, health, inFlight, gateways, gatewaysFrom, askedFrom, again: AGAIN };
+  const faltering = falteringSlots(rollout);
+  return { slots, faltering, health, inFlight, gateways, gatewaysFrom, askedFrom, again: AGAIN };
 }

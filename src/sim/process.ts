@@ -14,6 +14,7 @@ const BOOT: Readonly<Record<Behaviour, readonly [number, number]>> = {
   "fails-smoke": [20, 400],
   "crashes-at-start": [NEVER, NEVER],
   "crashes-at-random": [20, 400],
+  "ends-soon": [20, 400],
   "fails-requests": [20, 400],
   hangs: [20, 400],
   "answers-slowly": [20, 400],
@@ -40,6 +41,7 @@ export function boot(context: Context, slot: SimSlot): void {
   slot.servesFrom = low === NEVER ? NEVER : timeline.now() + dice.delay.int(low, high) + more;
   const { life } = slot;
   if (slot.behaviour === "crashes-at-start") later(context, slot, { life, ms: 100 });
+  if (slot.behaviour === "ends-soon") later(context, slot, { life, ms: dice.events.int(1000, 3000) });
   if (slot.behaviour === "crashes-at-random" && timeline.now() < context.faultsUntil) {
     later(context, slot, { life, ms: dice.events.int(500, 30_000) });
   }

@@ -32,6 +32,8 @@ export type Behaviour =
   | "crashes-at-start"
   /** Exits now and then. */
   | "crashes-at-random"
+  /** Exits some seconds after it began to serve, each time. */
+  | "ends-soon"
   /** Healthy, and every request of a user fails. */
   | "fails-requests"
   /** Healthy, and no request of a user is ever answered. */

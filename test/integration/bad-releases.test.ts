@@ -62,6 +62,25 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
     ]);
   });
 
+  it("ends itself soon after users came goes back, though nobody asks it anything", async () => {
+    const workspace = await openWorkspace({
+      releases: { v1: {}, v2: { crashAfterMs: 1500 } },
+      edit: (sections) => ({
+        ...sections,
+        rollout: { steps: [{ share: "50%", bake: "30s" }, { share: "100%" }] },
+      }),
+    });
+    onTestFinished(workspace.close);
+    await workspace.bringUp("v1");
+    const ran = await workspace.glidepath("release", "v2");
+
+    mustExit(ran, 1);
+    expect(ran.stdout + ran.stderr).toMatch(/:\d+: the process of v2 has ended by itself once since/);
+    expect(ran.stdout + ran.stderr).toMatch(/out of luck/);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+    expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
+  });
+
   it("is good can follow a bad one", async () => {
     const workspace = await openWorkspace({ releases: { v1: {}, v2: { health503: true }, v3: {} } });
     onTestFinished(workspace.close);

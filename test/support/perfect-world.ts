@@ -24,6 +24,8 @@ export interface Circumstances {
   /** The outcome of an action that does not simply work. */
   readonly refuse?: (action: Action) => Outcome | null;
   readonly healthy?: (slot: SlotKey, rollout: Rollout) => boolean;
+  /** How often the slot's process has ended by itself; absent: never. */
+  readonly restarts?: (slot: SlotKey, world: World) => number;
   /** Told before each turn; may change the rollout, e.g. by a command. */
   readonly before?: (world: World, turn: number) => void;
 }
@@ -68,7 +70,8 @@ function initially({ plan, from, routing }: Rollout): Things {
   };
 }
 
-function look(things: Things, { rollout, now }: World, { healthy }: Circumstances): Omit<Seen, "outcomes"> {
+function look(things: Things, world: World, { healthy, restarts }: Circumstances): Omit<Seen, "outcomes"> {
+  const { rollout, now } = world;
   const known = <T>(value: T): Observed<T> => ({ known: true, at: now, value });
   const { plan } = rollout;
   const health = (slot: SlotKey): Health => {
@@ -78,7 +81,12 @@ function look(things: Things, { rollout, now }: World, { healthy }: Circumstance
   const idle = { requests: 0, connections: 0 };
   const inFlight = Object.fromEntries(plan.slots.map((slot) => [slot, idle]));
   return {
-    slots: Object.fromEntries(Object.entries(things.slots).map(([slot, state]) => [slot, known(state)])),
+    slots: Object.fromEntries(
+      (Object.entries(things.slots) as [SlotKey, SlotState][]).map(([slot, state]) => [
+        slot,
+        known({ ...state, restarts: restarts?.(slot, world) ?? state.restarts }),
+      ]),
+    ),
     health: Object.fromEntries(plan.slots.map((slot) => [slot, known(health(slot))])),
     gateways: Object.fromEntries(plan.gateways.map((name) => [name, known({ ...things.gateway, inFlight })])),
   };

@@ -4,6 +4,7 @@ import { EVERYTHING } from "../../model/share.ts";
 import { beginSlots, sickCanary } from "../begin.ts";
 import { request, widen } from "../change.ts";
 import { enter } from "../evolve.ts";
+import { falteringSlots } from "../exits.ts";
 import { beginHook, isPast, slotToFollow } from "../hooks.ts";
 import type { Seen } from "../seen.ts";
 import { areAllSettled, isAllAt, wantedAtEnd, wantedForward } from "../wanted.ts";
@@ -17,6 +18,7 @@ export function finishing(rollout: Rollout, seen: Seen, now: Instant): Rollout {
   const slot = slotToFollow(rollout);
   if (slot !== null) return beginHook(rollout, { name: "afterSlot", slot }, now);
   if (isAllAt(rollout, release)) {
+    if (falteringSlots(rollout).length > 0) return rollout;
     if (!isPast(rollout, AFTER)) return beginHook(rollout, AFTER, now);
     return enter({ ...rollout, endedAt: now }, { name: "completed" });
   }

@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { rolloutOf, step } from "../../test/support/rollouts.ts";
+import { runPerfectly, type Circumstances, type World } from "../../test/support/perfect-world.ts";
+import { between, minutes, seconds } from "../base/time.ts";
+import type { SlotKey } from "../model/ids.ts";
+import type { Rollout } from "../model/rollout.ts";
+
+const [FIRST, LAST] = ["h:1", "h:2"] as [SlotKey, SlotKey];
+const BAKE = [step(5000, { bake: minutes(3) }), step(10_000)];
+
+/** How long the first slot has had users with the release, in ms; null: it has none. */
+function served({ slots, release }: Rollout, { now }: Pick<World, "now">): number | null {
+  const course = slots[FIRST];
+  if (course?.at !== "settled" || course.release !== release || course.since === undefined) return null;
+  return between(course.since, now);
+}
+
+interface Illness {
+  readonly from: number;
+  readonly to: number;
+  readonly restarts: number;
+}
+
+/** A world in which the first slot is not well for a while, and whose process was restarted so often by then. */
+function fallingIll({ from, to, restarts }: Illness): Circumstances {
+  let now: World | null = null;
+  const age = (rollout: Rollout): number => (now === null ? -1 : (served(rollout, now) ?? -1));
+  return {
+    before: (world) => {
+      now = world;
+    },
+    healthy: (one, rollout) => one !== FIRST || age(rollout) < from || age(rollout) >= to,
+    restarts: (one, { rollout }) => (one === FIRST && age(rollout) >= from ? restarts : 0),
+  };
+}
+
+const run = (illness: Illness): World => runPerfectly(rolloutOf({ steps: BAKE }), fallingIll(illness));
+
+describe("a slot of the release that is not well soon after users came", () => {
+  it("turns the rollout round when its process has ended by itself", () => {
+    const { rollout, broken } = run({ from: 1500, to: 2000, restarts: 1 });
+    expect(broken).toEqual([]);
+    expect(rollout.phase.name).toBe("rolled-back");
+    expect(rollout.aborted).toMatchObject({ by: "slot", slot: FIRST, error: { code: "slot.exited" } });
+    expect(rollout.aborted?.error.message).toBe(
+      "h:1: the process of v2 has ended by itself once since it was started, 1.5s after users came",
+    );
+  });
+
+  it("does so in the last slot too, before the release is complete", () => {
+    let log: readonly string[] = [];
+    const isIll = (slot: SlotKey): boolean =>
+      slot === LAST && log.some((line) => line.startsWith("canary [] stable [1,2]"));
+    const { rollout } = runPerfectly(rolloutOf(), {
+      before: (world) => {
+        ({ log } = world);
+      },
+      healthy: (slot, { aborted }) => aborted !== null || !isIll(slot),
+      restarts: (slot) => (isIll(slot) ? 2 : 0),
+    });
+    expect(rollout.phase.name).toBe("rolled-back");
+    expect(rollout.aborted?.error.message).toMatch(/^h:2: .* 2 times /);
+  });
+
+  it("is waited for when its process is the same, and nothing goes on meanwhile", () => {
+    const { rollout } = run({ from: 0, to: 240_000, restarts: 0 });
+    expect(rollout.phase.name).toBe("completed");
+    expect(between(rollout.startedAt, rollout.endedAt!)).toBeGreaterThan(minutes(4));
+    expect(rollout.faltering).toEqual({});
+  });
+
+  it("does so in a pause, and while somebody is asked", () => {
+    const approve = [step(5000, { approve: true }), step(10_000)];
+    const illness = fallingIll({ from: 30_000, to: 31_000, restarts: 1 });
+    const { rollout } = runPerfectly(rolloutOf({ steps: approve }), illness);
+    expect(rollout.aborted?.error.code).toBe("slot.exited");
+  });
+});
+
+describe("a process that ends by itself is none of the release's", () => {
+  it("when it has served for more than a minute", () => {
+    const { rollout } = run({ from: seconds(61), to: seconds(63), restarts: 1 });
+    expect(rollout.phase.name).toBe("completed");
+  });
+
+  it("when it is the other one's", () => {
+    const { rollout } = runPerfectly(rolloutOf({ steps: BAKE }), {
+      healthy: (slot, { phase }) => slot !== LAST || phase.name !== "baking",
+      restarts: (slot, world) => (slot === LAST && world.rollout.phase.name === "baking" ? 1 : 0),
+    });
+    expect(rollout.aborted).toBeNull();
+  });
+
+  it("when it was restarted before, and is well", () => {
+    const { rollout } = run({ from: 1000, to: 1000, restarts: 3 });
+    expect(rollout.phase.name).toBe("completed");
+  });
+});
