@@ -1,6 +1,7 @@
-import { get as getPlain } from "node:http";
+import { Agent as PlainAgent, get as getPlain } from "node:http";
 import type { IncomingMessage } from "node:http";
-import { get as getSecure } from "node:https";
+import { Agent as SecureAgent, get as getSecure } from "node:https";
+import process from "node:process";
 import type { Mark } from "./cache.ts";
 import { refuse } from "./refusal.ts";
 import { shownUrl } from "./source.ts";
@@ -31,11 +32,18 @@ export interface Answer {
 const MOST_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
+/** Nobody's proxy leads to this machine itself. */
+const LOOPBACK = /^(?:localhost|127\.[\d.]+|\[::1\])$/;
+
 function send(url: URL, question: Question): Promise<IncomingMessage> {
-  const get = url.protocol === "https:" ? getSecure : getPlain;
+  const isSecure = url.protocol === "https:";
+  const get = isSecure ? getSecure : getPlain;
+  // HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in capitals or not, as other programs read them.
+  const proxied = LOOPBACK.test(url.hostname) ? {} : { proxyEnv: process.env };
+  const agent = isSecure ? new SecureAgent(proxied) : new PlainAgent(proxied);
   const headers = { "accept-encoding": "identity", "user-agent": "glidepath", ...question.headers };
   return new Promise((resolve, reject) => {
-    const request = get(url.href, { headers, agent: false, signal: question.signal }, resolve);
+    const request = get(url.href, { headers, agent, signal: question.signal }, resolve);
     request.setTimeout(question.stall, () => {
       request.destroy(new Error(`no byte came for ${question.stall} ms`));
     });

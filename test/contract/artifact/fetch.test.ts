@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { artifactExaminer } from "../../../src/drivers/artifact/examine.ts";
 import { tar } from "./archives.ts";
 import { startServer } from "./server.ts";
@@ -42,6 +42,19 @@ test("it is loaded from the release's address, with progress to the end", async 
   expect(got).toMatchObject({ ok: true, value: { digest: digestOf(BODY), bytes: NOISE.length, entries: 1 } });
   expect(server.requests.map((request) => request.url)).toEqual(["/shop-v1.tar"]);
   expect(progress.at(-1)).toEqual([BODY.length, BODY.length]);
+});
+
+test("a proxy of the environment is asked, but not for what this machine has", async () => {
+  vi.stubEnv("http_proxy", server.url).stubEnv("no_proxy", "").stubEnv("NO_PROXY", "");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  server.serve({ body: BODY, etag: ETAG }, { body: OTHER, etag: ETAG });
+  expect(await fetch({ artifact: { url: "http://artifacts.invalid/shop-{release}.tar" } })).toMatchObject({
+    ok: true,
+    value: { digest: digestOf(BODY) },
+  });
+  expect(server.requests.map((request) => request.url)).toEqual(["http://artifacts.invalid/shop-v1.tar"]);
+  vi.stubEnv("http_proxy", "http://127.0.0.1:1");
+  expect(await world.fetch("v2", { artifact: { url: url() } })).toMatchObject({ ok: true });
 });
 
 test("after a cut it goes on where it was, on the same version only", async () => {
