@@ -21,7 +21,7 @@ interface Illness {
   readonly restarts: number;
 }
 
-/** A world in which the first slot is not well for a while, and whose process was restarted so often by then. */
+/** A world in which the first slot is not well for a while; by then it was restarted so often. */
 function fallingIll({ from, to, restarts }: Illness): Circumstances {
   let now: World | null = null;
   const age = (rollout: Rollout): number => (now === null ? -1 : (served(rollout, now) ?? -1));
