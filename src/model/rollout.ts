@@ -49,6 +49,8 @@ export interface Rollout {
   readonly usersSince?: Instant;
   /** Slots of the release that are, or were just now, not well soon after users came, and since when. */
   readonly faltering?: Readonly<Record<SlotKey, Instant>>;
+  /** Slots whose process had ended by itself before anybody could be led to them, and how often. */
+  readonly stumbled?: Readonly<Record<SlotKey, number>>;
   readonly paused: Pause | null;
   /** Why it goes back; null while it goes forward. */
   readonly aborted: Abort | null;

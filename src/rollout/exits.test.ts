@@ -19,10 +19,12 @@ interface Illness {
   readonly from: number;
   readonly to: number;
   readonly restarts: number;
+  /** How often its process had ended before. */
+  readonly stumbled?: number;
 }
 
 /** A world in which the first slot is not well for a while; by then it was restarted so often. */
-function fallingIll({ from, to, restarts }: Illness): Circumstances {
+function fallingIll({ from, to, restarts, stumbled = 0 }: Illness): Circumstances {
   let now: World | null = null;
   const age = (rollout: Rollout): number => (now === null ? -1 : (served(rollout, now) ?? -1));
   return {
@@ -30,7 +32,7 @@ function fallingIll({ from, to, restarts }: Illness): Circumstances {
       now = world;
     },
     healthy: (one, rollout) => one !== FIRST || age(rollout) < from || age(rollout) >= to,
-    restarts: (one, { rollout }) => (one === FIRST && age(rollout) >= from ? restarts : 0),
+    restarts: (one, { rollout }) => (one !== FIRST ? 0 : age(rollout) >= from ? restarts : stumbled),
   };
 }
 
@@ -43,7 +45,7 @@ describe("a slot of the release that is not well soon after users came", () => {
     expect(rollout.phase.name).toBe("rolled-back");
     expect(rollout.aborted).toMatchObject({ by: "slot", slot: FIRST, error: { code: "slot.exited" } });
     expect(rollout.aborted?.error.message).toBe(
-      "h:1: the process of v2 has ended by itself once since it was started, 1.5s after users came",
+      "h:1: the process of v2 has ended by itself once, 1.5s after users came",
     );
   });
 
@@ -59,7 +61,7 @@ describe("a slot of the release that is not well soon after users came", () => {
       restarts: (slot) => (isIll(slot) ? 2 : 0),
     });
     expect(rollout.phase.name).toBe("rolled-back");
-    expect(rollout.aborted?.error.message).toMatch(/^h:2: .* 2 times /);
+    expect(rollout.aborted?.error.message).toMatch(/^h:2: .* 2 times, /);
   });
 
   it("is waited for when its process is the same, and nothing goes on meanwhile", () => {
@@ -89,6 +91,17 @@ describe("a process that ends by itself is none of the release's", () => {
       restarts: (slot, world) => (slot === LAST && world.rollout.phase.name === "baking" ? 1 : 0),
     });
     expect(rollout.aborted).toBeNull();
+  });
+
+  it("when it ended before anybody could be led to it, and is only not well later", () => {
+    const { rollout } = run({ from: 1500, to: 2500, restarts: 2, stumbled: 2 });
+    expect(rollout.phase.name).toBe("completed");
+    expect(rollout.stumbled).toEqual({ [FIRST]: 2 });
+  });
+
+  it("but for what ends once more when users came", () => {
+    const { rollout } = run({ from: 1500, to: 2500, restarts: 3, stumbled: 2 });
+    expect(rollout.aborted?.error.message).toMatch(/^h:1: the process of v2 has ended by itself once, /);
   });
 
   it("when it was restarted before, and is well", () => {

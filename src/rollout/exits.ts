@@ -2,8 +2,10 @@ import { appError, type AppError } from "../base/errors.ts";
 import { after, between, formatDuration, seconds, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { inRotation } from "../model/routing.ts";
 import { goBack } from "./endings.ts";
 import { abortBy, courseOf, isFirst, isGoingBack } from "./evolve.ts";
+import { musterOf } from "./muster.ts";
 import type { Seen } from "./seen.ts";
 import { healthSeen, isHealthy, isUnwell, slotSeen } from "./sight.ts";
 import { serving } from "./wanted.ts";
@@ -16,14 +18,16 @@ const YOUNG = seconds(60);
  * before its failures are many. So a slot of it that is not healthy *falters*: nobody is led on, its process
  * is looked at until it is well again, and one that has ended by itself turns the rollout round.
  */
-export function watchExits(rollout: Rollout, seen: Seen, now: Instant): Rollout {
-  if (isFirst(rollout) || isGoingBack(rollout)) return rollout;
+export function watchExits(start: Rollout, seen: Seen, now: Instant): Rollout {
+  if (isFirst(start) || isGoingBack(start)) return start;
+  const rollout = countStumbles(start, seen);
   const faltering = falteringNow(rollout, seen, now);
   for (const [slot, since] of faltering) {
     const state = slotSeen(seen, slot);
-    if (state !== null && state.at >= since && state.value.restarts > 0) {
-      return goBack(rollout, { ...abortBy("slot", ended(rollout, slot, { seen, now }), now), slot });
-    }
+    if (state === null || state.at < since) continue;
+    const times = state.value.restarts - (rollout.stumbled?.[slot] ?? 0);
+    if (times > 0)
+      return goBack(rollout, { ...abortBy("slot", ended(rollout, slot, { times, now }), now), slot });
   }
   return isSame(rollout, faltering) ? rollout : { ...rollout, faltering: Object.fromEntries(faltering) };
 }
@@ -31,6 +35,29 @@ export function watchExits(rollout: Rollout, seen: Seen, now: Instant): Rollout 
 /** Those whose process is looked at. */
 export const falteringSlots = (rollout: Rollout): readonly SlotKey[] =>
   rollout.aborted === null ? (Object.keys(rollout.faltering ?? {}) as SlotKey[]) : [];
+
+/**
+ * Those of the release that are about to join and that nobody can be led to yet. What ended by then, as where
+ * a database was not ready, did so while it was waited for, and speaks against nothing.
+ */
+export function bootedSlots(rollout: Rollout): readonly SlotKey[] {
+  if (isFirst(rollout) || isGoingBack(rollout)) return [];
+  if (rollout.unsettled || rollout.change?.stage === "committing") return [];
+  return musterOf(rollout).moving.flatMap(({ slot }) => {
+    const course = courseOf(rollout, slot);
+    const isComing = course.at === "joining" && course.target === rollout.release;
+    return isComing && !inRotation(rollout.routing, slot) ? [slot] : [];
+  });
+}
+
+function countStumbles(rollout: Rollout, seen: Seen): Rollout {
+  const before = rollout.stumbled ?? {};
+  const more = bootedSlots(rollout).flatMap((slot) => {
+    const times = slotSeen(seen, slot)?.value.restarts ?? 0;
+    return times > (before[slot] ?? 0) ? [[slot, times] as const] : [];
+  });
+  return more.length === 0 ? rollout : { ...rollout, stumbled: { ...before, ...Object.fromEntries(more) } };
+}
 
 function falteringNow(rollout: Rollout, seen: Seen, now: Instant): ReadonlyMap<SlotKey, Instant> {
   const faltering = new Map<SlotKey, Instant>();
@@ -68,16 +95,15 @@ function isSame({ faltering = {} }: Rollout, now: ReadonlyMap<SlotKey, Instant>)
 function ended(
   rollout: Rollout,
   slot: SlotKey,
-  { seen, now }: { readonly seen: Seen; readonly now: Instant },
+  { times, now }: { readonly times: number; readonly now: Instant },
 ): AppError {
-  const times = slotSeen(seen, slot)?.value.restarts ?? 0;
   const course = courseOf(rollout, slot);
   const since = course.at === "settled" ? course.since : undefined;
   const when = since === undefined ? "" : `, ${formatDuration(between(since, now))} after users came`;
   const often = times === 1 ? "once" : `${times} times`;
   return appError(
     "slot.exited",
-    `${slot}: the process of ${rollout.release} has ended by itself ${often} since it was started${when}`,
+    `${slot}: the process of ${rollout.release} has ended by itself ${often}${when}`,
     {
       hint: "the log says why; a process that ends in its first minute with users is taken for a bad release",
     },

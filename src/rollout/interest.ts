@@ -3,7 +3,7 @@ import type { SlotKey } from "../model/ids.ts";
 import type { Rollout, SlotStage } from "../model/rollout.ts";
 import { APART } from "./drains.ts";
 import { courseOf } from "./evolve.ts";
-import { falteringSlots } from "./exits.ts";
+import { bootedSlots, falteringSlots } from "./exits.ts";
 import { musterOf } from "./muster.ts";
 
 /** What the next decision needs to see, so that nothing else is asked for. */
@@ -74,6 +74,6 @@ export function interestOf(rollout: Rollout): Interest {
       : plan.slots.filter((slot) => !unasked.has(slot));
   const gatewaysFrom = instant(isCommitting || from === Infinity ? 0 : from);
   const gateways = isCommitting || inFlight.length > 0;
-  const faltering = falteringSlots(rollout);
+  const faltering = [...falteringSlots(rollout), ...bootedSlots(rollout)];
   return { slots, faltering, health, inFlight, gateways, gatewaysFrom, askedFrom, again: AGAIN };
 }
