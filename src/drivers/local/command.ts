@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { formatDuration } from "../../base/time.ts";
 import type { CommandReply, CommandRequest } from "../../ports/command.ts";
 import { bounded } from "./bounded.ts";
-import { killGroup, LINGER_MS } from "./process.ts";
+import { linger } from "./linger.ts";
+import { killGroup } from "./process.ts";
 
 const MAX_OUTPUT_BYTES = 256 * 1024;
 
@@ -20,18 +21,18 @@ export function runCommand(request: CommandRequest): Promise<CommandReply> {
   return new Promise((resolve) => {
     const settle = (trouble: string | null): void => {
       clearTimeout(deadline);
-      clearTimeout(linger);
+      endLinger?.();
       child.stdout.destroy();
       resolve({ trouble, output: output.text() });
     };
-    let linger: NodeJS.Timeout | undefined;
+    let endLinger: (() => void) | undefined;
     const deadline = setTimeout(() => {
       killGroup(child.pid);
       settle(`not finished within ${formatDuration(request.timeout)}`);
     }, request.timeout);
     child.on("error", (error) => settle(error.message));
     child.on("exit", (code, signal) => {
-      linger = setTimeout(() => settle(ending(code, signal)), LINGER_MS);
+      endLinger = linger(() => settle(ending(code, signal)));
     });
     child.on("close", (code, signal) => settle(ending(code, signal)));
   });

@@ -4,14 +4,10 @@ import { formatDuration } from "../../base/time.ts";
 import type { HostCommand, HostReply } from "../../ports/host.ts";
 import type { Program } from "../../ports/program.ts";
 import { bounded, type Bounded } from "./bounded.ts";
+import { linger } from "./linger.ts";
 import { startScript, type Input } from "./shell.ts";
 
 const MAX_OUTPUT_BYTES = 1 << 20;
-/**
- * How long output is still read after the script ended: something it left behind may hold the pipe open
- * for ever.
- */
-export const LINGER_MS = 500;
 
 const lost = (why: string): HostReply => ({ kind: "lost", why });
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -56,7 +52,7 @@ function reply(child: ChildProcess, limits: Limits): Promise<HostReply> {
   return new Promise((resolve) => {
     const settle = (answer: HostReply): void => {
       clearTimeout(deadline);
-      clearTimeout(linger);
+      endLinger?.();
       limits.signal?.removeEventListener("abort", abort);
       child.stdout?.destroy();
       child.stderr?.destroy();
@@ -73,7 +69,7 @@ function reply(child: ChildProcess, limits: Limits): Promise<HostReply> {
           ? lost(`the script was killed by ${signal ?? "a signal"}`)
           : { kind: "exited", code, stdout: stdout.text(), stderr: stderr.text() },
       );
-    let linger: NodeJS.Timeout | undefined;
+    let endLinger: (() => void) | undefined;
     const deadline = setTimeout(
       () => giveUp(`not finished within ${formatDuration(limits.timeout)}`),
       limits.timeout,
@@ -81,15 +77,15 @@ function reply(child: ChildProcess, limits: Limits): Promise<HostReply> {
     limits.signal?.addEventListener("abort", abort, { once: true });
     child.on("error", (error) => settle(lost(error.message)));
     child.on("exit", (code, signal) => {
-      clearTimeout(linger);
-      linger = setTimeout(() => exited(code, signal), LINGER_MS);
+      endLinger?.();
+      endLinger = linger(() => exited(code, signal));
     });
     child.on("close", exited);
     onceSeen(child.stdout, limits.ending, () => {
-      linger ??= setTimeout(() => {
+      endLinger ??= linger(() => {
         killGroup(child.pid);
         exited(0, null);
-      }, LINGER_MS);
+      });
     });
   });
 }

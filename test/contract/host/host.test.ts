@@ -1,9 +1,10 @@
+import { ChildProcess } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttp, Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { millis, seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import type { HostName } from "../../../src/model/ids.ts";
@@ -31,6 +32,20 @@ async function listen(server: Server): Promise<number> {
     server.close();
   });
   return (server.address() as AddressInfo).port;
+}
+
+/** Nothing is read for so long after a child was seen to end, as on a machine that is held up. */
+function standStillAtExit(ms: number): void {
+  const emit = Reflect.get(ChildProcess.prototype, "emit") as (...event: unknown[]) => boolean;
+  const still = vi.spyOn(ChildProcess.prototype, "emit").mockImplementation(function (
+    this: ChildProcess,
+    ...event: unknown[]
+  ) {
+    const heard = Reflect.apply(emit, this, event);
+    if (event[0] === "exit") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    return heard;
+  });
+  cleanups.push(() => still.mockRestore());
 }
 
 const alive = (pid: number): boolean => {
@@ -151,6 +166,16 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
       expect(alive(left)).toBe(true);
       process.kill(left, "SIGKILL");
     });
+
+    test.runIf(kind === "local")(
+      "what is said while this process stands still is heard all the same",
+      async () => {
+        standStillAtExit(1500);
+        const script = "(sleep 0.3; echo late) & echo soon";
+        const reply = await host.run({ script, timeout: seconds(30) });
+        expect(reply).toMatchObject({ kind: "exited", code: 0, stdout: "soon\nlate\n" });
+      },
+    );
 
     test("a script that is killed is lost, not finished", async () => {
       expect(await host.run({ script: "kill -9 $$", timeout: seconds(10) })).toEqual({
