@@ -65,7 +65,7 @@ export async function withOpened(
   options: OpenOptions = {},
 ): Promise<number> {
   const opened = await context.deps.open(context.flags.file, options);
-  if (!opened.ok) return fail(context, opened.error);
+  if (!opened.ok) return fail(context, options.anyway === true ? withFormer(opened.error) : opened.error);
   const { fault } = opened.value;
   if (fault !== null) tell(context, [line(warn("! "), clean(fault.message)), ...detailLines(fault.details)]);
   try {
@@ -74,6 +74,17 @@ export async function withOpened(
     await opened.value.close();
   }
 }
+
+/** A file that broke while a release is under way: whoever wants out of it at night has no time to search. */
+const withFormer = (error: AppError): AppError =>
+  error.code === "file.invalid" && error.hint === undefined
+    ? {
+        ...error,
+        hint:
+          "put it right; a release that is under way goes on by the file as it was when it began: " +
+          "orders are taken with a copy of that too, in the same directory (`--file COPY`)",
+      }
+    : error;
 
 export function releaseOf(text: string): Result<ReleaseId, AppError> {
   const release = releaseId(text);

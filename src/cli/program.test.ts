@@ -92,6 +92,18 @@ test("a bad file is told with every mistake in it", async () => {
 });
 
 test.each([
+  ["status", true],
+  ["pause", true],
+  ["abort", true],
+  ["check", false],
+  ["release v2", false],
+])("a file that broke in a release: %s says how orders are given all the same: %s", async (args, says) => {
+  const error = appError("file.invalid", "glidepath.yaml has one mistake", { details: "1:1: odd" });
+  const { code, err: said } = await runFake(args, fakeIo(), { deps: { open: async () => err(error) } });
+  expect([code, said.includes("(`--file COPY`)")]).toEqual([2, says]);
+});
+
+test.each([
   ["status", true, 0],
   ["history", true, 0],
   ["pause", true, 0],

@@ -231,7 +231,7 @@ function back(rollout: Rollout, seen: Seen, now: Instant): string {
   const { phase, from, hook } = rollout;
   if (phase.name === "stuck") return `${phase.error.message}; it was going back because ${why}`;
   if (phase.name === "rolled-back" || phase.name === "superseded")
-    return `${from ?? "nothing"} serves as before; ${why}`;
+    return `${from === null ? "nothing is served, as before" : `${from} serves as before`}; ${why}`;
   const doings = [moving(rollout, seen, now), ...(hook === null ? [] : [hookWords(hook)])].join("; ");
   const doing = doings === "" || doings === "aborting" ? "" : `: ${doings}`;
   return `going back${doing}; because ${why}`;
