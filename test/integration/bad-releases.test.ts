@@ -5,7 +5,7 @@ import type { Behaviour } from "../support/app.ts";
 import { failuresOf } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { openWorkspace } from "../support/workspace.ts";
+import { openWorkspace, patient } from "../support/workspace.ts";
 
 interface Case {
   readonly name: string;
@@ -13,6 +13,9 @@ interface Case {
   /** Each must be in what the operator reads: the slot comes on top. */
   readonly says: readonly RegExp[];
 }
+
+/** Long enough for what is good, and what is not takes all of it. */
+const PATIENCE = "5s";
 
 const cases: readonly Case[] = [
   {
@@ -39,7 +42,10 @@ const cases: readonly Case[] = [
 
 describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => {
   it.each(cases)("$name goes back, and nobody notices", async ({ behaviour, says }) => {
-    const workspace = await openWorkspace({ releases: { v1: {}, v2: behaviour } });
+    const workspace = await openWorkspace({
+      releases: { v1: {}, v2: behaviour },
+      edit: (sections) => patient(sections, PATIENCE),
+    });
     onTestFinished(workspace.close);
     await workspace.bringUp("v1");
     const reloads = reloadsOf(workspace.nginx);
@@ -64,10 +70,11 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
 
   it("ends itself soon after users came goes back, though nobody asks it anything", async () => {
     const workspace = await openWorkspace({
-      releases: { v1: {}, v2: { crashAfterMs: 1500 } },
+      // Counted from its open port: by then it has its users, on a slow machine too.
+      releases: { v1: {}, v2: { crashAfterMs: 5000 } },
       edit: (sections) => ({
         ...sections,
-        rollout: { steps: [{ share: "50%", bake: "30s" }, { share: "100%" }] },
+        rollout: { steps: [{ share: "50%", bake: "10m" }, { share: "100%" }] },
       }),
     });
     onTestFinished(workspace.close);
@@ -82,7 +89,10 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
   });
 
   it("is good can follow a bad one", async () => {
-    const workspace = await openWorkspace({ releases: { v1: {}, v2: { health503: true }, v3: {} } });
+    const workspace = await openWorkspace({
+      releases: { v1: {}, v2: { health503: true }, v3: {} },
+      edit: (sections) => patient(sections, PATIENCE),
+    });
     onTestFinished(workspace.close);
     await workspace.bringUp("v1");
     const load = await workspace.load();

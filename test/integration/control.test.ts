@@ -1,12 +1,13 @@
 // Control: the means by which the other tests see no failed request do see one.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { reloadNginx, reloadsOf, startNginx, stopNginx, workerPids } from "../../src/demo/nginx.ts";
 import { type App, type Behaviour, startApp } from "../support/app.ts";
+import type { LoadFailure } from "../../src/demo/load/report.ts";
 import { answeredIn, failuresOf, goneBack } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
+import { until } from "../support/until.ts";
 import { type Workspace, openWorkspace } from "../support/workspace.ts";
 
 interface Stage {
@@ -30,10 +31,18 @@ async function withApps(behaviour: Behaviour = {}): Promise<Stage> {
   return { workspace, apps };
 }
 
+/** Kinds of failures, as the load tells them. */
+function kinds(): { readonly seen: () => readonly string[]; readonly onFailure: (one: LoadFailure) => void } {
+  const all: string[] = [];
+  return { seen: () => all, onFailure: ({ kind }) => void all.push(kind) };
+}
+
 describe.skipIf(!hasNginx("integration: control"))("control: the load sees", () => {
   it("answers that are errors, and who gave them", async () => {
     const { workspace } = await withApps({ errorShare: 0.1 });
-    const load = await workspace.load({ slow: 0 });
+    const { seen, onFailure } = kinds();
+    const load = await workspace.load({ slow: 0, onFailure });
+    await until(seen, (all) => all.includes("status"));
     const report = await load.stop();
     expect(report.byKind.status).toBeGreaterThan(0);
     expect(failuresOf(report)[0]).toMatch(/GET \/ user \d+ by v[12]@\d+ after \d+ms: status, status 500$/);
@@ -41,11 +50,12 @@ describe.skipIf(!hasNginx("integration: control"))("control: the load sees", () 
 
   it("a slot that is gone, and a gateway that is gone", async () => {
     const { workspace, apps } = await withApps({ exitsAtOnce: true });
-    const load = await workspace.load();
+    const { seen, onFailure } = kinds();
+    const load = await workspace.load({ onFailure });
     await apps[0]!.stop();
-    await wait(300);
+    await until(seen, (all) => all.includes("status"));
     await stopNginx(workspace.nginx);
-    await wait(300);
+    await until(seen, (all) => all.includes("refused"));
     const report = await load.stop();
     expect(report.byKind.status).toBeGreaterThan(0);
     expect(report.byKind.refused).toBeGreaterThan(0);
@@ -68,7 +78,10 @@ describe.skipIf(!hasNginx("integration: control"))("control: the load sees", () 
     const { nginx } = (await withApps()).workspace;
     const before = workerPids(nginx);
     await reloadNginx(nginx);
-    await expect.poll(() => workerPids(nginx).some((pid) => before.includes(pid))).toBe(false);
+    await until(
+      () => workerPids(nginx),
+      (pids) => !pids.some((pid) => before.includes(pid)),
+    );
     expect(reloadsOf(nginx)).toBe(1);
   });
 });

@@ -16,7 +16,7 @@ afterEach(async () => {
 
 /** v2 serves a part of the users in the first slot, v1 the others; nobody carries the rollout. */
 async function halfWay(): Promise<Workspace> {
-  const rollout = { steps: [{ share: "25%", approve: true }, { share: "100%" }], drain: "5s" };
+  const rollout = { steps: [{ share: "25%", approve: true }, { share: "100%" }], drain: "30s" };
   const workspace = await openWorkspace({ edit: (sections) => ({ ...sections, rollout, analysis: "off" }) });
   closing.push(workspace.close);
   await workspace.bringUp("v1");

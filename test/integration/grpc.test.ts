@@ -16,7 +16,7 @@ async function opened(drain: string | object, v1 = {}): Promise<{ workspace: Wor
     edit: (sections, scene) => ({
       ...sections,
       smoke: [],
-      health: { tcp: true, every: "100ms", within: "5s" },
+      health: { tcp: true, every: "100ms" },
       gateway: {
         ...(sections["gateway"] as object),
         protocol: "grpc",

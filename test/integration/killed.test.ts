@@ -80,8 +80,9 @@ describe.skipIf(!hasNginx("integration: a killed controller"))("a controller tha
   );
 
   it("leaves its lease to the next command at once, as its process is seen to be dead", async () => {
-    const workspace = await openWorkspace();
+    const workspace = await openWorkspace({ releases: { v1: {} } });
     onTestFinished(workspace.close);
+    await workspace.addHeld("v2");
     await workspace.bringUp("v1");
     const running = workspace.start(["release", "v2", "--json"]);
     await running.says(/"phase":"updating"/);

@@ -6,7 +6,7 @@ import type { Sections } from "../../src/demo/scene.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { openWorkspace, type Workspace } from "../support/workspace.ts";
+import { openWorkspace, patient, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 120_000;
 const closing: (() => unknown)[] = [];
@@ -16,7 +16,7 @@ afterEach(async () => {
 
 /** v2 has its first users; its controller is killed, and with it goes the store. */
 async function lostHalfWay(share: string): Promise<Workspace> {
-  const rollout = { steps: [{ share, approve: true }, { share: "100%" }], drain: "5s" };
+  const rollout = { steps: [{ share, approve: true }, { share: "100%" }], drain: "30s" };
   const edit = (sections: Sections): Sections => ({ ...sections, rollout, analysis: "off" });
   const workspace = await openWorkspace({ edit, releases: { v1: {}, v2: {}, v3: {} } });
   closing.push(workspace.close);
@@ -57,7 +57,7 @@ describe.skipIf(!hasNginx("integration: a lost store"))("a store that is lost ha
   it(
     "and is put back from before the release that all slots run leaves the next one to begin with that",
     async () => {
-      const edit = (sections: Sections): Sections => ({ ...sections, analysis: "off" });
+      const edit = (sections: Sections): Sections => ({ ...patient(sections, "5s"), analysis: "off" });
       const workspace = await openWorkspace({ edit, releases: { v1: {}, v2: {}, v3: { health503: true } } });
       closing.push(workspace.close);
       await workspace.bringUp("v1");
@@ -78,7 +78,7 @@ describe.skipIf(!hasNginx("integration: a lost store"))("a store that is lost ha
   it(
     "and is put back from before the release that most slots run takes no more slots away than may carry all",
     async () => {
-      const rollout = { steps: [{ share: "75%", approve: true }, { share: "100%" }], drain: "5s" };
+      const rollout = { steps: [{ share: "75%", approve: true }, { share: "100%" }], drain: "30s" };
       const edit = (sections: Sections): Sections => ({ ...sections, rollout, analysis: "off" });
       const workspace = await openWorkspace({ edit, slots: 3, releases: { v1: {}, v2: {}, v3: {} } });
       closing.push(workspace.close);

@@ -7,7 +7,8 @@ import { defaultSections, writeSections, type Scene } from "../../src/demo/scene
 import { failuresOf } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { openWorkspace, type Workspace } from "../support/workspace.ts";
+import { until } from "../support/until.ts";
+import { openWorkspace, patient, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 180_000;
 
@@ -40,7 +41,7 @@ type Mode = "server" | "upstream" | "passive";
 
 /** Writes the file anew; in mode upstream it has nothing to listen on. */
 function setMode(scene: Scene, mode: Mode): void {
-  const sections = defaultSections(scene);
+  const sections = patient(defaultSections(scene));
   const { listen, ...gateway } = sections["gateway"] as Record<string, unknown>;
   const how: Readonly<Record<Mode, object>> = {
     server: { listen },
@@ -53,7 +54,10 @@ function setMode(scene: Scene, mode: Mode): void {
 async function reloaded({ nginx }: Workspace): Promise<void> {
   const before = workerPids(nginx);
   await reloadNginx(nginx);
-  await expect.poll(() => workerPids(nginx).some((pid) => !before.includes(pid))).toBe(true);
+  await until(
+    () => workerPids(nginx),
+    (pids) => pids.some((pid) => !before.includes(pid)),
+  );
 }
 
 describe.skipIf(!hasNginx("integration: modes"))("a mode that is changed while it serves", () => {

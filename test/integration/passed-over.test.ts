@@ -12,17 +12,31 @@ import type { StatusJson } from "../support/contract.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { until as untilSoon } from "../support/until.ts";
-import { openWorkspace } from "../support/workspace.ts";
+import { until } from "../support/until.ts";
+import { openWorkspace, patient, type Workspace } from "../support/workspace.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
-/** A machine may be busy. */
-const LONG = 60_000;
-const until: typeof untilSoon = (look, isIt) => untilSoon(look, isIt, LONG);
+/** v1 does not listen there again while the file is away: whoever waits for the port has it. */
+async function openHeld(
+  place: number,
+  slots: number,
+): Promise<{ readonly w: Workspace; readonly go: string }> {
+  const w = await openWorkspace({
+    slots,
+    releases: { v2: {} },
+    edit: (sections) => ({ ...patient(sections, "10s"), rollout, analysis: "off" }),
+  });
+  closing.push(w.close);
+  const go = join(w.directory, "go");
+  await writeFile(go, "");
+  await w.addRelease("v1", { bootsUntil: { port: w.slots[place] ?? 0, file: go } });
+  await w.bringUp("v1");
+  return { w, go };
+}
 
 /** Takes the port in the moment in which nobody has it. */
 async function takeWhenFree(port: number): Promise<Server> {
@@ -56,24 +70,21 @@ async function webSocketTo(url: string, port: number): Promise<Duplex> {
 /** The pool is written anew without the slot: a reload closes idle connections without reading them. */
 const notByReload = (one: string): boolean => !one.includes(": reset, ");
 
-const rollout = { steps: [{ share: "75%", approve: true }, { share: "100%" }], drain: "5s" };
+const rollout = { steps: [{ share: "75%", approve: true }, { share: "100%" }], drain: "30s" };
 
 describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => {
   it("a slot whose port is taken holds up nobody, and joins when it can", async () => {
-    const w = await openWorkspace({
-      slots: 4,
-      edit: (sections) => ({ ...sections, rollout, analysis: "off" }),
-    });
-    closing.push(w.close);
-    await w.bringUp("v1");
+    const { w, go } = await openHeld(2, 4);
     const load = await w.load({ rate: 100 });
     const releasing = w.start(["release", "v2"]);
     await until(w.status, ({ rollout: now }) => now?.phase === "approval");
     expect(await w.inSlots()).toEqual(["v2", "v2", "v2", "v1"]);
 
     const taking = takeWhenFree(w.slots[2]!);
+    await rm(go);
     void w.start(["abort"]);
     const stranger = await taking;
+    await writeFile(go, "");
     closing.push(() => stranger.close());
     const ran = await releasing.done;
     mustExit(ran, 4);
@@ -140,17 +151,14 @@ describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => 
   }, 240_000);
 
   it("a slot that the file has lost meanwhile is asked for before anything is done", async () => {
-    const w = await openWorkspace({
-      slots: 3,
-      edit: (sections) => ({ ...sections, rollout, analysis: "off" }),
-    });
-    closing.push(w.close);
-    await w.bringUp("v1");
+    const { w, go } = await openHeld(1, 3);
     const releasing = w.start(["release", "v2"]);
     await until(w.status, ({ rollout: now }) => now?.phase === "approval");
     const taking = takeWhenFree(w.slots[1]!);
+    await rm(go);
     void w.start(["abort"]);
     const stranger = await taking;
+    await writeFile(go, "");
     closing.push(() => stranger.close());
     mustExit(await releasing.done, 4);
     // One slot may not carry what three did: the canary serves on, and is called so.

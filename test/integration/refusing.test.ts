@@ -27,7 +27,7 @@ async function opened(rollout: object = { steps: [{ share: "100%" }] }): Promise
     hosts: 3,
     slots: 1,
     gateways: 3,
-    rollout: { key: "cookie:uid", drain: "5s", ...rollout },
+    rollout: { key: "cookie:uid", drain: "30s", ...rollout },
     sections: { analysis: "off" },
   });
   closing.push(w.close);

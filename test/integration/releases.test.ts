@@ -11,7 +11,7 @@ import { openWorkspace } from "../support/workspace.ts";
 const RELEASES = Number(process.env["GLIDEPATH_RELEASES"] ?? "5");
 const PATIENCE = 30_000 + RELEASES * 20_000;
 /** Three processes tell when something was, each by a clock that it began to count from by itself; ms. */
-const CLOCKS = 5;
+const CLOCKS = 50;
 const names = Array.from({ length: RELEASES + 1 }, (_, n) => `v${n + 1}`);
 
 describe.skipIf(!hasNginx("integration: releases in a row"))("releases in a row under load", () => {
@@ -45,7 +45,8 @@ describe.skipIf(!hasNginx("integration: releases in a row"))("releases in a row 
       expect(goneBack(report, names)).toEqual([]);
       expect(await workspace.inSlots()).toEqual([names.at(-1), names.at(-1)]);
 
-      // A request sent after a switch was seen in place must not reach a slot that it had taken out.
+      // A request sent after a switch was seen in place must not reach a slot that it had taken out. One that is
+      // answered after the next switch tells nothing: a busy worker may have read it only then.
       const spans = watch.switches.flatMap(({ seenAt, slots }, at) => {
         const to = watch.switches[at + 1]?.madeAt ?? report.endedAt;
         const out = workspace.slots.filter((slot) => !slots.includes(slot));

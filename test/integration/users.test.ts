@@ -15,7 +15,7 @@ const rollout = (maxUnavailable: number) => ({
   rules: [{ header: "X-Tester", is: "yes", to: "canary" }],
   maxUnavailable,
   steps: SHARES.map((share) => ({ share: `${share}%`, ...(share < 100 ? { approve: true } : {}) })),
-  drain: "5s",
+  drain: "30s",
 });
 
 const opened: Gates[] = [];

@@ -25,11 +25,12 @@ export interface Span {
   readonly to: number;
 }
 
-/** How many requests one slot answered that were sent inside the span. */
+/** How many requests one slot answered that were sent and answered inside the span. */
 export function answeredIn({ samples }: LoadReport, slot: number, { from, to }: Span): number {
   if (samples === null) throw new Error("this load was run without samples");
   return samples.sentAt.filter((at, index) => {
     const name = samples.names[samples.by[index] ?? -1];
-    return at >= from && at < to && name?.endsWith(`@${slot}`) === true;
+    const took = (samples.delay[index] ?? 0) + (samples.asked[index] ?? 0);
+    return at >= from && at + took <= to && name?.endsWith(`@${slot}`) === true;
   }).length;
 }

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-/** Looks again and again until it is so; the last thing seen is in the error when it never is. */
+/** Looks again and again until it is so, also on a machine with much else to do; the last thing seen is in the error when it never is. */
 export async function until<T>(
   look: () => Promise<T> | T,
   isIt: (seen: T) => boolean,
-  withinMs = 20_000,
+  withinMs = 60_000,
 ): Promise<T> {
   const ends = Date.now() + withinMs;
   for (;;) {

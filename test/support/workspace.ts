@@ -1,9 +1,17 @@
 // A scene for one test: releases on the shelf, nginx running, and the real command at hand.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import type { Behaviour } from "../../src/demo/app.ts";
 import { type Release, packRelease } from "../../src/demo/artifacts.ts";
 import { startNginx } from "../../src/demo/nginx.ts";
-import { type Scene, type SceneOptions, buildScene, closeScene } from "../../src/demo/scene.ts";
+import {
+  type Scene,
+  type SceneOptions,
+  type Sections,
+  buildScene,
+  closeScene,
+} from "../../src/demo/scene.ts";
 import { type CommandOptions, type Ran, type Running, runCommand, startCommand } from "./command.ts";
 import type { StatusJson } from "./contract.ts";
 import { type Load, type LoadOptions, startLoad } from "./load.ts";
@@ -21,6 +29,8 @@ export interface Workspace extends Scene {
   /** `status --json`, parsed. */
   readonly status: () => Promise<StatusJson>;
   readonly addRelease: (release: string, behaviour?: Behaviour, files?: Release["files"]) => Promise<string>;
+  /** A release that boots in the first slot until it is let: whatever is to come meanwhile comes in time. */
+  readonly addHeld: (release: string) => Promise<{ readonly go: () => void }>;
   /** The first release, which must succeed. */
   readonly bringUp: (release?: string) => Promise<void>;
   /** Waits until answers flow. */
@@ -30,13 +40,20 @@ export interface Workspace extends Scene {
   readonly close: () => Promise<void>;
 }
 
+/** What is good comes up in the end, on a machine that boots many at once too; what is not is given less. */
+export const patient = (sections: Sections, within = "60s"): Sections => ({
+  ...sections,
+  health: { ...(sections["health"] as object), timeout: "5s", within },
+});
+
 async function releaseAt(port: number): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);
   return answer?.headers.get("x-release") ?? "nothing";
 }
 
 export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
-  const scene = await buildScene(options);
+  const { edit = (sections: Sections) => sections } = options;
+  const scene = await buildScene({ ...options, edit: (sections, made) => edit(patient(sections), made) });
   const addRelease: Workspace["addRelease"] = (release, behaviour = {}, files = {}) =>
     packRelease(scene.artifacts, { release, behaviour, files });
   for (const [release, behaviour] of Object.entries(options.releases ?? { v1: {}, v2: {} })) {
@@ -56,6 +73,11 @@ export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Wor
       return status as unknown as StatusJson;
     },
     addRelease,
+    addHeld: async (release) => {
+      const file = join(scene.directory, `go-${release}`);
+      await addRelease(release, { bootsUntil: { port: scene.slots[0] ?? 0, file } });
+      return { go: () => writeFileSync(file, "") };
+    },
     bringUp: async (release = "v1") => {
       const ran = await glidepath("release", release);
       if (ran.code !== 0) throw new Error(`${release} did not come up: ${ran.stdout}${ran.stderr}`);
