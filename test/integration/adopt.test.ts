@@ -5,10 +5,11 @@ import process from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse, stringify } from "yaml";
 import { APP_FILE, writeRelease } from "../../src/demo/artifacts.ts";
-import { startNginx } from "../../src/demo/nginx.ts";
+import { startNginx, workerPids } from "../../src/demo/nginx.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
+import { until } from "../support/until.ts";
 import { type Workspace, openWorkspace } from "../support/workspace.ts";
 
 interface Running {
@@ -101,11 +102,17 @@ describe.skipIf(!hasNginx("integration: adopt"))("what nginx serves already", ()
     expect(looked.stderr).toContain("-        proxy_pass http://byhand;   # everything");
     expect(readFileSync(site, "utf8")).toBe(text);
     corrected(running);
+    const old = workerPids(workspace.nginx);
     mustExit(await workspace.glidepath("adopt", "byhand", "--yes", ...options), 0);
     expect(readFileSync(site, "utf8")).toContain("X-Team shop");
     // From the main file: the gateway's own cookie would have ended its inheritance.
     const { headers } = await fetch(workspace.url);
     expect([headers.get("x-frame-options"), headers.has("set-cookie")]).toEqual(["DENY", true]);
+    // The last of the old workers closes its idle connections before anything is released.
+    await until(
+      () => workerPids(workspace.nginx),
+      (pids) => !pids.some((pid) => old.includes(pid)),
+    );
     const released = Date.now();
     mustExit(await workspace.glidepath("release", "v1"), 0);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
@@ -121,7 +128,7 @@ describe.skipIf(!hasNginx("integration: adopt"))("what nginx serves already", ()
       kind === "reset" && (sentAt < released || sentAt > rolledBack);
     const failures = report.failures.filter((one) => !isAtReload(one));
     expect(failuresOf({ ...report, failures })).toEqual([]);
-    expect(report.failed).toBeLessThan(30);
+    expect(report.failed).toBeLessThan(report.requests / 50);
   });
 
   it("is taken over once more after it was given back, and then released", async () => {

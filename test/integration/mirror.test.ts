@@ -6,7 +6,7 @@ import { mustExit } from "../support/exit.ts";
 import { failuresOf, type LoadReport } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
 import { until } from "../support/until.ts";
-import { openWorkspace, type Workspace } from "../support/workspace.ts";
+import { openWorkspace, UNHURRIED, type Workspace } from "../support/workspace.ts";
 
 const LOAD = { rate: 200, users: 500, post: 0.2, slow: 0 };
 
@@ -17,7 +17,7 @@ async function open(
   const edit = (sections: Sections): Sections => ({
     ...sections,
     rollout: { steps, key: "cookie:uid", drain: "10s" },
-    analysis: { warmup: "0s", minRequests: 20 },
+    analysis: { warmup: "0s", minRequests: 20, ...UNHURRIED },
   });
   const workspace = await openWorkspace({ releases: { v1: {}, v2: behaviour }, edit });
   onTestFinished(workspace.close);

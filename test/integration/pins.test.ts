@@ -15,7 +15,7 @@ import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
 import { needs } from "../support/skip.ts";
 import { until } from "../support/until.ts";
-import { openWorkspace, type Workspace } from "../support/workspace.ts";
+import { openWorkspace, UNHURRIED, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 180_000;
 const USERS = Array.from({ length: 40 }, (_, i) => `visitor-${i}`);
@@ -78,7 +78,7 @@ async function opened(pin: string | null): Promise<Workspace> {
         rules: [{ header: "X-Tester", is: "yes", to: "canary" }],
         steps: [{ share: "10%", approve: true }, { share: "60%", approve: true }, { share: "100%" }],
       },
-      analysis: { minRequests: 20, warmup: "0s", early: false },
+      analysis: { minRequests: 20, warmup: "0s", early: false, ...UNHURRIED },
     }),
   });
   onTestFinished(workspace.close);
@@ -163,7 +163,7 @@ describe.skipIf(!hasNginx("integration: visitors stay in a smooth release"))(
           edit: (sections, { directory }) => ({
             ...sections,
             rollout: { key: "cookie:uid", pin: "30m" },
-            analysis: { minRequests: 20, warmup: "0s" },
+            analysis: { minRequests: 20, warmup: "0s", ...UNHURRIED },
             hooks: { afterSlot: `while test -e '${join(directory, "hold")}'; do sleep 0.1; done` },
           }),
         });
@@ -210,7 +210,7 @@ describe.skipIf(!hasNginx("integration: visitors stay over TLS") || !isSecure)(
           gateways: 2,
           secure: true,
           rollout: { key: "cookie:uid", pin: "30m", steps, drain: "10s" },
-          sections: { analysis: { minRequests: 20, warmup: "0s", early: false } },
+          sections: { analysis: { minRequests: 20, warmup: "0s", early: false, ...UNHURRIED } },
         });
         onTestFinished(w.close);
         await w.bringUp("v1");
