@@ -16,7 +16,7 @@ const GRAY = [{ share: "5%", bake: "10m" }, { share: "100%" }];
 const SHORT = [{ share: "5%", bake: "3s" }, { share: "50%", bake: "2s" }, { share: "100%" }];
 const BRIEF = [{ share: "50%", bake: "2s" }, { share: "100%" }];
 const SMOOTH = [{ share: "100%" }];
-/** Of a smooth release: a machine with other work to do may take long until it knows what the first users got. */
+/** Of a smooth release: it may take a busy machine long to know what the first users got. */
 const LOOKS = { look: "30s" };
 const FAILS: Behaviour = { errorShare: 1 };
 const HANGS: Behaviour = { delayMs: 60_000, exitsAtOnce: true };

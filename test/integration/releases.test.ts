@@ -45,8 +45,8 @@ describe.skipIf(!hasNginx("integration: releases in a row"))("releases in a row 
       expect(goneBack(report, names)).toEqual([]);
       expect(await workspace.inSlots()).toEqual([names.at(-1), names.at(-1)]);
 
-      // A request sent after a switch was seen in place must not reach a slot that it had taken out. One that is
-      // answered after the next switch tells nothing: a busy worker may have read it only then.
+      // A request sent after a switch was seen in place must not reach a slot that it had taken out. One that
+      // is answered after the next switch tells nothing: a busy worker may have read it only then.
       const spans = watch.switches.flatMap(({ seenAt, slots }, at) => {
         const to = watch.switches[at + 1]?.madeAt ?? report.endedAt;
         const out = workspace.slots.filter((slot) => !slots.includes(slot));

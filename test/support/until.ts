@@ -1,6 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-/** Looks again and again until it is so, also on a machine with much else to do; the last thing seen is in the error when it never is. */
+/**
+ * Looks again and again until it is so, also on a machine with much else to do; the last thing seen is in the
+ * error when it never is.
+ */
 export async function until<T>(
   look: () => Promise<T> | T,
   isIt: (seen: T) => boolean,

@@ -40,7 +40,7 @@ export interface Workspace extends Scene {
   readonly close: () => Promise<void>;
 }
 
-/** A process that has just been started is slower than one that has run: by how much is for the machine to say. */
+/** A process that was just started is slower than one that has run: by how much is for the machine to say. */
 export const UNHURRIED = { latency: { margin: "1s" } };
 
 /** What is good comes up in the end, on a machine that boots many at once too; what is not is given less. */
