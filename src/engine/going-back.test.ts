@@ -18,6 +18,7 @@ const rollout = (more: Partial<Rollout>): Rollout =>
     release: "v2",
     from: "v1",
     touched: true,
+    plan: { passive: false },
     aborted: null,
     phase: { name: "completed" },
     endedAt: instant(9000),
@@ -88,6 +89,11 @@ describe("going back that happened is measured", () => {
   it("and where nobody had gone over, nobody came back", () => {
     const entries = journal({ 100: { change: "committing" }, 140: {}, 2010: {} });
     expect(goingBack(application, rollout(back), entries)).toMatchObject({ users: 0, whole: 7000 });
+  });
+  it("and in the passive form they are back when the slots are", () => {
+    const passive = { ...back, plan: { passive: true } as Rollout["plan"] };
+    const entries = journal({ 100: { slot: "stopping" }, 1900: {}, 2010: {} });
+    expect(goingBack(application, rollout(passive), entries)).toMatchObject({ users: 7000, whole: 7000 });
   });
   it("not before it is over", () => {
     const stuck = { ...back, phase: { name: "stuck" } } as unknown as Partial<Rollout>;

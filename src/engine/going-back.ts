@@ -28,6 +28,10 @@ function measured(since: Instant, rollout: Rollout, courses: readonly TimedCours
   const end = rollout.endedAt ?? rollout.progressAt;
   const before = courses.findLast(({ at }) => at < since);
   const back = courses.find((course) => course.at >= since && isBack(course));
+  // Nobody switches anything there: nginx leads users back as slots come up.
+  if (rollout.plan.passive) {
+    return { how: "measured", users: between(since, end), whole: between(since, end), waiting: 0 };
+  }
   // Where nobody had gone over, nobody had to go back.
   const users = before !== undefined && isBack(before) ? millis(0) : between(since, back?.at ?? end);
   return { how: "measured", users, whole: between(since, end), waiting: 0 };

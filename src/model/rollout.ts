@@ -277,12 +277,14 @@ export const isStuck = (rollout: Rollout): boolean => rollout.phase.name === "st
  * The part of the traffic that the new release has. At the end the canary becomes the stable role, and with
  * it the routing's share goes from 100 % to nothing: nobody loses the release by that.
  */
-export function reachOf({ aborted, routing, slots, release }: Rollout): BasisPoints {
+export function reachOf({ routing, slots, release }: Rollout): BasisPoints {
   const { canary, stable, share } = routing;
-  if (aborted !== null || canary.length > 0 || stable.length === 0) return share;
+  if (canary.length > 0 || stable.length === 0) return share;
   const runsIt = (slot: SlotKey): boolean => {
     const course = slots[slot];
-    return course?.at === "settled" && course.release === release;
+    if (course?.at === "settled") return course.release === release;
+    // On its way out it still serves what it served.
+    return course?.at === "leaving" && course.target !== release;
   };
   return stable.every(runsIt) ? EVERYTHING : share;
 }

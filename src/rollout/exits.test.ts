@@ -4,6 +4,7 @@ import { runPerfectly, type Circumstances, type World } from "../../test/support
 import { between, minutes, seconds } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { inRotation } from "../model/routing.ts";
 
 const [FIRST, LAST] = ["h:1", "h:2"] as [SlotKey, SlotKey];
 const BAKE = [step(5000, { bake: minutes(3) }), step(10_000)];
@@ -62,6 +63,23 @@ describe("a slot of the release that is not well soon after users came", () => {
     });
     expect(rollout.phase.name).toBe("rolled-back");
     expect(rollout.aborted?.error.message).toMatch(/^h:2: .* 2 times, /);
+  });
+
+  it("does so in the passive form while nginx may still avoid it, and no other slot is stopped", () => {
+    let ill = 0;
+    let isOver = false;
+    const { rollout, log } = runPerfectly(rolloutOf({ plan: { passive: true } }), {
+      before: ({ rollout: { slots, routing } }) => {
+        const joins = slots[FIRST]?.at === "joining" && inRotation(routing, FIRST);
+        if (joins) ill += 1;
+        // Well again long before it is settled.
+        isOver = !joins || ill > 3;
+      },
+      healthy: (slot) => slot !== FIRST || isOver,
+      restarts: (slot) => (slot === FIRST && ill > 0 ? 1 : 0),
+    });
+    expect(rollout.aborted?.error.code).toBe("slot.exited");
+    expect(log).not.toContain("stop h:2");
   });
 
   it("is waited for when its process is the same, and nothing goes on meanwhile", () => {

@@ -83,6 +83,8 @@ function isWellAgain(seen: Seen, slot: SlotKey, since: Instant): boolean {
 
 function isYoung(rollout: Rollout, slot: SlotKey, now: Instant): boolean {
   const course = courseOf(rollout, slot);
+  // In the passive form nginx leads users to one that joins.
+  if (course.at === "joining") return inRotation(rollout.routing, slot);
   if (course.at !== "settled") return course.at === "ramping";
   return course.since !== undefined && now < after(course.since, YOUNG);
 }

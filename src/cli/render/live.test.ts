@@ -154,6 +154,14 @@ test.each([
   expect(reachOf(given)).toBe(reach);
 });
 
+test("it reaches everybody until users are led back, also when it had become the stable release", () => {
+  const leaving: SlotCourse = { at: "leaving", target: V1, since: NOW, attempt: 1 };
+  const routing = { canary: [], stable: [A, B], share: basisPoints(0) };
+  const aborted = { at: NOW, by: "slot", slot: B, error: appError("slot.exited", "it ended") } as const;
+  expect(reachOf(rollout({ routing, slots: { [A]: settled(V2), [B]: leaving }, aborted }))).toBe(10_000);
+  expect(reachOf(rollout({ routing, slots: { [A]: settled(V1), [B]: settled(V1) }, aborted }))).toBe(0);
+});
+
 test("a line of news has the time since the start, the share, and because of what", () => {
   expect(textOf(newsLine(rollout(), NOW))).toBe("     7m     5 %  baking 5 % for 10m: 3m12s left");
   const paused = { by: "bob", at: NOW };
