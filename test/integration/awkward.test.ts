@@ -1,4 +1,4 @@
-// Applications that end in an awkward way: with the defaults no request fails through two releases.
+// Applications that end in an awkward way: with the defaults no request fails through a release.
 import { readFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
@@ -20,7 +20,7 @@ const CASES: readonly { readonly id: string; readonly behaviour: Behaviour; read
 describe.skipIf(!hasNginx("integration: awkward applications"))("an application that", () => {
   it.each(CASES)("$id loses no request", async ({ behaviour, stop }) => {
     const workspace = await openWorkspace({
-      releases: { v1: behaviour, v2: behaviour, v3: behaviour },
+      releases: { v1: behaviour, v2: behaviour },
       edit: (sections) => {
         if (stop === undefined) return sections;
         const run = { ...(sections["run"] as object), stop: { timeout: stop } };
@@ -31,11 +31,11 @@ describe.skipIf(!hasNginx("integration: awkward applications"))("an application 
     await workspace.bringUp("v1");
     // Few requests, so that connections are idle for longer than the application keeps them.
     const load = await workspace.load({ rate: 60 });
-    for (const release of ["v2", "v3"]) mustExit(await workspace.glidepath("release", release, "--json"), 0);
+    mustExit(await workspace.glidepath("release", "v2", "--json"), 0);
     const report = await load.stop();
     expect(failuresOf(report)).toEqual([]);
     expect(report.requests).toBeGreaterThan(100);
-    expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
+    expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
   });
 
   it("closes idle connections after 1 s is told of, and loses none with what is told", async () => {
@@ -66,8 +66,10 @@ describe.skipIf(!hasNginx("integration: awkward applications"))("an application 
     const fine = await workspace.glidepath("release", "v3");
     mustExit(fine, 0);
     expect(fine.stderr).not.toContain("idle connections");
+    // What is left to see needs no bake.
+    writeSections(workspace, { ...sections, gateway, rollout: { steps: [{ share: "100%" }] } });
     const load = await workspace.load({ rate: 60 });
-    for (const release of ["v1", "v2"]) mustExit(await workspace.glidepath("release", release, "--json"), 0);
+    mustExit(await workspace.glidepath("release", "v1", "--json"), 0);
     const report = await load.stop();
     expect(failuresOf(report)).toEqual([]);
     expect(report.requests).toBeGreaterThan(100);

@@ -89,10 +89,7 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
   });
 
   it("is good can follow a bad one", async () => {
-    const workspace = await openWorkspace({
-      releases: { v1: {}, v2: { health503: true }, v3: {} },
-      edit: (sections) => patient(sections, PATIENCE),
-    });
+    const workspace = await openWorkspace({ releases: { v1: {}, v2: { smokeFails: true }, v3: {} } });
     onTestFinished(workspace.close);
     await workspace.bringUp("v1");
     const load = await workspace.load();

@@ -16,6 +16,7 @@ async function opened(drain: string | object, v1 = {}): Promise<{ workspace: Wor
     edit: (sections, scene) => ({
       ...sections,
       smoke: [],
+      run: { ...(sections["run"] as object), stop: { timeout: "6s" } },
       health: { tcp: true, every: "100ms" },
       gateway: {
         ...(sections["gateway"] as object),
@@ -138,14 +139,14 @@ describe.skipIf(!hasNginx("integration: gRPC"))("gRPC", () => {
     {
       waited: "gRPC is, other requests are not",
       drain: { grpc: "60s", requests: "1s" },
-      last: { calls: 6000, gets: 120_000 },
+      last: { calls: 4000, gets: 120_000 },
       cut: { requests: 4 },
       said: "4 requests",
     },
     {
       waited: "other requests are, gRPC is not",
-      drain: { grpc: "4s", requests: "60s" },
-      last: { calls: 120_000, gets: 8000 },
+      drain: { grpc: "2s", requests: "60s" },
+      last: { calls: 120_000, gets: 5000 },
       cut: { grpc: 4 },
       said: "4 gRPC calls",
     },
@@ -192,7 +193,7 @@ describe.skipIf(!hasNginx("integration: gRPC"))("gRPC", () => {
     "calls that the application ends in order after its stop signal are not cut, those that it drops are",
     async () => {
       const { workspace, channel } = await opened({ grpc: "1s" });
-      const brief = [1, 2, 3].map(() => channel.call("Watch", "6000"));
+      const brief = [1, 2, 3].map(() => channel.call("Watch", "4500"));
       const endless = [1, 2].map(() => chatting(channel));
       await underWay([...brief, ...endless]);
       const ran = await workspace.glidepath("release", "v2", "--json");

@@ -38,7 +38,7 @@ describe.skipIf(!hasNginx("integration: a killed controller"))("a controller tha
       });
       onTestFinished(workspace.close);
       await workspace.bringUp("v1");
-      const load = await workspace.load();
+      const load = await workspace.load({ rate: 300, slowMs: 1500 });
       const log: string[] = [];
       onTestFailed(() => console.error(log.join("\n")));
       let kills = 0;

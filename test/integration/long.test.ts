@@ -157,12 +157,12 @@ function slowly(pieces: number): (outgoing: ClientRequest) => void {
 }
 
 const others = (url: string): readonly Held[] => [
-  ask(`${url}/?ms=5000`, "Shop"),
-  ask(`${url}/?ms=5000`, "Shop"),
-  ask(`${url}/stream?ms=8000`, "end"),
-  ask(`${url}/stream?ms=8000`, "end"),
-  ask(`${url}/upload`, "bytes", slowly(60)),
-  ask(`${url}/upload`, "bytes", slowly(60)),
+  ask(`${url}/?ms=3000`, "Shop"),
+  ask(`${url}/?ms=3000`, "Shop"),
+  ask(`${url}/stream?ms=4000`, "end"),
+  ask(`${url}/stream?ms=4000`, "end"),
+  ask(`${url}/upload`, "bytes", slowly(35)),
+  ask(`${url}/upload`, "bytes", slowly(35)),
 ];
 
 const allEnded = (all: readonly Held[]): boolean => all.every(({ isOver, isCut }) => isOver || isCut);
@@ -198,7 +198,7 @@ describe.skipIf(!hasNginx("integration: long connections"))("long connections", 
     "that have had their time are cut, are in the receipt by kind, and nothing else is",
     async () => {
       const workspace = await opened(
-        { requests: "8s", uploads: "5s", events: "6s", websockets: "7s" },
+        { requests: "6s", uploads: "3s", events: "4s", websockets: "5s" },
         { exitsAtOnce: true },
       );
       const url = workspace.url.replace(/\/$/, "");

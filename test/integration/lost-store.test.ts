@@ -6,7 +6,7 @@ import type { Sections } from "../../src/demo/scene.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { openWorkspace, patient, type Workspace } from "../support/workspace.ts";
+import { openWorkspace, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 120_000;
 const closing: (() => unknown)[] = [];
@@ -57,8 +57,8 @@ describe.skipIf(!hasNginx("integration: a lost store"))("a store that is lost ha
   it(
     "and is put back from before the release that all slots run leaves the next one to begin with that",
     async () => {
-      const edit = (sections: Sections): Sections => ({ ...patient(sections, "5s"), analysis: "off" });
-      const workspace = await openWorkspace({ edit, releases: { v1: {}, v2: {}, v3: { health503: true } } });
+      const edit = (sections: Sections): Sections => ({ ...sections, analysis: "off" });
+      const workspace = await openWorkspace({ edit, releases: { v1: {}, v2: {}, v3: { smokeFails: true } } });
       closing.push(workspace.close);
       await workspace.bringUp("v1");
       const store = join(workspace.directory, ".glidepath");

@@ -35,7 +35,7 @@ async function opened(rollout: object = { steps: [{ share: "100%" }] }): Promise
 }
 
 async function loadOn(ports: readonly number[]): Promise<readonly Load[]> {
-  const loads = ports.map((port) => startLoad({ url: `http://127.0.0.1:${port}/`, rate: 60 }));
+  const loads = ports.map((port) => startLoad({ url: `http://127.0.0.1:${port}/`, rate: 60, slowMs: 500 }));
   closing.push(() => Promise.all(loads.map((load) => load.stop().catch(() => null))));
   await Promise.all(loads.map((load) => load.warm));
   return loads;

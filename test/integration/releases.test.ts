@@ -12,6 +12,8 @@ const RELEASES = Number(process.env["GLIDEPATH_RELEASES"] ?? "5");
 const PATIENCE = 30_000 + RELEASES * 20_000;
 /** Three processes tell when something was, each by a clock that it began to count from by itself; ms. */
 const CLOCKS = 50;
+/** More of it, and for longer, than elsewhere: this is the main job. */
+const LOAD = { rate: 300, slowMs: 1500 };
 const names = Array.from({ length: RELEASES + 1 }, (_, n) => `v${n + 1}`);
 
 describe.skipIf(!hasNginx("integration: releases in a row"))("releases in a row under load", () => {
@@ -28,7 +30,7 @@ describe.skipIf(!hasNginx("integration: releases in a row"))("releases in a row 
       const reloads = reloadsOf(nginx);
       const watch = watchSwitches(workspace);
       onTestFinished(watch.close);
-      const load = await workspace.load();
+      const load = await workspace.load(LOAD);
 
       const codes: (number | null)[] = [];
       for (const name of names.slice(1)) {
@@ -70,7 +72,7 @@ describe.skipIf(!hasNginx("integration: releases in a row"))("releases in a row 
     onTestFinished(workspace.close);
     await workspace.bringUp("v1");
     await workspace.bringUp("v2");
-    const load = await workspace.load();
+    const load = await workspace.load(LOAD);
     const ran = await workspace.glidepath("rollback", "--yes");
     const report = await load.stop();
 

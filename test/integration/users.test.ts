@@ -32,7 +32,7 @@ async function open(hosts: number, slots: number): Promise<{ w: Gates; loads: re
 }
 
 async function loadOn(w: Gates): Promise<readonly Load[]> {
-  const loads = w.gates.map((port) => startLoad({ url: `http://127.0.0.1:${port}/`, rate: 60 }));
+  const loads = w.gates.map((port) => startLoad({ url: `http://127.0.0.1:${port}/`, rate: 60, slowMs: 500 }));
   onTestFinished(() => void loads.map((load) => load.stop().catch(() => null)));
   await Promise.all(loads.map((load) => load.warm));
   return loads;

@@ -55,6 +55,9 @@ async function releaseAt(port: number): Promise<string> {
   return answer?.headers.get("x-release") ?? "nothing";
 }
 
+/** As much as tells whether anything fails, and little for a machine that has other work to do. */
+const LOAD = { rate: 150, slowMs: 500, samples: true };
+
 export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
   const { edit = (sections: Sections) => sections } = options;
   const scene = await buildScene({ ...options, edit: (sections, made) => edit(patient(sections), made) });
@@ -87,7 +90,7 @@ export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Wor
       if (ran.code !== 0) throw new Error(`${release} did not come up: ${ran.stdout}${ran.stderr}`);
     },
     load: async (more = {}) => {
-      const load = startLoad({ url: scene.url, samples: true, ...more });
+      const load = startLoad({ url: scene.url, ...LOAD, ...more });
       loads.push(load);
       await load.warm;
       return load;
