@@ -1,5 +1,5 @@
 // A real nginx in a directory of the test's.
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -9,7 +9,9 @@ import {
   prepareNginx,
   startNginx,
   stopNginx,
+  workerPids,
 } from "../../src/demo/nginx.ts";
+import { until } from "./until.ts";
 
 /** False when this machine has no nginx; then says so, loudly, for the tests that are skipped. */
 export function hasNginx(what: string): boolean {
@@ -35,3 +37,20 @@ export function temporaryNginx(options: NginxOptions = {}): TemporaryNginx {
   };
   return { nginx, start: () => startNginx(nginx), close };
 }
+
+/** Of one that is gone, nothing can be read or is left to read. */
+function isLeaving(worker: number): boolean {
+  try {
+    const title = readFileSync(`/proc/${worker}/cmdline`, "utf8");
+    return title === "" || title.includes("shutting down");
+  } catch {
+    return true;
+  }
+}
+
+/** Those that a reload has replaced leave by and by: the workers once they are gone. */
+export const settledWorkers = (nginx: Nginx): Promise<readonly number[]> =>
+  until(
+    () => workerPids(nginx),
+    (workers) => !workers.some(isLeaving),
+  );

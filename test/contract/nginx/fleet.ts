@@ -1,6 +1,7 @@
 // Several hosts with slots that answer at once, and several real gateways in front of all of them.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../../src/demo/ports.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import {
@@ -15,7 +16,7 @@ import { basisPoints } from "../../../src/model/share.ts";
 import type { GatewayPort } from "../../../src/ports/gateway.ts";
 import { quickSlot } from "../../support/crowd.ts";
 import { temporaryNginx, type TemporaryNginx } from "../../support/nginx.ts";
-import { applicationOf, freePort, SETTINGS } from "./world.ts";
+import { applicationOf, SETTINGS } from "./world.ts";
 
 export interface Fleet {
   readonly application: Application;

@@ -2,13 +2,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { startNginx, workerPids } from "../../../src/demo/nginx.ts";
+import { freePort } from "../../../src/demo/ports.ts";
+import { startNginx } from "../../../src/demo/nginx.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import { certify } from "../../support/certificate.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxExaminer } from "../../../src/drivers/nginx/examine.ts";
 import { curl, http3Here, type Curl } from "../../support/http3.ts";
-import { freePort, HOST, until, world, type World } from "./world.ts";
+import { settledWorkers } from "../../support/nginx.ts";
+import { HOST, until, world, type World } from "./world.ts";
 
 const here = http3Here("contract: HTTP/3 for real");
 
@@ -70,7 +72,7 @@ describe.skipIf(here === null)("HTTP/3 for real", () => {
     const hex = target.port.toString(16).toUpperCase().padStart(4, "0");
     const sockets = readFileSync("/proc/net/udp", "utf8").split("\n");
     const ours = sockets.filter((socket) => socket.includes(` 0100007F:${hex} `));
-    expect(ours).toHaveLength(workerPids(made.nginx).length);
+    expect(ours).toHaveLength((await settledWorkers(made.nginx)).length);
   });
 
   it("follows the switch: the next request on the same connection", async () => {

@@ -11,14 +11,16 @@ import {
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { freePort } from "../../../src/demo/ports.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
-import { startNginx, stopNginx, workerPids } from "../../../src/demo/nginx.ts";
+import { startNginx, stopNginx } from "../../../src/demo/nginx.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import type { RoutingTable } from "../../../src/model/routing.ts";
 import type { GatewayPort } from "../../../src/ports/gateway.ts";
 import type { HostPort } from "../../../src/ports/host.ts";
-import { ask, freePort, HOST, world, type World, type WorldOptions } from "./world.ts";
+import { settledWorkers } from "../../support/nginx.ts";
+import { ask, HOST, world, type World, type WorldOptions } from "./world.ts";
 
 const opened: World[] = [];
 const open = async (options: WorldOptions = {}): Promise<World> => {
@@ -266,10 +268,10 @@ test("what a location can include is there in mode server too, and is added to a
   const text = readFileSync(snippet, "utf8");
   expect(text).toContain("proxy_pass http://$glidepath_shop_upstream;");
   rmSync(snippet);
-  const before = workerPids(w.nginx);
+  const before = await settledWorkers(w.nginx);
   expect(await w.port.prepare(w.gateway, w.table(2, { stable: 1 }))).toEqual(DONE);
   expect(readFileSync(snippet, "utf8")).toBe(text);
-  expect(workerPids(w.nginx)).toEqual(before);
+  expect(await settledWorkers(w.nginx)).toEqual(before);
 });
 
 test("mode upstream: what is served is not taken away, whoever asks for it", async () => {

@@ -11,6 +11,7 @@ import { request } from "node:http";
 import { connect as dial, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { freePort } from "../../../src/demo/ports.ts";
 import { seconds } from "../../../src/base/time.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxExaminer } from "../../../src/drivers/nginx/examine.ts";
@@ -24,7 +25,7 @@ import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import { certify, hasOpenssl } from "../../support/certificate.ts";
 import { hasNginx } from "../../support/nginx.ts";
 import { needs } from "../../support/skip.ts";
-import { applicationOf, ask, freePort, HOST, until, world, type World } from "./world.ts";
+import { applicationOf, ask, HOST, until, world, type World } from "./world.ts";
 
 async function opened(settings: Partial<GatewaySettings> = {}): Promise<World> {
   const made = await world({ settings });

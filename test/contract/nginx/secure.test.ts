@@ -5,6 +5,7 @@ import { request, type IncomingMessage } from "node:http";
 import { request as secureRequest } from "node:https";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { freePort } from "../../../src/demo/ports.ts";
 import { minutes } from "../../../src/base/time.ts";
 import { nginxBinary } from "../../../src/demo/nginx.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
@@ -17,7 +18,7 @@ import type { RoutingTable } from "../../../src/model/routing.ts";
 import { basisPoints } from "../../../src/model/share.ts";
 import { hasNginx } from "../../support/nginx.ts";
 import { needs } from "../../support/skip.ts";
-import { freePort, HOST, world, type World } from "./world.ts";
+import { HOST, world, type World } from "./world.ts";
 
 const canCertify = needs(
   spawnSync("openssl", ["version"]).status === 0,

@@ -2,14 +2,16 @@ import { readFileSync, readdirSync, statSync, existsSync, appendFileSync } from 
 import { createServer } from "node:http";
 import { dirname } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { present } from "../../../src/base/assert.ts";
+import { freePort } from "../../../src/demo/ports.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Gateway } from "../../../src/model/application.ts";
 import type { GatewayPort } from "../../../src/ports/gateway.ts";
 import { crowd } from "../../support/crowd.ts";
+import { settledWorkers } from "../../support/nginx.ts";
 import { stopNginx } from "../../../src/demo/nginx.ts";
 import { fleet, type Fleet } from "./fleet.ts";
-import { freePort } from "./world.ts";
 
 const opened: Fleet[] = [];
 const open = async (): Promise<Fleet> => {
@@ -45,10 +47,8 @@ const installed = async (): Promise<Fleet> => {
   return f;
 };
 
-const workersOf = (f: Fleet, at: number): string => {
-  const pid = readFileSync(f.temporary[at]?.nginx.pidFile ?? "", "utf8").trim();
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-};
+const workersOf = async (f: Fleet, at: number): Promise<string> =>
+  (await settledWorkers(present(f.temporary[at], "gateway").nginx)).join(" ");
 const fileOf = ({ config }: Gateway): object => ({
   bytes: readFileSync(config),
   inode: statSync(config).ino,
@@ -59,7 +59,7 @@ const statusOf = async (f: Fleet, at: number): Promise<number | undefined> =>
 test("one gateway refuses: the other has its config back, byte for byte, and serves by it", async () => {
   const f = await installed();
   const before = f.gateways.map(fileOf);
-  const workers = workersOf(f, 0);
+  const workers = await workersOf(f, 0);
   const taken = await freePort();
   const other = createServer();
   await new Promise<void>((resolve) => void other.listen(taken, "127.0.0.1", resolve));
@@ -77,7 +77,7 @@ test("one gateway refuses: the other has its config back, byte for byte, and ser
     ["shop.conf"],
     ["shop.conf"],
   ]);
-  expect(workersOf(f, 0)).not.toBe(workers);
+  expect(await workersOf(f, 0)).not.toBe(workers);
   const seen = await Promise.all(f.gateways.map((one) => f.port.observe(one, [])));
   expect(seen).toMatchObject([
     { value: { serving: true, generation: 1 } },
@@ -116,11 +116,11 @@ test("a first installation that is taken back leaves no file, and nginx serves n
 test("where the config stayed the same nothing is taken back, and no worker is replaced", async () => {
   const f = await installed();
   const [first] = f.gateways as unknown as readonly [Gateway];
-  const [before, workers] = [fileOf(first), workersOf(f, 0)];
+  const [before, workers] = [fileOf(first), await workersOf(f, 0)];
   expect(await f.port.prepare(first, f.table(2, 1, 500))).toEqual(DONE);
   expect(await f.port.withdraw(first, f.table(2, 1, 500))).toEqual(DONE);
   expect(fileOf(first)).toEqual(before);
-  expect(workersOf(f, 0)).toBe(workers);
+  expect(await workersOf(f, 0)).toBe(workers);
   expect(await f.port.withdraw(first, f.table(9, 1, 500))).toEqual(DONE);
   expect(existsSync(first.config)).toBe(true);
 });

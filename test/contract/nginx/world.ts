@@ -11,6 +11,7 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { millis, seconds } from "../../../src/base/time.ts";
+import { freePort } from "../../../src/demo/ports.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { nginxGateway } from "../../../src/drivers/nginx/gateway.ts";
 import type { Application, Gateway, GatewaySettings, Policy, Slot } from "../../../src/model/application.ts";
@@ -54,6 +55,8 @@ export async function backend(): Promise<Backend> {
         .setHeader("content-type", incoming.url === "/page" ? "text/html" : "text/plain")
         .end(String(portOf(server)));
   });
+  // Only nginx decides how long a connection is kept.
+  server.keepAliveTimeout = 0;
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
@@ -74,14 +77,6 @@ export async function backend(): Promise<Backend> {
 }
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface At {
   readonly canary?: number;
@@ -121,8 +116,8 @@ export const SETTINGS: GatewaySettings = {
   mode: "server",
   passive: false,
   serverName: ["shop.example.com"],
-  connectTimeout: seconds(1),
-  readTimeout: seconds(10),
+  connectTimeout: seconds(10),
+  readTimeout: seconds(60),
   split: "users",
   key: { by: "header", name: "X-User" },
   rules: [],
