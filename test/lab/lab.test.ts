@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../support/until.ts";
 import { type Lab, canLab, openLab } from "../support/lab/lab.ts";
 
 describe.runIf(canLab("the lab"))("the lab's hosts", () => {
@@ -48,7 +49,10 @@ describe.runIf(canLab("the lab"))("the lab's hosts", () => {
   test("have an nginx that can be killed and a disk that can be full", async () => {
     const host = lab.host("web1");
     await host.killNginx();
-    await expect.poll(async () => (await host.sh("systemctl is-active nginx")).stdout).toBe("failed\n");
+    await until(
+      () => host.sh("systemctl is-active nginx"),
+      ({ stdout }) => stdout === "failed\n",
+    );
     await host.fillDisk();
     expect((await host.sh("/bin/echo x >/srv/x")).stderr).toContain("No space left on device");
     await host.emptyDisk();

@@ -47,7 +47,7 @@ export async function startApp({ directory, port, release, behaviour = {} }: App
   mkdirSync(directory, { recursive: true });
   writeRelease(directory, { release, behaviour });
   const app = runApp(directory, port);
-  await healthy(port, 10_000);
+  await healthy(port, 60_000);
   return app;
 }
 

@@ -115,6 +115,7 @@ test.each([
   },
   {
     id: "after silence",
+    stall: 5000,
     script: [
       { body: BODY, etag: ETAG, stallAfter: 99_999 },
       { body: BODY, etag: ETAG },
@@ -130,9 +131,12 @@ test.each([
     ],
     ranges: [null, expect.stringMatching(/^bytes=\d+-$/)],
   },
-])("it is resumed $id", async ({ script, ranges }) => {
+])("it is resumed $id", async ({ script, ranges, stall }) => {
   server.serve(...script);
-  expect(await fetch()).toMatchObject({ ok: true, value: { digest: digestOf(BODY) } });
+  expect(await fetch(stall === undefined ? {} : { stall })).toMatchObject({
+    ok: true,
+    value: { digest: digestOf(BODY) },
+  });
   expect(server.requests.map((request) => request.range)).toEqual(ranges);
 });
 

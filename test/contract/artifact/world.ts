@@ -32,6 +32,8 @@ export interface PortOptions {
   readonly slots?: readonly Slot[];
   readonly root?: string;
   readonly hosts?: Hosts;
+  /** Milliseconds of silence after which a server is given up. */
+  readonly stall?: number;
 }
 
 const SOURCE: ArtifactSource = {
@@ -41,7 +43,8 @@ const SOURCE: ArtifactSource = {
   maxBytes: 50_000_000,
   maxEntries: 1000,
 };
-const IMPATIENT = { attempts: 3, backoff: 5, stall: 400 };
+/** Silence is a fault of the server only where a test is about it: this machine itself may pause. */
+const PATIENCE = { attempts: 3, backoff: 5, stall: 60_000 };
 
 /** A directory with a controller's cache and a host's root in it. */
 export function makeWorld(): World {
@@ -57,7 +60,7 @@ export function makeWorld(): World {
       application: application as unknown as Application,
       hosts,
       cache,
-      patience: IMPATIENT,
+      patience: { ...PATIENCE, stall: more.stall ?? PATIENCE.stall },
     });
   };
   const fetch: World["fetch"] = (id, options = {}) =>

@@ -91,7 +91,7 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
     test("arguments reach the script as they are", async () => {
       const hostile = ["a b", "it's", '"; exit 9', "$(id)", "", "two\nlines", "-n"];
       const script = `printf '<%s>' "$@"; echo oops >&2; exit 3`;
-      expect(await host.run({ script, args: hostile, timeout: seconds(10) })).toEqual({
+      expect(await host.run({ script, args: hostile, timeout: seconds(20) })).toEqual({
         kind: "exited",
         code: 3,
         stdout: hostile.map((text) => `<${text}>`).join(""),
@@ -105,7 +105,7 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
       const inputs = [{ file }, new TextEncoder().encode("bytes"), undefined];
       const seen: string[] = [];
       for (const input of inputs) {
-        const reply = await host.run({ script: "cat", timeout: seconds(10), ...(input && { input }) });
+        const reply = await host.run({ script: "cat", timeout: seconds(20), ...(input && { input }) });
         seen.push(reply.kind === "exited" ? reply.stdout : reply.why);
       }
       expect(seen).toEqual(["from a file", "bytes", ""]);
@@ -113,7 +113,7 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
 
     test("a script that does not read a large input is no failure", async () => {
       const input = new Uint8Array(4 << 20);
-      expect(await host.run({ script: "exit 0", input, timeout: seconds(10) })).toMatchObject({ code: 0 });
+      expect(await host.run({ script: "exit 0", input, timeout: seconds(20) })).toMatchObject({ code: 0 });
     });
 
     test("a missing input file is lost before anything runs", async () => {
@@ -122,11 +122,11 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
         script: 'touch "$1"',
         args: [join(dir, "ran")],
         input: { file: join(dir, "none") },
-        timeout: seconds(10),
+        timeout: seconds(20),
       });
       expect(reply).toMatchObject({ kind: "lost", why: expect.stringContaining("ENOENT") });
       expect(
-        await host.run({ script: 'test -e "$1"', args: [join(dir, "ran")], timeout: seconds(10) }),
+        await host.run({ script: 'test -e "$1"', args: [join(dir, "ran")], timeout: seconds(20) }),
       ).toMatchObject({
         code: 1,
       });
@@ -144,9 +144,9 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
     test.runIf(kind === "local")("the deadline kills the whole group", async () => {
       const file = join(await scratch(), "pid");
       const script = `sh -c 'echo $$ >"$1"; exec sleep 60' sh "$1" & wait`;
-      const reply = await host.run({ script, args: [file], timeout: millis(400) });
-      expect(reply).toEqual({ kind: "lost", why: "not finished within 400ms" });
-      const found = await host.run({ script: 'cat "$1"', args: [file], timeout: seconds(10) });
+      const reply = await host.run({ script, args: [file], timeout: seconds(5) });
+      expect(reply).toEqual({ kind: "lost", why: "not finished within 5s" });
+      const found = await host.run({ script: 'cat "$1"', args: [file], timeout: seconds(20) });
       const pid = Number(found.kind === "exited" ? found.stdout : "");
       expect(pid).toBeGreaterThan(1);
       await until(() => !alive(pid));
@@ -178,7 +178,7 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
     );
 
     test("a script that is killed is lost, not finished", async () => {
-      expect(await host.run({ script: "kill -9 $$", timeout: seconds(10) })).toEqual({
+      expect(await host.run({ script: "kill -9 $$", timeout: seconds(20) })).toEqual({
         kind: "lost",
         why: "the script was killed by SIGKILL",
       });
@@ -205,12 +205,12 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
     test("an answer has its status and body; a redirect is an answer", async () => {
       const port = await listen(server());
       const headers = { Host: "shop.test" };
-      expect(await host.get({ to: { port }, path: "/", headers, timeout: seconds(5) })).toEqual({
+      expect(await host.get({ to: { port }, path: "/", headers, timeout: seconds(20) })).toEqual({
         kind: "answered",
         status: 200,
         body: "hello shop.test",
       });
-      expect(await host.get({ to: { port }, path: "/moved", timeout: seconds(5) })).toMatchObject({
+      expect(await host.get({ to: { port }, path: "/moved", timeout: seconds(20) })).toMatchObject({
         status: 302,
       });
     });
@@ -221,30 +221,35 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
         // The header that Node adds says something else: what happens counts.
         made.keepAliveTimeout = idleMs;
         const port = await listen(made);
-        return host.get({ to: { port }, path: "/", timeout: seconds(5), idle: seconds(8) });
+        return host.get({ to: { port }, path: "/", timeout: seconds(20), idle: seconds(60) });
       };
       const closed = await keeping(200);
       expect(closed).toMatchObject({ kind: "answered", status: 200, closedAfter: expect.any(Number) });
       expect(closed.kind === "answered" && Number(closed.closedAfter) > 0).toBe(true);
       // 0: Node never closes it by itself.
       const port = await listen(Object.assign(server() as HttpServer, { keepAliveTimeout: 0 }));
-      const kept = await host.get({ to: { port }, path: "/", timeout: seconds(5), idle: millis(300) });
+      const kept = await host.get({ to: { port }, path: "/", timeout: seconds(20), idle: millis(300) });
       expect(kept).toMatchObject({ kind: "answered", closedAfter: null });
       const ending = createHttp((_, response) => response.writeHead(200, { connection: "close" }).end("x"));
-      const ended = { to: { port: await listen(ending) }, path: "/", timeout: seconds(5), idle: seconds(8) };
+      const ended = {
+        to: { port: await listen(ending) },
+        path: "/",
+        timeout: seconds(20),
+        idle: seconds(60),
+      };
       expect(await host.get(ended)).toMatchObject({ kind: "answered", closedAfter: 0 });
       const endless = createHttp((_, response) => void response.writeHead(200).write("and"));
       const never = {
         to: { port: await listen(endless) },
         path: "/",
         timeout: millis(300),
-        idle: seconds(8),
+        idle: seconds(60),
       };
       expect(await host.get(never)).toMatchObject({
         kind: "failed",
         why: expect.stringContaining("no answer"),
       });
-      const gone = await host.get({ to: { port: 1 }, path: "/", timeout: seconds(5), idle: seconds(1) });
+      const gone = await host.get({ to: { port: 1 }, path: "/", timeout: seconds(20), idle: seconds(1) });
       expect(gone).toEqual({ kind: "failed", why: "connection refused" });
     });
 
@@ -266,7 +271,7 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
 
     test("a body beyond the limit is left out", async () => {
       const port = await listen(server());
-      const answer = await host.get({ to: { port }, path: "/large", timeout: seconds(5), limit: 10 });
+      const answer = await host.get({ to: { port }, path: "/large", timeout: seconds(20), limit: 10 });
       expect(answer).toEqual({ kind: "answered", status: 200, body: "xxxxxxxxxx" });
     });
 
@@ -277,11 +282,11 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
       const gone = createServer();
       const free = await listen(gone);
       await new Promise((done) => gone.close(done));
-      const why = async (to: number, path: string): Promise<string> => {
-        const answer = await host.get({ to: { port: to }, path, timeout: millis(300) });
+      const why = async (to: number, path: string, timeout = seconds(20)): Promise<string> => {
+        const answer = await host.get({ to: { port: to }, path, timeout });
         return answer.kind === "answered" ? `answered ${answer.status}` : answer.why;
       };
-      expect(await why(port, "/slow")).toBe("no answer within 300ms");
+      expect(await why(port, "/slow", millis(300))).toBe("no answer within 300ms");
       expect(await why(port, "/cut")).toBe("connection closed in the middle of an answer with status 200");
       expect(await why(port, "/a b")).toContain("unescaped characters");
       expect(await why(free, "/")).toBe("connection refused");
@@ -293,8 +298,8 @@ describe.each(KINDS.filter(({ can }) => can))("a host, $kind:", ({ kind, make })
   test("connect tells whether somebody listens", async () => {
     const server = createServer();
     const port = await listen(server);
-    expect(await host.connect({ port }, seconds(5))).toEqual({ kind: "connected" });
+    expect(await host.connect({ port }, seconds(20))).toEqual({ kind: "connected" });
     await new Promise((done) => server.close(done));
-    expect(await host.connect({ port }, seconds(5))).toEqual({ kind: "failed", why: "connection refused" });
+    expect(await host.connect({ port }, seconds(20))).toEqual({ kind: "failed", why: "connection refused" });
   });
 });

@@ -52,7 +52,7 @@ test("a script of which a part arrives does nothing, wherever it is cut", () => 
 });
 
 test("the shell that waits for the next script may be killed", async () => {
-  const run = () => host.run({ script: "echo $$", timeout: seconds(10) });
+  const run = () => host.run({ script: "echo $$", timeout: seconds(60) });
   await run();
   const killed = await waitingUnder(process.pid);
   for (const pid of killed) process.kill(pid, "SIGKILL");
@@ -70,13 +70,16 @@ const ENDS = [
 
 test.each(ENDS)("the shell that waits ends with the controller, $how", async ({ code, signal, kill }) => {
   const source = `import { localHost } from ${JSON.stringify(HOST)};
-    await localHost("here").run({ script: ":", timeout: 10000 });
-    setTimeout(() => {}, ${kill ? 60_000 : 500});`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", source], { stdio: "ignore" });
+    await localHost("here").run({ script: ":", timeout: 60000 });
+    process.stdin.resume();`;
+  const stdio = ["pipe", "ignore", "ignore"] as const;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", source], { stdio: [...stdio] });
   const pid = child.pid ?? 0;
   const ended = new Promise((done) => child.on("exit", (...how) => done(how)));
   const waiting = await waitingUnder(pid);
   if (kill) child.kill("SIGKILL");
+  // Nothing is left for it to do.
+  else child.stdin?.end();
   expect(await ended).toEqual([code, signal]);
   await until(
     () => waiting.filter(waits),

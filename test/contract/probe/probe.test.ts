@@ -52,7 +52,7 @@ const application = (given: Given): Application =>
     name: "shop",
     directory: root,
     run: { kind: "static", env: { WORD: "it's" }, user: null, reload: null },
-    health: { probe: given.probe ?? HTTP, timeout: millis(given.timeout ?? 5000) },
+    health: { probe: given.probe ?? HTTP, timeout: millis(given.timeout ?? 60_000) },
     smoke: given.smoke ?? [],
     warm: given.warm,
     gateway: { serverName: ["*.shop.test", "shop.test"] },
@@ -117,7 +117,7 @@ test("health by a connection", async () => {
 });
 
 describe("health by a command on the host", () => {
-  const asked = async (command: string, timeout = 5000): ReturnType<ProbePort["health"]> =>
+  const asked = async (command: string, timeout = 60_000): ReturnType<ProbePort["health"]> =>
     probing({ probe: { kind: "exec", command }, timeout }).health(slot, V2);
 
   test("runs in the slot with its values and the user's", async () => {
@@ -144,7 +144,7 @@ describe("health by a command on the host", () => {
 
 describe("a smoke check", () => {
   const smoke = (check: SmokeCheck): Promise<Outcome> => probing({ smoke: [check] }).smoke(slot, V2, 0);
-  const http = { kind: "http", path: "/", status: null, contains: null, timeout: seconds(5) } as const;
+  const http = { kind: "http", path: "/", status: null, contains: null, timeout: seconds(60) } as const;
 
   test("over HTTP wants an answer of 2xx or 3xx, or what it asks for", async () => {
     expect(await smoke(http)).toEqual({ kind: "done", note: `GET / on ${at()} → 200 "host shop.test"` });
@@ -168,7 +168,7 @@ describe("a smoke check", () => {
     const show = `set -- $GLIDEPATH_URL $GLIDEPATH_RELEASE $GLIDEPATH_HOST $GLIDEPATH_PORT "$1" "$PWD"
 printf '%s\\n' "$@"`;
     await writeFile(join(root, "show.sh"), show);
-    expect(await smoke({ kind: "run", command, timeout: seconds(5) })).toEqual({ kind: "done" });
+    expect(await smoke({ kind: "run", command, timeout: seconds(60) })).toEqual({ kind: "done" });
     expect(await readFile(join(root, "seen"), "utf8")).toBe(
       `http://${at()}\nv2\nweb1\n${slot.port}\nv2\n${root}\n`,
     );
@@ -179,7 +179,7 @@ printf '%s\\n' "$@"`;
       join(root, "smoke.sh"),
       'i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo "line $i"; done; echo end >&2; exit 4',
     );
-    const outcome = await smoke({ kind: "run", command: "sh ./smoke.sh", timeout: seconds(5) });
+    const outcome = await smoke({ kind: "run", command: "sh ./smoke.sh", timeout: seconds(60) });
     const lines = Array.from({ length: 19 }, (_, i) => `line ${i + 12}`);
     expect(outcome).toMatchObject({
       kind: "refused",
@@ -193,8 +193,9 @@ printf '%s\\n' "$@"`;
 
   test("on the controller that hangs is killed with its children", async () => {
     const command = `sh -c 'echo $$ >child; exec sleep 1000' & wait`;
-    expect(await smoke({ kind: "run", command, timeout: millis(400) })).toMatchObject({
-      error: { message: expect.stringContaining("got not finished within 400ms") },
+    // Long enough for the child to be there, whatever this machine does meanwhile.
+    expect(await smoke({ kind: "run", command, timeout: seconds(5) })).toMatchObject({
+      error: { message: expect.stringContaining("got not finished within 5s") },
     });
     const child = (await readFile(join(root, "child"), "utf8")).trim();
     const gone = async (): Promise<boolean> =>
@@ -229,16 +230,16 @@ describe("the warm-up", () => {
   });
 
   test("ends with its time, whatever is left", async () => {
-    const outcome = await warmed(requests("/hang", 5, 200));
+    const outcome = await warmed(requests("/hang", 5, 2000));
     expect(outcome).toMatchObject({ kind: "done" });
-    expect(JSON.stringify(outcome)).toContain("0 of 1 answered well; 4 not asked within 200ms");
+    expect(JSON.stringify(outcome)).toContain("0 of 1 answered well; 4 not asked within 2s");
   });
 
   test("a command knows the slot, and fails it with any exit code but 0", async () => {
     const command = 'echo "$GLIDEPATH_RELEASE at $GLIDEPATH_URL"; exit 3';
-    const outcome = await warmed({ kind: "run", command, timeout: seconds(20) });
+    const outcome = await warmed({ kind: "run", command, timeout: seconds(60) });
     expect(outcome).toMatchObject({ kind: "refused", error: { code: "slot.warm" } });
     expect(JSON.stringify(outcome)).toContain(`v2 at http://${at()}`);
-    expect(await warmed({ kind: "run", command: "true", timeout: seconds(20) })).toEqual({ kind: "done" });
+    expect(await warmed({ kind: "run", command: "true", timeout: seconds(60) })).toEqual({ kind: "done" });
   });
 });

@@ -1,9 +1,8 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { millis, seconds } from "../../../src/base/time.ts";
+import { freePort } from "../../../src/demo/ports.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
 import { PACE, type Pace } from "../../../src/drivers/slots/calls.ts";
 import { slots } from "../../../src/drivers/slots/slots.ts";
@@ -44,14 +43,6 @@ export const commandRun = (command: string, more: Partial<RunSpec> = {}): RunSpe
     stop: { signal: "SIGTERM", timeout: seconds(10) },
     ...more,
   }) as RunSpec;
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 /** What a write carries; one writer unless said. */
 export const stamp = (number: number, writer = "r1"): Stamp => ({

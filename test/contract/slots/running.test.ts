@@ -185,8 +185,10 @@ describe("the application", () => {
     const first = await here.driver.logTail(here.slot, 100);
     await here.driver.stop(here.slot, stamp(10));
     await here.driver.start(here.slot, stamp(11));
-    await expect.poll(() => here.driver.logTail(here.slot, 100)).not.toBe(first);
-    await expect.poll(() => here.driver.logTail(here.slot, 100)).toMatch(/^I am \d+\n$/);
+    await until(async () => {
+      const tail = await here.driver.logTail(here.slot, 100);
+      return tail !== first && /^I am \d+\n$/.test(tail);
+    });
     expect(await here.log()).toContain("--- glidepath: v1 starts, generation 11 ---");
   });
 

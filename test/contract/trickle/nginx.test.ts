@@ -8,7 +8,7 @@ import { trickle } from "../../../src/drivers/trickle/trickle.ts";
 import { freePorts } from "../../../src/demo/ports.ts";
 import type { Application } from "../../../src/model/application.ts";
 import { PLAIN_PROBE, type ProbeKind, type Shot } from "../../../src/model/probing.ts";
-import { millis } from "../../../src/base/time.ts";
+import { millis, minutes } from "../../../src/base/time.ts";
 import { startApp } from "../../support/app.ts";
 import { certify, hasOpenssl } from "../../support/certificate.ts";
 import { needs } from "../../support/skip.ts";
@@ -17,6 +17,7 @@ import { hasNginx, temporaryNginx } from "../../support/nginx.ts";
 const SETTINGS = {
   ...PLAIN_PROBE,
   rate: 50,
+  timeout: minutes(1),
   hold: millis(300),
   post: { path: "/echo", body: "one", type: "text/plain" },
   slow: "/?ms=300",

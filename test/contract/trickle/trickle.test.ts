@@ -1,7 +1,7 @@
 // The port, as the engine knows it: real sockets and the simulated fleet keep the same rules.
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { after, instant, seconds } from "../../../src/base/time.ts";
+import { after, instant, minutes, seconds } from "../../../src/base/time.ts";
 import { systemClock } from "../../../src/drivers/system/clock.ts";
 import { trickle } from "../../../src/drivers/trickle/trickle.ts";
 import type { Application } from "../../../src/model/application.ts";
@@ -138,7 +138,12 @@ describe("a gateway", () => {
     const silent = await server(false);
     const loud = await server(true);
     const subject = real([silent.port, loud.port]);
-    const settings = { post: { path: "/", body: "a", type: "text/plain" }, slow: "/", events: "/" };
+    const settings = {
+      timeout: minutes(5),
+      post: { path: "/", body: "a", type: "text/plain" },
+      slow: "/",
+      events: "/",
+    };
     const { shots, ended, stop } = begin(subject, settings);
     await subject.until(() => shots.filter(({ gateway }) => gateway === "web2").length > 100);
     stop();
