@@ -33,8 +33,9 @@ export default defineConfig({
         env: { GLIDEPATH_SEED: seed },
         setupFiles: ["test/support/seeded.ts"],
         ...(atOnce === undefined ? {} : { maxWorkers: atOnce }),
-        testTimeout: name === "unit" ? 30_000 : 120_000,
-        hookTimeout: 120_000,
+        // Only what hangs may come to these: a machine may be slow.
+        testTimeout: 240_000,
+        hookTimeout: 240_000,
         execArgv: ["--disable-warning=ExperimentalWarning"],
       },
     })),

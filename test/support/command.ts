@@ -138,7 +138,7 @@ export function startCommand(args: readonly string[], options: CommandOptions): 
   const { said, says } = listen(child);
   const { stop } = meter(pid);
   child.stdin.on("error", () => undefined).end(options.input ?? "");
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 100_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 200_000);
   const done = new Promise<Ran>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {

@@ -51,37 +51,33 @@ describe("steps of a gray release by users", () => {
   test.each([
     ["one host with two slots", { hosts: 1, slots: 2, gateways: 1 }],
     ["six hosts with three slots and two gateways", { hosts: 6, slots: 3, gateways: 2 }],
-  ])(
-    "on %s: the share, nobody back, all gateways and explain agree, nothing fails",
-    async (_, options) => {
-      const f = await open(options);
-      const { length } = f.ports;
-      await switchTo(f, f.table(1, 0, 0));
-      let before: ReadonlySet<string> = new Set();
-      for (const [i, share] of STEPS.entries()) {
-        const table = f.table(
-          2 + i,
-          share === 10_000 ? length : Math.max(1, Math.ceil((share * (length - 1)) / 10_000)),
-          share,
-        );
-        await switchTo(f, table);
-        const users = Array.from({ length: many(share) }, (__, u) => `user-${u}@example.com`);
-        const visits = users.map((user) => ({ lines: [`X-User: ${user}`] }));
-        const computed = users.map((user) => {
-          const place = placeOf(f.application, table.routing, { ...NOTHING_ASKED, user });
-          return place.ok ? place.value.role : place.error.code;
-        });
-        const told = await Promise.all(f.gateways.map((__, which) => rolesAt(f, { table, visits }, which)));
-        for (const roles of told) expect(roles).toEqual(computed);
-        const canary = new Set(users.filter((__, u) => computed[u] === "canary"));
-        expect([...before].filter((user) => users.includes(user) && !canary.has(user))).toEqual([]);
-        const off = Math.abs(canary.size / users.length - share / 10_000);
-        expect(users.length === 20_000 ? off : 0).toBeLessThan(0.005);
-        before = canary;
-      }
-    },
-    120_000,
-  );
+  ])("on %s: the share, nobody back, all gateways and explain agree, nothing fails", async (_, options) => {
+    const f = await open(options);
+    const { length } = f.ports;
+    await switchTo(f, f.table(1, 0, 0));
+    let before: ReadonlySet<string> = new Set();
+    for (const [i, share] of STEPS.entries()) {
+      const table = f.table(
+        2 + i,
+        share === 10_000 ? length : Math.max(1, Math.ceil((share * (length - 1)) / 10_000)),
+        share,
+      );
+      await switchTo(f, table);
+      const users = Array.from({ length: many(share) }, (__, u) => `user-${u}@example.com`);
+      const visits = users.map((user) => ({ lines: [`X-User: ${user}`] }));
+      const computed = users.map((user) => {
+        const place = placeOf(f.application, table.routing, { ...NOTHING_ASKED, user });
+        return place.ok ? place.value.role : place.error.code;
+      });
+      const told = await Promise.all(f.gateways.map((__, which) => rolesAt(f, { table, visits }, which)));
+      for (const roles of told) expect(roles).toEqual(computed);
+      const canary = new Set(users.filter((__, u) => computed[u] === "canary"));
+      expect([...before].filter((user) => users.includes(user) && !canary.has(user))).toEqual([]);
+      const off = Math.abs(canary.size / users.length - share / 10_000);
+      expect(users.length === 20_000 ? off : 0).toBeLessThan(0.005);
+      before = canary;
+    }
+  });
 });
 
 // ── explain and nginx, request by request ──────────────────────────────

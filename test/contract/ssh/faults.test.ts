@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { millis, minutes, seconds } from "../../../src/base/time.ts";
 import type { HostName } from "../../../src/model/ids.ts";
@@ -41,6 +41,16 @@ const lost = (why: RegExp) => ({ kind: "lost", why: expect.stringMatching(why) a
 const times = (text: string, what: RegExp): number => text.match(new RegExp(what, "g"))?.length ?? 0;
 const connections = ({ target }: Scene): number => times(target.log(), /Accepted publickey/);
 
+/** Of a line for each beginning and each end. */
+function mostAtOnce(tally: string): number {
+  let now = 0;
+  const counts = tally
+    .trim()
+    .split("\n")
+    .map((line) => (now += line === "begins" ? 1 : -1));
+  return Math.max(...counts);
+}
+
 /** A long command that is seen to run. */
 async function running({ target, host }: Scene): Promise<{ readonly reply: Promise<HostReply> }> {
   const before = times(target.log(), /Starting session/);
@@ -55,7 +65,7 @@ async function running({ target, host }: Scene): Promise<{ readonly reply: Promi
 /** ssh's own process that holds the connection. */
 function masterOf({ target }: Scene): number {
   const all = execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" }).split("\n");
-  const directory = target.config.slice(0, target.config.lastIndexOf("/"));
+  const directory = dirname(target.config);
   const found = all.find((line) => line.includes("[mux]") && line.includes(directory));
   return Number.parseInt(found ?? "0", 10);
 }
@@ -75,10 +85,10 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     const here = await scene();
     await here.target.stop();
     expect(await hello(here.host)).toMatchObject(lost(/^connection refused/));
-    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(2) })).toMatchObject(
+    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(20) })).toMatchObject(
       lost(/^connection refused/),
     );
-    expect(await here.host.connect({ port: 1 }, seconds(2))).toMatchObject(lost(/^connection refused/));
+    expect(await here.host.connect({ port: 1 }, seconds(20))).toMatchObject(lost(/^connection refused/));
     await here.target.start();
     await until(
       () => hello(here.host),
@@ -103,12 +113,12 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
     );
     for (const pid of hung) kill(pid, "SIGCONT");
     expect(await hello(here.host)).toEqual(HELLO);
-    expect(await here.host.connect(to, seconds(10))).toEqual({ kind: "connected" });
+    expect(await here.host.connect(to, seconds(20))).toEqual({ kind: "connected" });
     expect(connections(here)).toBe(1);
   });
 
   test("a dead link is noticed under a long command, and replaced", async () => {
-    const here = await scene({ client: ["ServerAliveInterval 1", "ServerAliveCountMax 1"] });
+    const here = await scene({ client: ["ServerAliveInterval 2", "ServerAliveCountMax 2"] });
     expect(await hello(here.host)).toEqual(HELLO);
     const { reply } = await running(here);
     const hung = serving(here.target.pid());
@@ -156,7 +166,7 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
 
   test("a host key that is another one than before is named as that", async () => {
     const here = await scene();
-    const directory = here.target.config.slice(0, here.target.config.lastIndexOf("/"));
+    const directory = dirname(here.target.config);
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(directory, "new")]);
     const key = readFileSync(join(directory, "new.pub"), "utf8");
     writeFileSync(join(directory, "known"), `[127.0.0.1]:${here.target.port} ${key}`);
@@ -200,27 +210,43 @@ describe.skipIf(!canSsh("faults of SSH"))("a host over SSH", () => {
   });
 
   test("twenty commands at once are eight at a time, over one connection", async () => {
-    const here = await scene({ server: ["MaxSessions 8", "LogLevel DEBUG1"] });
-    const command = { script: "sleep 0.3; echo hello", timeout: seconds(60) };
+    const here = await scene({ server: ["LogLevel DEBUG1"] });
+    // Each waits until eight have begun, and is then there long enough for a ninth to be seen.
+    const script = `echo begins >>"$1"
+      until [ "$(grep -c begins "$1")" -ge 8 ]; do sleep 0.02; done
+      sleep 0.3; echo ends >>"$1"; echo hello`;
+    const tally = join(dirname(here.target.config), "tally");
+    const command = { script, args: [tally], timeout: seconds(60) };
     const replies = Array.from({ length: 20 }, () => here.host.run(command));
     expect(await Promise.all(replies)).toEqual(replies.map(() => HELLO));
     expect(connections(here)).toBe(1);
-    expect(mostSessions(here.target.log())).toBe(8);
+    expect(mostAtOnce(readFileSync(tally, "utf8"))).toBe(8);
+    expect(mostSessions(here.target.log())).toBeGreaterThanOrEqual(8);
     expect(here.target.log()).not.toMatch(/no more sessions/);
   });
 
   test("control: one session more than sshd allows is seen in its log", async () => {
     const here = await scene({ server: ["MaxSessions 2"] });
-    const command = { script: "sleep 0.5", timeout: seconds(60) };
-    await Promise.all(Array.from({ length: 4 }, () => here.host.run(command)));
-    expect(here.target.log()).toMatch(/no more sessions/);
+    const go = join(dirname(here.target.config), "go");
+    const command = {
+      script: 'until [ -e "$1" ]; do sleep 0.02; done',
+      args: [go],
+      timeout: seconds(60),
+    };
+    const replies = Array.from({ length: 4 }, () => here.host.run(command));
+    await until(
+      () => times(here.target.log(), /no more sessions/),
+      (refused) => refused > 0,
+    );
+    writeFileSync(go, "");
+    expect((await Promise.all(replies)).map(({ kind }) => kind)).toEqual(replies.map(() => "exited"));
   });
 
   test("where sshd opens no TCP connections, nothing is said of the application", async () => {
     const here = await scene({ server: ["AllowTcpForwarding no"] });
     const words = lost(/^sshd there opens no TCP connections \(AllowTcpForwarding\)$/);
-    expect(await here.host.connect({ port: 1 }, seconds(10))).toMatchObject(words);
-    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(10) })).toMatchObject(words);
+    expect(await here.host.connect({ port: 1 }, seconds(20))).toMatchObject(words);
+    expect(await here.host.get({ to: { port: 1 }, path: "/", timeout: seconds(20) })).toMatchObject(words);
   });
 
   test("what the login says before the script is left out", async () => {
