@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { userInfo } from "node:os";
@@ -231,12 +232,7 @@ describe("the application", () => {
       `sh -c 'while :; do echo 0123456789012345678901234567890123456789; sleep 0.0005; done'`,
     );
     const log = join(here.root, "slots", `.${here.slot.port}`, "log");
-    await until(() =>
-      stat(`${log}.3`).then(
-        () => true,
-        () => false,
-      ),
-    );
+    await until(() => existsSync(`${log}.3`));
     await here.driver.stop(here.slot, stamp(3));
     expect((await readFile(`${log}.1`, "utf8")).slice(-41)).toBe(
       "0123456789012345678901234567890123456789\n",
