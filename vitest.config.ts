@@ -15,7 +15,7 @@ const suites: readonly Suite[] = [
     include: ["src/**/*.test.ts", "test/{structure,laws,bench}/**/*.test.ts"],
   },
   { name: "contract", atOnce: 2 },
-  { name: "integration", atOnce: 2 },
+  { name: "integration", atOnce: 3 },
   { name: "simulation" },
   { name: "lab", atOnce: 1 },
 ];
