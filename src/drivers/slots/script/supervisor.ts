@@ -64,10 +64,10 @@ while :; do
   clear_leftovers
   read -r gp_ended _ </proc/uptime
   [ $((\${gp_ended%.*} - \${gp_began%.*})) -lt "$gp_steady" ] || gp_pause=$gp_first
-  # At once: whoever asks what became of it asks while it is away.
+  say "the application ended with $gp_code; it is started again after $((gp_pause / 10)).$((gp_pause % 10)) s"
+  # Before the pause: whoever asks what became of it asks while it is away.
   gp_restarts=$((gp_restarts + 1))
   echo "$gp_restarts" >"$gp_state/restarts.new" && mv -f "$gp_state/restarts.new" "$gp_state/restarts"
-  say "the application ended with $gp_code; it is started again after $((gp_pause / 10)).$((gp_pause % 10)) s"
   sleep "$((gp_pause / 10)).$((gp_pause % 10))"
   gp_pause=$((gp_pause * 2))
   [ "$gp_pause" -le "$gp_most" ] || gp_pause=$gp_most
