@@ -191,7 +191,10 @@ const SEEDS = Array.from({ length: 120 }, (_, i) => 1000 + i);
 const MORE = SEEDS.map((seed) => seed + 400);
 
 /** Rarer: on the way back a slot does not come up, or is slow. */
-const RARE = [1895, 1973, 2094, 2157, 1351, 3624];
+const RARE = [1895, 1973, 2094, 2157, 1351, 3624, 1308, 828, 1185, 1245];
+
+/** Where the dice have changed, none of those may tell the story any more: then as many as it takes. */
+const AT_LAST = Array.from({ length: 3000 }, (_, i) => 2000 + i);
 
 /** Half of eight slots are out at once, and nearly all of them boot slowly: one in a hundred waits again. */
 const step = (share: number, bake: number): Step => ({
@@ -236,7 +239,7 @@ async function isFoundInSlowPool(what: RegExp): Promise<boolean> {
 
 /** Whether one of these seeds breaks the law in these words. */
 async function isFound({ what, options }: Planted): Promise<boolean> {
-  for (const seed of [...RARE, ...SEEDS, ...MORE]) {
+  for (const seed of [...RARE, ...SEEDS, ...MORE, ...AT_LAST]) {
     const { broken } = await simulate(seed, options);
     if (broken.some((harm) => what.test(`law ${harm.law}: ${harm.what}`))) return true;
   }
