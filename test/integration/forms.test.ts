@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { reloadNginx, reloadsOf, startNginx, workerPids } from "../../src/demo/nginx.ts";
 import { type LoadReport, failuresOf, goneBack } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
-import { hasNginx } from "../support/nginx.ts";
+import { hasNginx, settledWorkers } from "../support/nginx.ts";
 import { until } from "../support/until.ts";
 import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support/workspace.ts";
 
@@ -92,7 +92,7 @@ describe.skipIf(!hasNginx("integration: forms"))("also released without a lost r
     }
     await startNginx(workspace.nginx);
     await workspace.bringUp("v1");
-    const workers = workerPids(workspace.nginx);
+    const workers = await settledWorkers(workspace.nginx);
     const report = await releaseUnderLoad(workspace, { post: 0, slow: 0 });
     expect(failuresOf(report)).toEqual([]);
     expect(workerPids(workspace.nginx)).toEqual(workers);

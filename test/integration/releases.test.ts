@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { masterPid, reloadsOf, workerPids } from "../../src/demo/nginx.ts";
 import { answeredIn, failuresOf, goneBack } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
-import { hasNginx } from "../support/nginx.ts";
+import { hasNginx, settledWorkers } from "../support/nginx.ts";
 import { watchSwitches } from "../support/switches.ts";
 import { openWorkspace } from "../support/workspace.ts";
 
@@ -26,7 +26,7 @@ describe.skipIf(!hasNginx("integration: releases in a row"))("releases in a row 
       onTestFinished(workspace.close);
       await workspace.bringUp("v1");
       const { nginx } = workspace;
-      const pids = { master: masterPid(nginx), workers: workerPids(nginx) };
+      const pids = { master: masterPid(nginx), workers: await settledWorkers(nginx) };
       const reloads = reloadsOf(nginx);
       const watch = watchSwitches(workspace);
       onTestFinished(watch.close);
