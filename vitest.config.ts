@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { defineConfig } from "vitest/config";
 import { seedOfSources } from "./test/support/sources.ts";
@@ -5,18 +6,22 @@ import { seedOfSources } from "./test/support/sources.ts";
 interface Suite {
   readonly name: string;
   readonly include?: readonly string[];
-  /** These use ports, processes and time of the machine: patience, and no more files at once than said. */
-  readonly atOnce?: number;
+  /** How many files. What uses ports, processes and time of the machine is given no more than said. */
+  readonly atOnce: number;
 }
+
+// These do nothing but compute. Vitest by itself leaves one processor of the machine idle.
+const ALL = availableParallelism();
 
 const suites: readonly Suite[] = [
   {
     name: "unit",
     include: ["src/**/*.test.ts", "test/{structure,laws,bench}/**/*.test.ts"],
+    atOnce: ALL,
   },
   { name: "contract", atOnce: 2 },
   { name: "integration", atOnce: 3 },
-  { name: "simulation" },
+  { name: "simulation", atOnce: ALL },
   { name: "lab", atOnce: 1 },
 ];
 
@@ -32,7 +37,7 @@ export default defineConfig({
         environment: "node",
         env: { GLIDEPATH_SEED: seed },
         setupFiles: ["test/support/seeded.ts"],
-        ...(atOnce === undefined ? {} : { maxWorkers: atOnce }),
+        maxWorkers: atOnce,
         // Only what hangs may come to these: a machine may be slow.
         testTimeout: 240_000,
         hookTimeout: 240_000,
