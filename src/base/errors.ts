@@ -1,6 +1,7 @@
 /**
- * Every failure that a person can meet, by a stable code. `exit` is the command's exit code (see the guide):
- * 1 rolled back, 2 bad file or usage, 3 refused, 4 stuck. One row a code; text is never matched on.
+ * Every failure that a person can meet, by a stable code. `exit` is the command's exit code (see the guide),
+ * also of a rollout that it ended before anything was touched: 1 rolled back, 2 bad file or usage, 3 refused,
+ * 4 stuck. One row a code; text is never matched on.
  */
 export const ERRORS = {
   "file.missing": { exit: 2 },
@@ -27,7 +28,7 @@ export const ERRORS = {
   "artifact.too-large": { exit: 3 },
   "artifact.changed": { exit: 3 },
   "host.unreachable": { exit: 3 },
-  "host.lost": { exit: 1 },
+  "host.lost": { exit: 3 },
   "host.timeout": { exit: 3 },
   "host.command": { exit: 3 },
   "host.rights": { exit: 3 },
@@ -53,11 +54,11 @@ export const ERRORS = {
   "gateway.fenced": { exit: 4 },
   "gateway.rights": { exit: 3 },
   "gateway.unserved": { exit: 3 },
-  "hook.failed": { exit: 1 },
+  "hook.failed": { exit: 3 },
   "hook.unknown": { exit: 4 },
   "analysis.failed": { exit: 1 },
   "metric.unknown": { exit: 3 },
-  deadline: { exit: 1 },
+  deadline: { exit: 3 },
   interrupted: { exit: 5 },
 } as const satisfies Record<string, { readonly exit: number }>;
 

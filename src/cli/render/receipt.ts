@@ -108,7 +108,9 @@ function wentBack(rollout: Rollout): readonly Line[] {
   const took = time(between(rollout.startedAt, rollout.endedAt ?? rollout.progressAt));
   const back = from === null ? "nothing is served, as before" : `everybody gets ${from}, as before`;
   const untouched = aborted?.by === "operator" ? "was called off" : "was refused";
-  const end = touched ? `was rolled back after ${took}` : `${untouched}, and nothing was touched`;
+  const ranHooks = Object.keys(rollout.hooked).length > 0;
+  const kept = ranHooks ? "no slot and no gateway was touched" : "nothing was touched";
+  const end = touched ? `was rolled back after ${took}` : `${untouched}, and ${kept}`;
   const head = line(bad("✗ "), strong(release), ` ${end}: ${back}`);
   if (aborted === null) return [head];
   const { message, details, hint } = aborted.error;
