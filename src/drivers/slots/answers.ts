@@ -82,8 +82,11 @@ const ROWS: Readonly<Record<ExitName, Row>> = {
   },
   startFailed: {
     code: "slot.start",
-    say: (asked, found) =>
-      `${at(asked)} was not started${found === "" ? "" : `: its command ended with exit code ${found}`}`,
+    say: (asked, found) => {
+      if (asked.run.kind === "static") return `${at(asked)}: run.reload failed with exit code ${found}`;
+      const how = found === "" ? "" : `: its command ended with exit code ${found}`;
+      return `${at(asked)} was not started${how}`;
+    },
   },
   nothing: {
     code: "slot.start",

@@ -240,7 +240,11 @@ describe("only files", () => {
     await here.driver.switch(here.slot, V1, stamp(1));
     expect(await here.driver.start(here.slot, stamp(2))).toMatchObject({
       kind: "refused",
-      error: { code: "slot.start", message: expect.stringContaining("exit code 9"), details: "broken" },
+      error: {
+        code: "slot.start",
+        message: `slot ${here.slot.key}: run.reload failed with exit code 9`,
+        details: "broken",
+      },
     });
     expect(await exists(join(here.root, "reloads"))).toBe(false);
     expect((await here.seen()).process).toBe("stopped");
