@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
+import { present } from "./base/assert.ts";
 import { appError, type AppError } from "./base/errors.ts";
 import { err, ok, type Result } from "./base/result.ts";
 import { buildProgram } from "./cli/program.ts";
@@ -279,11 +280,7 @@ async function analyze(
   const settings = foreign === null ? analysis : { ...analysis, unit: "request" as const };
   const pinned = gateway.pin !== undefined;
   const replayed = replay(settings, slices, { shares: request.shares, pinned });
-  if (replayed !== null) return ok({ ...counts, ...replayed, pinned });
-  const hint = "name the format by --format";
-  return err(
-    appError("usage", `none of ${counts.lines} lines is of the format of a gateway's log`, { hint }),
-  );
+  return ok({ ...counts, ...present(replayed, "a request that is recorded"), pinned });
 }
 
 /** What this machine's nginx serves, in the few words that `init` asks about. */

@@ -25,7 +25,10 @@ export interface Recorded {
   readonly unasked: number;
 }
 
-/** Logs that lie here, plain or packed by gzip, summed up as the gateways' own hosts do it. */
+/**
+ * Logs that lie here, plain or packed by gzip, summed up as the gateways' own hosts do it. Refused where they
+ * have no request to judge by.
+ */
 export async function readRecorded(
   files: readonly string[],
   foreign: ForeignFormat | null,
@@ -42,7 +45,34 @@ export async function readRecorded(
   const cells = cellsOf(fold);
   const [garbage, unasked] = [fold.garbage + taken.tooLong, taken.unasked];
   const lines = cells.reduce((sum, { requests }) => sum + requests, garbage + unasked);
-  return ok({ slices: slicesOf(cells), lines, garbage, unasked });
+  const recorded = { slices: slicesOf(cells), lines, garbage, unasked };
+  const nothing = recorded.slices.length > 0 ? null : nothingIn(files, foreign, recorded);
+  return nothing === null ? ok(recorded) : err(nothing);
+}
+
+function nothingIn(
+  files: readonly string[],
+  foreign: ForeignFormat | null,
+  { lines, garbage, unasked }: Recorded,
+): AppError {
+  const where = files.join(", ");
+  if (lines === 0) {
+    return appError("usage", `${where}: empty, there is no request to judge by`, {
+      hint: "what a rotation put aside is beside it (.1, .2.gz): name these files",
+    });
+  }
+  if (garbage === 0) {
+    return appError("usage", `${where}: none of the ${unasked} requests went to a slot`, {
+      hint: "take the log of the location that passes requests on",
+    });
+  }
+  const whose = foreign === null ? "of a gateway's log" : "that --format says";
+  return appError("usage", `${where}: none of ${lines} lines is of the format ${whose}`, {
+    hint:
+      foreign === null
+        ? "name the format by --format"
+        : "give it as it stands in `log_format` of nginx's config, with all its quotes",
+  });
 }
 
 /** A log is read as bytes, each a character; so is what is looked for in it. */

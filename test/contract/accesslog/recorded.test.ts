@@ -124,6 +124,38 @@ describe("a recorded rollout of several steps", () => {
     expect(ran.stderr).not.toContain("node:");
   });
 
+  it.each([
+    { name: "an empty log", text: "", foreign: null, says: "empty, there is no request to judge by" },
+    {
+      name: "an empty foreign log",
+      text: "",
+      foreign: FOREIGN,
+      says: "empty, there is no request to judge by",
+    },
+    {
+      name: "a log of another format than ours",
+      text: LINES[0]!,
+      foreign: null,
+      says: "none of 1 lines is of the format of a gateway's log",
+    },
+    {
+      name: "a log of another format than said",
+      text: "GET / 200\nGET / 200",
+      foreign: FOREIGN,
+      says: "none of 2 lines is of the format that --format says",
+    },
+    {
+      name: "a log of nothing that a slot was asked for",
+      text: LINES.find((line) => line.includes('"up":""'))!,
+      foreign: FOREIGN,
+      says: "none of the 1 requests went to a slot",
+    },
+  ])("is refused where there is nothing to judge by: $name", async ({ text, foreign, says }) => {
+    const file = put("nothing.log", text);
+    const recorded = await readRecorded([file], foreign);
+    expect(recorded).toMatchObject({ error: { code: "usage", message: `${file}: ${says}` } });
+  });
+
   it("is refused where it is broken off within what is packed", async () => {
     const packed = put("broken.gz", readFileSync(LOG).subarray(0, 9000));
     const recorded = await readRecorded([packed], FOREIGN);
