@@ -95,6 +95,12 @@ describe("going back that happened is measured", () => {
     const entries = journal({ 100: { slot: "stopping" }, 1900: {}, 2010: {} });
     expect(goingBack(application, rollout(passive), entries)).toMatchObject({ users: 7000, whole: 7000 });
   });
+  it("in the passive form nobody knows how long it would have taken: no switch leads anybody", () => {
+    const entries = journal({ 100: { change: "committing" }, 140: {}, 200: { slot: "stopping" }, 1900: {} });
+    const done = { plan: { passive: true } as Rollout["plan"] };
+    expect(goingBack(application, rollout(done), entries)).toBeNull();
+    expect(goingBack(application, rollout({}), entries)).toMatchObject({ how: "estimated" });
+  });
   it("not before it is over", () => {
     const stuck = { ...back, phase: { name: "stuck" } } as unknown as Partial<Rollout>;
     expect(goingBack(application, rollout(stuck), [])).toBeNull();

@@ -17,9 +17,8 @@ export function goingBack(
 ): GoingBack | null {
   if (rollout.from === null || !rollout.touched) return null;
   const courses = coursesIn(entries);
-  return rollout.aborted === null
-    ? estimated(application, rollout, courses)
-    : measured(rollout.aborted.at, rollout, courses);
+  if (rollout.aborted !== null) return measured(rollout.aborted.at, rollout, courses);
+  return rollout.plan.passive ? null : estimated(application, rollout, courses);
 }
 
 function measured(since: Instant, rollout: Rollout, courses: readonly TimedCourse[]): GoingBack | null {

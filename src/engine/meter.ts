@@ -118,13 +118,15 @@ const lostIn = ({ excluded }: Rollout): readonly string[] =>
 const lossIn = (losses: number): string | null =>
   losses === 0 ? null : "a part of the log was gone before it was read";
 
-/** Without our own log format there is nothing to read. */
+/** Without our own log format there is nothing to read, and nginx is led by nobody. */
 const notMeasured: Meter = {
   add: () => undefined,
   during: () => null,
   counted: () => ({ before: NO_TRAFFIC, during: NO_TRAFFIC }),
   receipt: (ended, entries) => ({
     ...timesOf(ended, entries),
+    switches: 0,
+    longestSwitch: seconds(0),
     before: NO_TRAFFIC,
     during: NO_TRAFFIC,
     after: NO_TRAFFIC,

@@ -53,7 +53,7 @@ export function createWitness(options: WitnessOptions): Witness {
     began: (action) => {
       const at = clock.now();
       chronicle.began(action, at);
-      if (action.kind !== "commit") return;
+      if (action.kind !== "commit" || rollout.plan.passive) return;
       called.set(action.key, at);
       tally?.switched(action.gateway, { routing: action.table.routing, called: at, done: null });
     },

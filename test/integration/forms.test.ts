@@ -149,5 +149,9 @@ server {
     expect(reloadsOf(workspace.nginx)).toBe(0);
     expect(report.failures.filter(({ method }) => method === "GET")).toEqual([]);
     expect(report.failed).toBeLessThan(report.requests * 0.05);
+    const [last] = (await workspace.glidepath("history", "--json")).events;
+    const { stdout } = await workspace.glidepath("history", String(last?.["id"]), "--json");
+    const { receipt } = JSON.parse(stdout) as { receipt: object };
+    expect(receipt).toMatchObject({ switches: 0, longestSwitch: 0, commits: { count: 0 }, back: null });
   });
 });

@@ -58,9 +58,6 @@ function latencyLines({ before, during, after }: Receipt): readonly Line[] {
   ]);
 }
 
-const skewWords = ({ skew }: Receipt): string =>
-  skew === null ? "" : `; the gateways were at most ${time(skew)} apart`;
-
 const KIND_NAMES: Readonly<Record<TrafficKind, string>> = {
   requests: "request",
   uploads: "upload",
@@ -74,8 +71,18 @@ export const cutWords = (kinds: ByKind<number>): string =>
     .map((kind) => counted(kinds[kind] ?? 0, KIND_NAMES[kind]))
     .join(", ")}`;
 
-function measuredLines({ commits, back }: Receipt): readonly Line[] {
-  const words = [commits && commitWords(commits), back && backWords(back)];
+/** Null in the passive form, where nginx is led by nobody. */
+function switchWords({ uncounted, switches, longestSwitch, skew }: Receipt): string | null {
+  if (uncounted) return null;
+  if (switches === 0) return "no switch of traffic";
+  const apart = skew === null ? "" : `; the gateways were at most ${time(skew)} apart`;
+  const told = `${counted(switches, "switch", "switches")} of traffic`;
+  return `${told}, the longest took ${time(longestSwitch)}${apart}`;
+}
+
+function measuredLines(receipt: Receipt): readonly Line[] {
+  const { commits, back } = receipt;
+  const words = [switchWords(receipt), commits && commitWords(commits), back && backWords(back)];
   return words.flatMap((text) => (typeof text === "string" ? [line(text)] : []));
 }
 
@@ -85,16 +92,10 @@ function measuredLines({ commits, back }: Receipt): readonly Line[] {
  */
 export function receiptLines(receipt: Receipt, inFull = false): readonly Line[] {
   const phases = receipt.phases.map(({ name, took }) => `${name} ${time(took)}`).join(" · ");
-  const switches = `${counted(receipt.switches, "switch", "switches")} of traffic`;
   return [
     requestsLine(receipt),
     ...mirroredLine(receipt),
     ...latencyLines(receipt),
-    line(
-      receipt.switches === 0
-        ? "no switch of traffic"
-        : `${switches}, the longest took ${time(receipt.longestSwitch)}${skewWords(receipt)}`,
-    ),
     ...measuredLines(receipt),
     ...(phases === "" ? [] : [line(phases)]),
     ...(receipt.probe ? probeLines(receipt.probe, inFull) : []),

@@ -113,6 +113,8 @@ describe("the receipt as a page", () => {
     );
     expect(pageOf({ uncounted: true, course: [] })).not.toMatch(/failed, cut\s+none|0\s+failed/);
     expect(pageOf({ course: [] })).toMatch(/failed, cut\s+none/);
+    expect(pageOf({ uncounted: true, course: [] })).not.toContain("switches of traffic");
+    expect(pageOf({ course: [] })).toContain("switches of traffic");
   });
 
   it("of a rollout without a receipt says so", () => {

@@ -160,13 +160,22 @@ function probed(report: ProbeReport): Safe {
   </section>`;
 }
 
-function times({ before, during, after, switches, longestSwitch, commits, back, phases }: Receipt): Safe {
+function switchesTold({ uncounted, switches, longestSwitch, commits }: Receipt): Safe {
+  if (uncounted) return NOTHING;
+  const commit = commits === undefined ? null : commitWords(commits);
+  return html`<p>
+    ${count(switches)} switches of traffic; the longest took ${time(longestSwitch)} from order to
+    confirmation${commit === null ? "" : `; ${commit}`}.
+  </p>`;
+}
+
+function times(receipt: Receipt): Safe {
+  const { before, during, after, back, phases } = receipt;
   const row = (label: string, q: number): Safe =>
     html`<tr>
       <td>${label}</td>
       ${[before, during, after].map(({ latency }) => html`<td class="n">${ms(quantile(latency, q))}</td>`)}
     </tr>`;
-  const commit = commits === undefined ? null : commitWords(commits);
   return html`<section>
     <h2>Times</h2>
     <table>
@@ -182,11 +191,7 @@ function times({ before, during, after, switches, longestSwitch, commits, back, 
         ${row("p50", 0.5)}${row("p99", 0.99)}
       </tbody>
     </table>
-    <p>
-      ${count(switches)} switches of traffic; the longest took ${time(longestSwitch)} from order to
-      confirmation${commit === null ? "" : `; ${commit}`}.
-    </p>
-    ${back ? html`<p>${sentence(backWords(back))}.</p>` : NOTHING}
+    ${switchesTold(receipt)} ${back ? html`<p>${sentence(backWords(back))}.</p>` : NOTHING}
     <p class="soft">${phases.map(({ name, took }) => `${name} ${time(took)}`).join(" · ")}</p>
   </section>`;
 }
