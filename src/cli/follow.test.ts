@@ -32,15 +32,18 @@ describe("how it ends is the exit code", () => {
 test.each([
   { touched: false, code: 3, says: "v2 was refused, and no slot and no gateway was touched" },
   { touched: true, code: 1, says: "v2 was rolled back after" },
-])("a failed hook ends a release by whether anything was touched: $touched", async ({ touched, code, says }) => {
-  const error = appError("hook.failed", "hooks.beforeRelease: `./migrate.sh` failed: exit code 2");
-  const aborted = { at: NOW, by: "hook", slot: null, error } as const;
-  const hooked = { beforeRelease: "failed" } as const;
-  const end = rollout({ phase: { name: "rolled-back" }, touched, hooked, aborted });
-  const ran = await runFake("release v2", fakeIo(), { control: fakeControl({ end }) });
-  expect(ran.code).toBe(code);
-  expect(ran.out).toContain(says);
-});
+])(
+  "a failed hook ends a release by whether anything was touched: $touched",
+  async ({ touched, code, says }) => {
+    const error = appError("hook.failed", "hooks.beforeRelease: `./migrate.sh` failed: exit code 2");
+    const aborted = { at: NOW, by: "hook", slot: null, error } as const;
+    const hooked = { beforeRelease: "failed" } as const;
+    const end = rollout({ phase: { name: "rolled-back" }, touched, hooked, aborted });
+    const ran = await runFake("release v2", fakeIo(), { control: fakeControl({ end }) });
+    expect(ran.code).toBe(code);
+    expect(ran.out).toContain(says);
+  },
+);
 
 test("elsewhere than on a terminal a line is written when there is news, and only then", async () => {
   const texts = ["draining web1:8001: 3 requests in flight", "draining web1:8001: 1 requests in flight"];

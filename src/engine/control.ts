@@ -14,11 +14,12 @@ import { arithmeticOf } from "../rollout/story.ts";
 import { createAdvice, type Advice } from "./advice.ts";
 import { serveWhatRuns } from "./adopt.ts";
 import { entryOf } from "./entries.ts";
+import { neverHere, previousRelease } from "./known.ts";
 import { carry, type Held } from "./loop.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 import { outgrown } from "./outgrown.ts";
-import { beginning, newestGeneration, obstacleBefore } from "./preflight.ts";
+import { artifactTrouble, beginning, newestGeneration, obstacleBefore } from "./preflight.ts";
 import { readStatus } from "./status.ts";
 import { createNews } from "./news.ts";
 import { fateOf } from "./orders.ts";
@@ -61,6 +62,8 @@ async function plan(
   if (saved.value.stable === release) return err(alreadyThere(release));
   const sums = arithmeticOf(application, release, saved.value.stable);
   if ("code" in sums) return err(sums);
+  const unusable = await artifactTrouble(ports, release, null);
+  if (unusable !== null) return err(unusable);
   const gateways = await Promise.all(
     application.gateways.map(async (gateway) => {
       const preview = await ports.gateways.preview(gateway);
@@ -143,34 +146,17 @@ async function rollback(
   const { application, ports } = carrier;
   const saved = await ports.journal.load(application.name);
   if (!saved.ok) return saved;
-  const target = release ?? (await previousRelease(carrier, saved.value.stable));
-  if (target === null) {
-    // Whoever means a release that is under way is told so, and what goes back from there.
-    const busy = await underWay(carrier, saved.value, options.by);
-    if (busy !== null) return err(busy);
-    return err(
-      appError(
-        "release.unknown",
-        `${application.name}: there is no release before ${saved.value.stable ?? "the first"}`,
-        {
-          hint: "name one: glidepath rollback RELEASE",
-        },
-      ),
-    );
+  const { stable } = saved.value;
+  const target = release ?? (await previousRelease(application, ports, stable));
+  if (target !== null) {
+    const unknown = release === null ? null : await neverHere(application, ports, { release, stable });
+    if (unknown === null) return start(carrier, { kind: "rollback", release: target, options });
+    return err((await underWay(carrier, saved.value, options.by)) ?? unknown);
   }
-  return start(carrier, { kind: "rollback", release: target, options });
-}
-
-/** What the stable release replaced when it came. */
-async function previousRelease(
-  { application, ports }: Carrier,
-  stable: ReleaseId | null,
-): Promise<ReleaseId | null> {
-  const history = await ports.journal.history(application.name, 1000);
-  const came = history.find(
-    ({ rollout }) => rollout.phase.name === "completed" && rollout.release === stable,
-  );
-  return came?.rollout.from ?? null;
+  // Whoever means a release that is under way is told so, and what goes back from there.
+  const busy = await underWay(carrier, saved.value, options.by);
+  const none = `${application.name}: there is no release before ${stable ?? "the first"}`;
+  return err(busy ?? appError("release.unknown", none, { hint: "name one: glidepath rollback RELEASE" }));
 }
 
 /** Takes up a rollout whose carrier is gone. */

@@ -1,4 +1,6 @@
 // A bad release goes back by itself; no user meets it, and the operator reads why.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { reloadsOf } from "../../src/demo/nginx.ts";
 import type { Behaviour } from "../support/app.ts";
@@ -99,14 +101,53 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
     expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
   });
 
-  it("does not exist is refused before anything is touched", async () => {
+  it("does not exist is refused before anything is touched, and so says its plan", async () => {
     const workspace = await openWorkspace();
     onTestFinished(workspace.close);
     await workspace.bringUp("v1");
-    const ran = await workspace.glidepath("release", "v77");
+    mustExit(await workspace.glidepath("plan", "v2"), 0);
+    const [planned, ran] = [
+      await workspace.glidepath("plan", "v77"),
+      await workspace.glidepath("release", "v77"),
+    ];
+    mustExit(planned, 3);
     mustExit(ran, 3);
-    expect(ran.stdout + ran.stderr).toMatch(/shop-v77\.tar\.gz/);
+    for (const { stdout, stderr } of [planned, ran]) expect(stdout + stderr).toMatch(/shop-v77\.tar\.gz/);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
     expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
+  });
+
+  it("never was here is nothing to roll back to: which are is told", async () => {
+    const workspace = await openWorkspace({ releases: { v1: {}, v2: {}, v3: {} } });
+    onTestFinished(workspace.close);
+    await workspace.bringUp("v1");
+    await workspace.bringUp("v2");
+    for (const nowhere of ["v77", "v3"]) {
+      const ran = await workspace.glidepath("rollback", nowhere);
+      mustExit(ran, 2);
+      expect(ran.stderr).toContain(`there is no release ${nowhere} to go back to`);
+      expect(ran.stderr).toContain("there are: v1. ");
+    }
+    expect(await workspace.glidepath("history", "--json")).toMatchObject({
+      events: [{ release: "v2" }, { release: "v1" }],
+    });
+    // A store that is lost knows no release; the host still has it.
+    rmSync(join(workspace.directory, ".glidepath"), { recursive: true });
+    mustExit(await workspace.glidepath("rollback", "v1"), 0);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
+
+  it("is not let begin by its hook is refused: no slot and no gateway was touched", async () => {
+    const beforeRelease = '[ "$GLIDEPATH_RELEASE" = v1 ] || { echo no such table; exit 2; }';
+    const workspace = await openWorkspace({
+      edit: (sections) => ({ ...sections, hooks: { beforeRelease } }),
+    });
+    onTestFinished(workspace.close);
+    await workspace.bringUp("v1");
+    const ran = await workspace.glidepath("release", "v2");
+    mustExit(ran, 3);
+    expect(ran.stdout).toMatch(/v2 was refused, and no slot and no gateway was touched/);
+    expect(ran.stdout).toMatch(/no such table/);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
   });
 });
