@@ -126,7 +126,7 @@ async function fetchUrl(place: Place & { kind: "http" }, options: DownloadOption
       `${place.shown} could not be loaded in ${failures.length} attempts`,
       {
         details: failures.slice(-10).join("\n"),
-        hint: "see that the address can be reached from here, then release again",
+        hint: "see that the address, or the proxy that is named, can be reached from here, then release again",
       },
     );
   } finally {
@@ -178,7 +178,7 @@ async function tryOnce(
     if (error instanceof Refusal) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOSPC" || code === "EDQUOT") throw error;
-    return error instanceof Error ? error.message || error.name : String(error);
+    return error instanceof Error ? error.message || (code ?? error.name) : String(error);
   }
 }
 

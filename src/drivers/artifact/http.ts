@@ -35,6 +35,9 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Nobody's proxy leads to this machine itself. */
 const LOOPBACK = /^(?:localhost|127\.[\d.]+|\[::1\])$/;
 
+const TUNNEL = "ERR_PROXY_TUNNEL";
+const SILENT = "it did not open the way in time";
+
 function send(url: URL, question: Question): Promise<IncomingMessage> {
   const isSecure = url.protocol === "https:";
   const get = isSecure ? getSecure : getPlain;
@@ -43,12 +46,36 @@ function send(url: URL, question: Question): Promise<IncomingMessage> {
   const agent = isSecure ? new SecureAgent(proxied) : new PlainAgent(proxied);
   const headers = { "accept-encoding": "identity", "user-agent": "glidepath", ...question.headers };
   return new Promise((resolve, reject) => {
-    const request = get(url.href, { headers, agent, signal: question.signal }, resolve);
-    request.setTimeout(question.stall, () => {
+    // As an option it holds for a silent proxy too.
+    const given = { headers, agent, signal: question.signal, timeout: question.stall };
+    const request = get(url.href, given, resolve);
+    // Where a proxy leads to TLS there is no socket before it has done so; else the path tells it.
+    let isOnTheWay = isSecure || request.path.startsWith("http:");
+    request.on("socket", (socket) => {
+      if (isSecure) isOnTheWay = false;
+      else socket.once("connect", () => (isOnTheWay = false));
+    });
+    request.on("timeout", () => {
       request.destroy(new Error(`no byte came for ${question.stall} ms`));
     });
-    request.on("error", reject);
+    request.on("error", (error) => reject(isOnTheWay ? byProxy(url, error) : error));
   });
+}
+
+/** The proxy was not reached, or did not lead on: its own words name neither whose it is nor what for. */
+function byProxy(url: URL, error: NodeJS.ErrnoException & { readonly statusCode?: number }): Error {
+  const scheme = url.protocol.slice(0, -1);
+  const names = [`${scheme}_proxy`, `${scheme}_proxy`.toUpperCase()];
+  const variable = names.find((name) => (process.env[name] ?? "") !== "");
+  const named = variable === undefined ? "" : (process.env[variable] ?? "");
+  if (variable === undefined) return error;
+  const proxy = URL.canParse(named) ? shownUrl(new URL(named)) : named;
+  const { code, statusCode, message } = error;
+  // With a password in it, where it is about the tunnel.
+  const why = statusCode !== undefined ? `it answered ${statusCode}` : code === TUNNEL ? SILENT : message;
+  return new Error(
+    `the proxy ${proxy}, which ${variable} names, does not lead to ${shownUrl(url)}: ${why || code}`,
+  );
 }
 
 function nextUrl(url: URL, location: string | undefined): URL {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
@@ -55,6 +56,68 @@ test("a proxy of the environment is asked, but not for what this machine has", a
   expect(server.requests.map((request) => request.url)).toEqual(["http://artifacts.invalid/shop-v1.tar"]);
   vi.stubEnv("http_proxy", "http://127.0.0.1:1");
   expect(await world.fetch("v2", { artifact: { url: url() } })).toMatchObject({ ok: true });
+});
+
+/** Speaks to nobody, or answers as told to whoever wants to be led on. */
+async function proxyThat(answer: string | null): Promise<string> {
+  const proxy = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => answer !== null && socket.end(answer));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void proxy.close());
+  return `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
+
+test.each([
+  {
+    id: "that is not there",
+    scheme: "https",
+    proxy: () => "127.0.0.1:1",
+    why: "connect ECONNREFUSED 127.0.0.1:1",
+  },
+  {
+    id: "that is not there, for http",
+    scheme: "http",
+    proxy: () => "127.0.0.1:1",
+    why: "connect ECONNREFUSED",
+  },
+  {
+    id: "that refuses",
+    scheme: "https",
+    proxy: () => proxyThat("HTTP/1.1 503 No\r\n\r\n"),
+    why: "it answered 503",
+  },
+  {
+    id: "that is silent",
+    scheme: "https",
+    proxy: () => proxyThat(null),
+    why: "it did not open the way in time",
+  },
+])("a proxy $id is named, with its variable and what it was asked for", async ({ scheme, proxy, why }) => {
+  const [variable, at] = [`${scheme.toUpperCase()}_PROXY`, await proxy()];
+  for (const name of ["http_proxy", "https_proxy", "no_proxy", "NO_PROXY"]) vi.stubEnv(name, "");
+  vi.stubEnv(variable, `http://me:secret@${at}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const from = `${scheme}://artifacts.invalid/shop-v1.tar`;
+  const got = await fetch({ artifact: { url: from }, stall: 300 });
+  const { code, details } = got.ok ? expect.fail("it was loaded") : got.error;
+  expect(code).toBe("artifact.unreachable");
+  expect(details).toContain(
+    `the proxy http://${at}/, which ${variable} names, does not lead to ${from}: ${why}`,
+  );
+  expect(details).not.toContain("secret");
+});
+
+test("where no proxy is asked none is blamed", async () => {
+  vi.stubEnv("http_proxy", "http://127.0.0.1:1").stubEnv("https_proxy", "http://127.0.0.1:1");
+  vi.stubEnv("no_proxy", "artifacts.invalid");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const scheme of ["http", "https"]) {
+    const got = await fetch({ artifact: { url: `${scheme}://artifacts.invalid/shop-v1.tar` } });
+    expect(got).toMatchObject({ error: { details: expect.stringContaining("artifacts.invalid") } });
+    expect(got).toMatchObject({ error: { details: expect.not.stringContaining("proxy") } });
+  }
 });
 
 test("after a cut it goes on where it was, on the same version only", async () => {
