@@ -5,6 +5,7 @@ import { between, minutes, seconds } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
+import { command } from "./command.ts";
 
 const [FIRST, LAST] = ["h:1", "h:2"] as [SlotKey, SlotKey];
 const BAKE = [step(5000, { bake: minutes(3) }), step(10_000)];
@@ -89,11 +90,30 @@ describe("a slot of the release that is not well soon after users came", () => {
     expect(rollout.faltering).toEqual({});
   });
 
-  it("does so in a pause, and while somebody is asked", () => {
+  it("does so while somebody is asked", () => {
     const approve = [step(5000, { approve: true }), step(10_000)];
     const illness = fallingIll({ from: 30_000, to: 31_000, restarts: 1 });
     const { rollout } = runPerfectly(rolloutOf({ steps: approve }), illness);
     expect(rollout.aborted?.error.code).toBe("slot.exited");
+  });
+
+  it.each([
+    { restarts: 1, ends: "rolled-back", code: "slot.exited" },
+    { restarts: 0, ends: "baking", code: undefined },
+  ])("does so in a pause, which lasts else: $restarts restarts", ({ restarts, ends, code }) => {
+    const illness = fallingIll({ from: 30_000, to: 31_000, restarts });
+    const { rollout } = runPerfectly(rolloutOf({ steps: BAKE }), {
+      ...illness,
+      before: (world, turn) => {
+        illness.before?.(world, turn);
+        if ((served(world.rollout, world) ?? 0) < 1000 || world.rollout.paused !== null) return;
+        if (world.rollout.aborted !== null) return;
+        const paused = command(world.rollout, { order: { kind: "pause" }, by: "alice" }, world.now);
+        if (paused.ok) world.rollout = paused.value;
+      },
+    });
+    expect(rollout.phase.name).toBe(ends);
+    expect(rollout.aborted?.error.code).toBe(code);
   });
 });
 
