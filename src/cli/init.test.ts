@@ -51,6 +51,12 @@ test("Glidepath's own upstreams are not taken for an application", () => {
   });
 });
 
+test("no question is longer than a line of 80 columns and its frame", () => {
+  const messages = questionsOf(defaultsFrom(survey, "x")).map(({ message }) => message);
+  expect(messages).toHaveLength(6);
+  expect(messages.filter((message) => message.length > 76)).toEqual([]);
+});
+
 test("what bears the application's name follows the name that is answered", () => {
   const defaults = defaultsFrom(survey, "x");
   const answers = questionsOf(defaults)[0]?.put(defaults, "kiosk") ?? defaults;

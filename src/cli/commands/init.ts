@@ -26,7 +26,10 @@ interface Asked extends Question {
   readonly put: (answers: Answers, answer: string) => Answers;
 }
 
-/** At most six: everything else is a default with a comment in the file. */
+/**
+ * At most six: everything else is a default with a comment in the file. None is longer than a line of a narrow
+ * terminal: a second one would stand outside the prompt's frame.
+ */
 export const questionsOf = (defaults: Answers): readonly Asked[] => [
   {
     message: "What is the application called?",
@@ -60,7 +63,7 @@ export const questionsOf = (defaults: Answers): readonly Asked[] => [
     put: (answers, text) => ({ ...answers, command: text.trim() === "-" ? null : text.trim() }),
   },
   {
-    message: "Which path answers 2xx when it is healthy? - if its port taking connections is enough",
+    message: "Which path answers 2xx when it is healthy? - if an open port is enough",
     initial: defaults.health,
     refuse: (text) => (text.startsWith("/") || text.trim() === "-" ? null : "a path, beginning with /, or -"),
     put: (answers, text) => ({ ...answers, health: text.trim() === "-" ? "" : text.trim() }),

@@ -126,7 +126,7 @@ async function fetchUrl(place: Place & { kind: "http" }, options: DownloadOption
       `${place.shown} could not be loaded in ${failures.length} attempts`,
       {
         details: failures.slice(-10).join("\n"),
-        hint: "see that the address, or the proxy that is named, can be reached from here, then release again",
+        hint: "see that the address, or the proxy that is named, can be reached, then release again",
       },
     );
   } finally {
