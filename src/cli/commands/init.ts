@@ -27,8 +27,8 @@ interface Asked extends Question {
 }
 
 /**
- * At most six: everything else is a default with a comment in the file. None is longer than a line of a narrow
- * terminal: a second one would stand outside the prompt's frame.
+ * At most six: everything else is a default with a comment in the file. None is longer than a narrow line: a
+ * second one would stand outside the prompt's frame.
  */
 export const questionsOf = (defaults: Answers): readonly Asked[] => [
   {
