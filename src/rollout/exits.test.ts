@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { rolloutOf, step } from "../../test/support/rollouts.ts";
 import { runPerfectly, type Circumstances, type World } from "../../test/support/perfect-world.ts";
 import { between, minutes, seconds } from "../base/time.ts";
-import type { SlotKey } from "../model/ids.ts";
+import type { RunSpec } from "../model/application.ts";
+import type { ReleaseId, SlotKey } from "../model/ids.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { command } from "./command.ts";
@@ -114,6 +115,48 @@ describe("a slot of the release that is not well soon after users came", () => {
     });
     expect(rollout.phase.name).toBe(ends);
     expect(rollout.aborted?.error.code).toBe(code);
+  });
+});
+
+describe("a slot of commands of the user's own, which count no restarts", () => {
+  const COMMON = { env: {}, user: null, stop: { signal: "SIGTERM", timeout: seconds(9) } } as const;
+  const OWN: RunSpec = { ...COMMON, kind: "own", start: "up", stopCommand: "down", status: "isup" };
+  const COMMAND: RunSpec = { ...COMMON, kind: "command", command: "node server.js" };
+  const runs = (run: RunSpec): Rollout["runs"] => ({ ["v2" as ReleaseId]: run });
+
+  /** From so long after users came it is not well, and its status says so or not. */
+  function ran(run: RunSpec, { from, isGone }: { readonly from: number; readonly isGone: boolean }): World {
+    let now: World | null = null;
+    const isIll = (slot: SlotKey, rollout: Rollout): boolean =>
+      slot === FIRST && now !== null && (served(rollout, now) ?? -1) >= from;
+    return runPerfectly(
+      { ...rolloutOf({ steps: BAKE }), runs: runs(run) },
+      {
+        before: (world) => {
+          now = world;
+        },
+        healthy: (slot, rollout) => !isIll(slot, rollout),
+        gone: (slot, rollout) => isGone && isIll(slot, rollout),
+      },
+    );
+  }
+
+  it("turns the rollout round when its status says that it has stopped", () => {
+    const { rollout, broken } = ran(OWN, { from: 1500, isGone: true });
+    expect(broken).toEqual([]);
+    expect(rollout.phase.name).toBe("rolled-back");
+    expect(rollout.aborted).toMatchObject({ by: "slot", slot: FIRST, error: { code: "slot.exited" } });
+    expect(rollout.aborted?.error.message).toBe(
+      "h:1: the process of v2 has ended by itself, as run.status says, 1.5s after users came",
+    );
+  });
+
+  it.each([
+    { name: "not when it runs and is not well", run: OWN, from: 1500, isGone: false },
+    { name: "not when it has served for more than a minute", run: OWN, from: 61_000, isGone: true },
+    { name: "not where it is started again by whoever counts", run: COMMAND, from: 1500, isGone: true },
+  ])("$name", ({ run, from, isGone }) => {
+    expect(ran(run, { from, isGone }).rollout.aborted?.error.code).not.toBe("slot.exited");
   });
 });
 

@@ -1,6 +1,7 @@
 import { appError, type AppError } from "../base/errors.ts";
 import { after, between, formatDuration, seconds, type Instant } from "../base/time.ts";
 import type { SlotKey } from "../model/ids.ts";
+import type { SlotState } from "../model/observation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import { inRotation } from "../model/routing.ts";
 import { goBack } from "./endings.ts";
@@ -25,11 +26,22 @@ export function watchExits(start: Rollout, seen: Seen, now: Instant): Rollout {
   for (const [slot, since] of faltering) {
     const state = slotSeen(seen, slot);
     if (state === null || state.at < since) continue;
-    const times = state.value.restarts - (rollout.stumbled?.[slot] ?? 0);
-    if (times > 0)
-      return goBack(rollout, { ...abortBy("slot", ended(rollout, slot, { times, now }), now), slot });
+    const how = howEnded(rollout, slot, state.value);
+    if (how !== null)
+      return goBack(rollout, { ...abortBy("slot", ended(rollout, slot, { how, now }), now), slot });
   }
   return isSame(rollout, faltering) ? rollout : { ...rollout, faltering: Object.fromEntries(faltering) };
+}
+
+/**
+ * Null: it runs, as far as is known, and is the one that users came to. Commands of the user's own count no
+ * restarts; what they say has stopped, and was healthy, is gone until somebody starts it.
+ */
+function howEnded(rollout: Rollout, slot: SlotKey, { process, restarts }: SlotState): string | null {
+  const times = restarts - (rollout.stumbled?.[slot] ?? 0);
+  if (times > 0) return `has ended by itself ${times === 1 ? "once" : `${times} times`}`;
+  const isOwn = rollout.runs[rollout.release]?.kind === "own";
+  return isOwn && process === "stopped" ? "has ended by itself, as run.status says" : null;
 }
 
 /** Those whose process is looked at. */
@@ -97,17 +109,12 @@ function isSame({ faltering = {} }: Rollout, now: ReadonlyMap<SlotKey, Instant>)
 function ended(
   rollout: Rollout,
   slot: SlotKey,
-  { times, now }: { readonly times: number; readonly now: Instant },
+  { how, now }: { readonly how: string; readonly now: Instant },
 ): AppError {
   const course = courseOf(rollout, slot);
   const since = course.at === "settled" ? course.since : undefined;
   const when = since === undefined ? "" : `, ${formatDuration(between(since, now))} after users came`;
-  const often = times === 1 ? "once" : `${times} times`;
-  return appError(
-    "slot.exited",
-    `${slot}: the process of ${rollout.release} has ended by itself ${often}${when}`,
-    {
-      hint: "the log says why; a process that ends in its first minute with users is taken for a bad release",
-    },
-  );
+  return appError("slot.exited", `${slot}: the process of ${rollout.release} ${how}${when}`, {
+    hint: "the log says why; a process that ends in its first minute with users is taken for a bad release",
+  });
 }

@@ -1,12 +1,12 @@
 // Other ways to run an application and to stand behind nginx.
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { reloadNginx, reloadsOf, startNginx, workerPids } from "../../src/demo/nginx.ts";
 import { type LoadReport, failuresOf, goneBack } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx, settledWorkers } from "../support/nginx.ts";
+import { ownCommands } from "../support/own-commands.ts";
 import { until } from "../support/until.ts";
 import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support/workspace.ts";
 
@@ -29,38 +29,10 @@ async function releaseUnderLoad(
   return report;
 }
 
-const OWN_SCRIPT = `#!/bin/sh
-# ctl start|stop|status PORT
-pid=PIDS/$2.pid
-case $1 in
-  start) PORT=$2 setsid NODE server.mjs </dev/null >PIDS/$2.log 2>&1 & echo $! >$pid ;;
-  stop)
-    kill -TERM "$(cat $pid)" 2>/dev/null || true
-    while kill -0 "$(cat $pid)" 2>/dev/null; do sleep 0.05; done
-    rm -f $pid ;;
-  status) [ -f $pid ] && kill -0 "$(cat $pid)" ;;
-esac
-`;
-
-function writeControl(directory: string): string {
-  const file = join(directory, "ctl");
-  writeFileSync(file, OWN_SCRIPT.replaceAll("PIDS", directory).replaceAll("NODE", process.execPath));
-  chmodSync(file, 0o755);
-  return file;
-}
-
 describe.skipIf(!hasNginx("integration: forms"))("also released without a lost request is", () => {
   it("an application with its own start, stop and status", async () => {
     const workspace = await opened({
-      edit: (sections, { directory }) => {
-        const ctl = writeControl(directory);
-        const run = {
-          start: `${ctl} start {port}`,
-          stop: `${ctl} stop {port}`,
-          status: `${ctl} status {port}`,
-        };
-        return { ...sections, run };
-      },
+      edit: (sections, { directory }) => ({ ...sections, run: ownCommands(directory) }),
     });
     await workspace.bringUp("v1");
     const report = await releaseUnderLoad(workspace);

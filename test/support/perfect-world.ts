@@ -26,6 +26,8 @@ export interface Circumstances {
   readonly healthy?: (slot: SlotKey, rollout: Rollout) => boolean;
   /** How often the slot's process has ended by itself; absent: never. */
   readonly restarts?: (slot: SlotKey, world: World) => number;
+  /** The slot's process is gone, and nobody starts it again. */
+  readonly gone?: (slot: SlotKey, rollout: Rollout) => boolean;
   /** Told before each turn; may change the rollout, e.g. by a command. */
   readonly before?: (world: World, turn: number) => void;
 }
@@ -70,7 +72,8 @@ function initially({ plan, from, routing }: Rollout): Things {
   };
 }
 
-function look(things: Things, world: World, { healthy, restarts }: Circumstances): Omit<Seen, "outcomes"> {
+function look(things: Things, world: World, circumstances: Circumstances): Omit<Seen, "outcomes"> {
+  const { healthy, restarts, gone } = circumstances;
   const { rollout, now } = world;
   const known = <T>(value: T): Observed<T> => ({ known: true, at: now, value });
   const { plan } = rollout;
@@ -84,7 +87,11 @@ function look(things: Things, world: World, { healthy, restarts }: Circumstances
     slots: Object.fromEntries(
       (Object.entries(things.slots) as [SlotKey, SlotState][]).map(([slot, state]) => [
         slot,
-        known({ ...state, restarts: restarts?.(slot, world) ?? state.restarts }),
+        known({
+          ...state,
+          process: gone?.(slot, rollout) === true ? "stopped" : state.process,
+          restarts: restarts?.(slot, world) ?? state.restarts,
+        }),
       ]),
     ),
     health: Object.fromEntries(plan.slots.map((slot) => [slot, known(health(slot))])),
