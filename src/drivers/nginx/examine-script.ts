@@ -1,3 +1,4 @@
+import { FREE_AT } from "../../base/shell.ts";
 import { HEAD } from "./scripts.ts";
 
 /**
@@ -5,6 +6,7 @@ import { HEAD } from "./scripts.ts";
  * nothing is changed but what `nginx -t` itself touches.
  */
 export const EXAMINE = `${HEAD}
+${FREE_AT}
 home=$1 config=$2 main=$3 nginx=$4 state=$5 log=$6 certificate=$7 key=$8
 section() { printf '\\n@@ %s\\n' "$1"; }
 nearest() { at=$1; while [ ! -e "$at" ]; do at=$(dirname -- "$at"); done; printf '%s' "$at"; }
@@ -24,8 +26,8 @@ section configdir; [ -d "$(dirname -- "$config")" ] && echo yes
 section state; writable "$home"
 section log; [ -d "$(dirname -- "$log")" ] && echo yes
 section room
-for path in "$(dirname -- "$log")" "$home"; do
-  df -Pk -- "$(nearest "$path")" | { read -r _ && read -r _ _ _ free _ && printf '%s %s\n' "$free" "$path"; }
+for path in "$log" "$home"; do
+  free=$(free_at "$(nearest "$path")") && printf '%s %s\n' "$free" "$path"
 done
 section listening; ss -ltnHp 2>/dev/null
 section written; cat "$home/written" "$home/writing" 2>/dev/null

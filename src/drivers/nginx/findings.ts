@@ -156,7 +156,7 @@ const LITTLE_ROOM = 10 * 1024;
 function room(line: string): ReturnType<Look> {
   const [free = "", path = ""] = /^(\d+) (.+)$/.exec(line)?.slice(1) ?? [];
   if (free === "" || Number(free) >= LITTLE_ROOM) return [];
-  const found = `${free} KiB free in ${path}: what has no room in the log counts for no receipt and no judge`;
+  const found = `${free} KiB free for ${path}: what finds no room in the log is in no count, and not judged`;
   return [warning(found, "free some space there")];
 }
 

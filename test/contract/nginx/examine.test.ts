@@ -89,7 +89,7 @@ test.skipIf(!needs(canMount(), "contract: a full disk of the log", "needs root a
     const directory = dirname(w.gateway.log);
     mkdirSync(directory, { recursive: true });
     const told = async (): Promise<readonly string[]> =>
-      (await examine(w)).filter((one) => one.found.includes("KiB free in")).map((one) => one.severity);
+      (await examine(w)).filter((one) => one.found.includes("KiB free for")).map((one) => one.severity);
     expect(await told()).toEqual([]);
     mountSmall(directory, "64k");
     try {

@@ -1,3 +1,4 @@
+import { FREE_AT } from "../../../base/shell.ts";
 import { USERS_COMMANDS } from "./commands.ts";
 import { LISTENERS } from "./listeners.ts";
 import { POINTS } from "./prelude.ts";
@@ -11,7 +12,7 @@ import { SYSTEMD } from "./systemd.ts";
 export const EXAMINE = `set -u
 root=$1 user=$2
 shift 2
-${POINTS}${PROCESSES}${SYSTEMD}${LISTENERS}
+${POINTS}${PROCESSES}${SYSTEMD}${LISTENERS}${FREE_AT}
 echo "me $(id -u) $(id -un)"
 for tool in flock setsid tar timeout grep sync stat readlink; do
   command -v "$tool" >/dev/null || echo "missing $tool"
@@ -36,7 +37,7 @@ fi
 # What is there already may be somebody else's, as after a first release by root.
 writable() { [ ! -e "$1" ] || [ -w "$1" ] || echo "denied $1"; }
 for below in releases slots; do writable "$root/$below"; done
-echo "free $(df -Pk "$above" | { read -r _ && read -r _ _ _ free _ && echo "$free"; })"
+echo "free $(free_at "$above")"
 [ ! -r /proc/sys/net/ipv4/ip_unprivileged_port_start ] ||
   echo "lowest $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
 
