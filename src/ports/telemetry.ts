@@ -36,6 +36,8 @@ export interface LogReading {
   readonly slices: readonly LogSlice[];
   /** How often a part of the log was gone unread: how much that was nobody knows. */
   readonly losses: number;
+  /** What ended lately is logged nowhere, as nginx has no room: one of the losses. Absent: it has. */
+  readonly full?: AppError;
   /** The gateway's clock at the reading. */
   readonly clock: Instant;
   /** Whatever ended before this was read; it is somewhat behind the clock, as the gateway writes late. */

@@ -1,5 +1,5 @@
 // Whether a test can run here. What cannot says so, loudly.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,13 @@ export function needs(condition: boolean, what: string, why: string): boolean {
 /** Puts an empty file system of this size over the directory. */
 export function mountSmall(directory: string, size: string): void {
   system("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", directory]);
+}
+
+/** Nobody can write there any more; returns what makes room again. */
+export function fill(directory: string): () => void {
+  const ballast = join(directory, "ballast");
+  spawnSync("sh", ["-c", 'cat /dev/zero >"$1" 2>/dev/null', "sh", ballast]);
+  return () => rmSync(ballast, { force: true });
 }
 
 export const unmount = (directory: string): void => system("umount", ["-l", directory]);

@@ -104,12 +104,17 @@ async function readPiece(source: Source, place: Place, most: number): Promise<Re
 
 /** Where to go on after a piece; the same place as before: there is nothing more for now. */
 function advance(piece: Piece, place: Place): Place {
-  const { inode, from, read, offered, full } = piece;
-  // A line without end is no line; nor is the last one of a file that nobody writes to any more.
-  const isHopeless = read === 0 && offered > 0 && !full && (offered === PIECE_BYTES || isAbandoned(piece));
+  const { inode, from, read, offered } = piece;
   const until = inode === place.inode && piece.state !== "fresh" ? place.until : 0;
-  return { ...place, inode, offset: from + (isHopeless ? offered : read), until };
+  return { ...place, inode, offset: from + (isHopeless(piece) ? offered : read), until };
 }
+
+/** A line without end is no line; nor is the last one of a file that nobody writes to any more. */
+const isHopeless = (piece: Piece): boolean =>
+  piece.read === 0 &&
+  piece.offered > 0 &&
+  !piece.full &&
+  (piece.offered === PIECE_BYTES || isAbandoned(piece));
 
 const isAbandoned = ({ state, current, from, offered, size }: Piece): boolean =>
   state === "old" && current > 0 && from + offered === size;
@@ -124,22 +129,47 @@ async function readOn(source: Source, cursor: LogCursor): Promise<Result<LogRead
   const found: LogSlice[] = [];
   let place = parseCursor(cursor);
   let losses = 0;
+  let lines = 0;
   let last: Piece | null = null;
   for (let count = 0; count < MOST_PIECES; count += 1) {
     const read = await readPiece(source, place, PIECE_BYTES);
     // What was read before this piece counts: the cursor is behind it.
-    if (!read.ok) return last === null ? read : ok(readingOf({ found, place, losses, last }));
+    if (!read.ok) return last === null ? read : ok(readingOf({ found, place, losses, last }, null));
     last = read.value;
     if (last.state === "absent") break;
-    // How much it was cannot be known, for it is gone; but that it was is said.
-    if (last.state === "fresh") losses += 1;
+    losses += lossesIn(last);
+    lines += last.read;
     found.push(...slicesOf(last.cells));
     const next = advance(last, place);
     if (isSame(next, place) && last.state !== "fresh") break;
     place = next;
     if (isLast(last)) break;
   }
-  return ok(readingOf({ found, place, losses, last }));
+  const full = lines > 0 || last === null ? null : lackOf(last, source);
+  return ok(readingOf({ found, place, losses, last }, full));
+}
+
+/** How much it was cannot be known, for it is gone, or was never there; but that it was is said. */
+const lossesIn = (piece: Piece): number =>
+  piece.torn + (piece.state === "fresh" ? 1 : 0) + (isHopeless(piece) && isAbandoned(piece) ? 1 : 0);
+
+/** What nginx writes at once, in KiB: with less, the next lines may find no room. */
+const AT_ONCE = 64;
+/** nginx writes its lines whole: one that has no end for so long gets none. */
+const AT_REST = seconds(2);
+
+/** Nothing new was read: can nginx write? */
+function lackOf(piece: Piece, { host, log }: Source): AppError | null {
+  const { state, offered, clock, written, free } = piece;
+  if (state === "absent") return null;
+  if (free !== null && free < AT_ONCE)
+    return appError("host.disk", `${host.name}: no room on the disk to log requests in ${log}`, {
+      hint: "free some space there",
+    });
+  if (offered === 0 || piece.full || clock - written < AT_REST) return null;
+  return appError("host.disk", `${host.name}: nginx wrote half a line to ${log} and stopped`, {
+    hint: "see in nginx's error log what it lacks there: a quota, as a rule",
+  });
 }
 
 interface Reading {
@@ -152,12 +182,13 @@ interface Reading {
 /** nginx writes its lines at most FLUSH after they are made, a busy one somewhat later. */
 const LATE = millis(300);
 
-function readingOf({ found, place, losses, last }: Reading): LogReading {
+function readingOf({ found, place, losses, last }: Reading, full: AppError | null): LogReading {
   const clock = last?.clock ?? 0;
   return {
     cursor: formatCursor(place),
     slices: found.toSorted((a, b) => a.slice - b.slice),
-    losses,
+    losses: losses + (full === null ? 0 : 1),
+    ...(full === null ? {} : { full }),
     clock: instant(clock),
     through: instant(clock - LATE),
     exists: last !== null && last.state !== "absent",

@@ -16,7 +16,7 @@ test.each(["", "null", "1790000000", "{}", '{"inode":"a; b","offset":1}', '{"ino
 test("a piece says where it is from, and what was counted in it", () => {
   const counts =
     "7160000000 s 9 1 2 3 1;404:2,502:1;247:1,-230:2;;1:4;0:8,3:1;77:249:201:,78:9::502;78:9::502;0:1,3:2";
-  expect(parsePiece(`old 12 100 40 60 7 1790000009\n${counts}\nend 55 2 0\n`)).toEqual({
+  expect(parsePiece(`old 12 100 40 60 7 1790000009 1790000 4096\n${counts}\nend 55 2 0 1\n`)).toEqual({
     state: "old",
     inode: "12",
     size: 100,
@@ -24,6 +24,8 @@ test("a piece says where it is from, and what was counted in it", () => {
     offered: 60,
     current: 7,
     clock: 1790000009,
+    written: 1_790_000_000,
+    free: 4096,
     cells: [
       {
         slice: 7160000000,
@@ -57,6 +59,7 @@ test("a piece says where it is from, and what was counted in it", () => {
     ],
     read: 55,
     garbage: 2,
+    torn: 1,
     full: false,
   });
 });
@@ -65,9 +68,9 @@ test.each([
   "",
   "old 12\n",
   "sh: 1: stat: not found\n",
-  "current 12 100 40 60 7 1790000009\n1790000000 s 9 1 0 0 0 0 952 ;247:9\n",
-  "current 12 100 40 60 7 1790000009\n1790000000 s 9 1 0\nend 55 2 0\n",
-  "current 12 100 40 60 7 1790000009\nend 55 2 0",
+  "current 12 100 40 60 7 1790000009 1790000 -\n1790000000 s 9 1 0 0 0 0 952 ;247:9\n",
+  "current 12 100 40 60 7 1790000009 1790000 -\n1790000000 s 9 1 0\nend 55 2 0 0\n",
+  "current 12 100 40 60 7 1790000009 1790000 -\nend 55 2 0 0",
 ])("%j is no piece: it was cut off, or something else", (output) => {
   expect(parsePiece(output)).toBeNull();
 });

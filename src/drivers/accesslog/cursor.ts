@@ -45,18 +45,23 @@ export interface Piece {
   /** Bytes that were there to be read. */
   readonly offered: number;
   readonly current: number;
-  /** The host's clock, before it looked; ms. */
+  /** The host's clock, before it looked, and when the file was last written to; ms. */
   readonly clock: number;
+  readonly written: number;
+  /** KiB that are left for more of the log; null: its file system does not say. */
+  readonly free: number | null;
   readonly cells: readonly Cell[];
   /** Bytes of whole lines that were read. */
   readonly read: number;
   readonly garbage: number;
+  /** Of these, lines that nginx had no room to end. */
+  readonly torn: number;
   /** There was more than one answer can hold. */
   readonly full: boolean;
 }
 
-const HEAD = /^(current|old|fresh|absent) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/;
-const END = /^end (\d+) (\d+) ([01])$/;
+const HEAD = /^(current|old|fresh|absent) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+|-)$/;
+const END = /^end (\d+) (\d+) ([01]) (\d+)$/;
 
 /** Null when it is not what the script prints, or not all of it. */
 export function parsePiece(output: string): Piece | null {
@@ -66,8 +71,8 @@ export function parsePiece(output: string): Piece | null {
   if (head === null || end === null || lines.at(-1) !== "") return null;
   const cells = lines.slice(1, -2).map(parseCell);
   if (!cells.every((cell) => cell !== null)) return null;
-  const [, state = "", inode = "", size, from, offered, current, clock] = head;
-  const [, read, garbage, full] = end;
+  const [, state = "", inode = "", size, from, offered, current, clock, written, free] = head;
+  const [, read, garbage, full, torn] = end;
   return {
     state: state as Piece["state"],
     inode,
@@ -76,9 +81,12 @@ export function parsePiece(output: string): Piece | null {
     offered: Number(offered),
     current: Number(current),
     clock: Number(clock),
+    written: Number(written) * 1000,
+    free: free === "-" ? null : Number(free),
     cells,
     read: Number(read),
     garbage: Number(garbage),
+    torn: Number(torn),
     full: full === "1",
   };
 }

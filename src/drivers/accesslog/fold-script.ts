@@ -13,7 +13,8 @@ const PLACES = [...LOGGED_KINDS].map(([word, kind]) => `kinds["${word}"] = ${pla
  * canary's), canary (seconds: who arrived before was asked of none; empty: there always was one), warm
  * (seconds), users (1: users are told apart), stopped (as joined: when a slot was stopped with requests in
  * flight), pool (the slots' addresses in their order). Prints a line for each slice and way (cell.ts), then
- * `end BYTES GARBAGE FULL`: the bytes of whole lines that were read; FULL is 1 when room was short.
+ * `end BYTES GARBAGE FULL TORN`: the bytes of whole lines that were read; FULL is 1 when room was short; TORN
+ * lines of the garbage begin with one that nginx had no room for, and end with the next that it wrote.
  *
  * The most usual line takes a short way, marked below. Half of the time is awk taking lines apart.
  */
@@ -21,6 +22,7 @@ export const FOLD = String.raw`
 BEGIN {
   FS = "\t"; time = "[0-9]+\\.[0-9][0-9][0-9]\t"
   head = "^g1\t" time time "([0-9][0-9][0-9])?\t(canary|stable|all|copy|twin)\t"
+  torn = ".g1\t" time
   growth = log(1.01 / 0.99)
   for (i = 200; i < 400; i++) if (i != 304) plain[i ""]
   ${PLACES}
@@ -113,7 +115,10 @@ function user(list,   key, mine, mineb, minef) {
   size = length($0) + 1
   if (bytes + size > most) exit
   bytes += size
-  if ($0 !~ head || NF != 17 || length($2) > 16 || length($3) > 16) { garbage++; next }
+  if ($0 !~ head || NF != 17 || length($2) > 16 || length($3) > 16) {
+    garbage++; if (bytes > early && $0 ~ torn) tears++
+    next
+  }
   if (bytes <= early && $2 < since) next
   if (!base) base = int($2) - 5000000
   slice = int(($2 - base) * 4 + 0.0001)
@@ -181,6 +186,6 @@ END {
     print ";" map(3, c) ";" map(0, c) ";" map(1, c) ";" map(2, c) ";" map(4, c) ";" \
       crowdof(0, c) ";" crowdof(1, c) ";" map(5, c)
   }
-  print "end", bytes + 0, garbage + 0, full + 0
+  print "end", bytes + 0, garbage + 0, full + 0, tears + 0
 }
 `;

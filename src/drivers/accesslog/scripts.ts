@@ -1,3 +1,4 @@
+import { FREE_AT } from "../../base/shell.ts";
 import { FOLD } from "./fold-script.ts";
 
 /** What runs on the gateway's host, as text. */
@@ -13,7 +14,8 @@ export const ROOM = 500_000;
  *
  * First a line `STATE INODE SIZE FROM OFFERED CURRENT CLOCK`: which file this is (its inode, its size), and
  * that OFFERED bytes from FROM on are folded; CURRENT is the size of FILE itself, CLOCK the time here, in
- * milliseconds where date can tell them. STATE is
+ * milliseconds where date can tell them; then WRITTEN, the second of the last write to it, and FREE, the KiB
+ * that are left for more of FILE, or `-`. STATE is
  *   current  from FILE
  *   old      from a file that was FILE once: renamed, or copied before FILE was emptied
  *   fresh    from the beginning of FILE, since the place is in no file any more
@@ -26,15 +28,15 @@ LC_ALL=C
 export LC_ALL
 file=$1 inode=$2 offset=$3 most=$4 since=$5 until=$6 joined=$7 warm=$8 users=$9 pool=\${10} stopped=\${11}
 canary=\${12}
-look() { # PATH: opens it as 3; sets found and size
+${FREE_AT}look() { # PATH: opens it as 3; sets found, size and written
   exec 3<"$1" || exit ${EXITS.rights}
-  set -- $(stat -L -c '%i %s' "/proc/$$/fd/3")
-  found=$1 size=$2
+  set -- $(stat -L -c '%i %s %Y' "/proc/$$/fd/3")
+  found=$1 size=$2 written=$3
 }
 clock=$(date +%s%3N)
 case $clock in *[!0-9]*) clock=$(date +%s)000 ;; esac
 tell() { # STATE INODE SIZE FROM OFFERED
-  printf '%s %s %s %s %s %s %s\\n' "$@" "$current" "$clock"
+  printf '%s %s %s %s %s %s %s %s %s\\n' "$@" "$current" "$clock" "$written" "\${free:--}"
 }
 send() { # STATE FROM: what is left of 3
   count=$((size - $2))
@@ -45,7 +47,7 @@ send() { # STATE FROM: what is left of 3
   if [ "$count" -gt 0 ]; then
     tail -c "+$(($2 + 1))" <&3 | tr -c '\\t\\n -~' '?' | folded "$count" "$((until - $2))" || exit 1
   else
-    printf 'end 0 0 0\\n'
+    printf 'end 0 0 0 0\\n'
   fi
   exit 0
 }
@@ -53,11 +55,11 @@ folded() { # MOST EARLY
   awk -v "most=$1" -v room=${ROOM} -v "since=$since" -v "early=$2" -v "joined=$joined" -v "warm=$warm" \\
     -v "users=$users" -v "pool=$pool" -v "stopped=$stopped" -v "canary=$canary" '${FOLD}'
 }
-current=0 here=0
+current=0 here=0 written=0 free=
 if [ -e "$file" ]; then
   [ -f "$file" ] || { echo "$file is not a file" >&2; exit ${EXITS.rights}; }
   look "$file"
-  current=$size here=$found
+  current=$size here=$found free=$(free_at "$file")
 fi
 if [ "$here" != 0 ]; then
   if [ "$inode" = 0 ]; then send current 0; fi
@@ -93,5 +95,5 @@ if [ -n "$old" ]; then
 fi
 if [ "$here" != 0 ]; then look "$file"; send fresh 0; fi
 tell absent 0 0 0 0
-printf 'end 0 0 0\\n'
+printf 'end 0 0 0 0\\n'
 `;

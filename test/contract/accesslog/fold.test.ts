@@ -127,7 +127,7 @@ test.each<{ readonly id: string; readonly ways: Ways }>([
       foldText(fold, text);
       const { cells, end } = inAwk(text, ways);
       expect(slicesOf(cells)).toEqual(slicesOf(cellsOf(fold)));
-      expect(end).toBe(`end ${text.length} ${fold.garbage} 0`);
+      expect(end).toBe(`end ${text.length} ${fold.garbage} 0 0`);
     }),
     { numRuns: 40 },
   );
