@@ -45,15 +45,17 @@ export function createJudge(settings: AnalysisSettings, plan: JudgePlan): Judge 
 }
 
 function receive(state: JudgeState, evidence: Evidence, now: Instant): JudgeState {
-  const { gateway, through, lost } = evidence;
+  const { gateway, through, lost, why } = evidence;
   const before = state.gateways[gateway];
   const latest = after(now, CLOCKS);
+  const lostWhy = lost > 0 ? why : before?.lostWhy;
   const known: GatewayState = {
     through: instant(Math.min(Math.max(through, before?.through ?? 0), latest)),
     heardAt: now,
     ahead: through > latest,
     lost: (before?.lost ?? 0) + lost,
     lostAt: lost > 0 ? now : (before?.lostAt ?? null),
+    ...(lostWhy === undefined ? {} : { lostWhy }),
   };
   const pending: Record<number, Both> = { ...state.pending };
   let first = state.next;

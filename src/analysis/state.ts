@@ -55,6 +55,8 @@ export interface GatewayState {
   readonly ahead: boolean;
   readonly lost: number;
   readonly lostAt: Instant | null;
+  /** Why, where that is known. */
+  readonly lostWhy?: string;
 }
 
 export interface ShareChange {

@@ -231,6 +231,6 @@ function gapOf(state: JudgeState, name: HostName, now: Instant): string | null {
     return `${name}: its log has not been read for ${silence}: see that it is there (\`nginx -s reopen\`)`;
   }
   const lostAt = gateway?.lostAt ?? null;
-  if (lostAt !== null && now - lostAt < AFTER_LOSS) return `${name}: a part of its log was lost`;
-  return null;
+  if (lostAt === null || now - lostAt >= AFTER_LOSS) return null;
+  return gateway?.lostWhy ?? `${name}: a part of its log was lost`;
 }

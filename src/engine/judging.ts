@@ -79,8 +79,9 @@ export function createJudging({ application, settings, rollout, memory }: Judgin
     },
     take: ({ gateway, answeredAt, reading }) => {
       if (isOver || !reading.ok || !reading.value.exists) return;
-      const { through, slices, losses } = reading.value;
-      state = judge.observe(state, { gateway, through, slices, lost: losses }, answeredAt);
+      const { through, slices, losses, full } = reading.value;
+      const why = full === undefined ? {} : { why: full.message };
+      state = judge.observe(state, { gateway, through, slices, lost: losses, ...why }, answeredAt);
     },
     takeMetric: (point) => {
       if (!isOver) state = judge.observeMetric(state, point);

@@ -16,6 +16,8 @@ export interface Evidence {
   readonly slices: readonly EvidenceSlice[];
   /** Pieces of the log that are gone unread since the evidence before. */
   readonly lost: number;
+  /** Why, where that is known. */
+  readonly why?: string;
 }
 
 /** Time is cut into slices of this length. */

@@ -174,6 +174,13 @@ describe("missing evidence", () => {
       "web2: a part of its log was lost",
     ],
     [
+      "a log finds no room, which is said",
+      (state: JudgeState) =>
+        judge.observe(state, { ...evidence(WEBS[1]!, [], END), lost: 1, why: "web2: no room" }, instant(END)),
+      0,
+      "web2: no room",
+    ],
+    [
       "a gateway's clock is ahead",
       (state: JudgeState) => judge.observe(state, evidence(WEBS[2]!, [], END + 60_000), instant(END)),
       0,
