@@ -1,3 +1,4 @@
+import type { AppError } from "../base/errors.ts";
 import { instant, seconds, type Instant } from "../base/time.ts";
 import type { Application } from "../model/application.ts";
 import { sumOfKinds } from "../model/drain.ts";
@@ -27,6 +28,8 @@ export interface Counted {
   readonly during: Traffic;
   /** Absent: nobody kept it. */
   readonly course?: readonly Stretch[];
+  /** What is in no count, and why; absent: all is, as far as that is known. */
+  readonly lost?: Readonly<Record<HostName, string>>;
   /** Absent: nothing was mirrored. */
   readonly mirrored?: MirrorCount;
 }
@@ -38,7 +41,7 @@ const YOUNG = seconds(60);
 
 export function createMeter(application: Application, rollout: Rollout, counted: Counted | null): Meter {
   if (application.gateway.passive) return notMeasured;
-  const missing = new Map<HostName, string>();
+  const gaps = createGaps(application, counted?.lost);
   let before = counted?.before ?? NO_TRAFFIC;
   let old = counted?.during ?? NO_TRAFFIC;
   let young: readonly LogSlice[] = [];
@@ -57,16 +60,17 @@ export function createMeter(application: Application, rollout: Rollout, counted:
     mirrored = slices.filter((slice) => !isBefore(slice)).reduce(addCopies, mirrored);
     stretches.add(slices.filter(isNear), now);
   };
+  const soFar = (): Traffic => addTraffic(old, sum(young));
   return {
-    add: ({ gateway, answeredAt, reading }) => {
-      const what = reading.ok ? lossIn(reading.value.losses) : reading.error.message;
-      if (what !== null) missing.set(gateway, `${gateway}: ${what}`);
-      if (reading.ok) take(reading.value.slices, answeredAt);
+    add: (read) => {
+      gaps.add(read);
+      if (read.reading.ok) take(read.reading.value.slices, read.answeredAt);
     },
-    during: () => addTraffic(old, sum(young)),
+    during: () => (isUncounted(soFar(), gaps.told()) ? null : soFar()),
     counted: () => ({
       before,
-      during: addTraffic(old, sum(young)),
+      during: soFar(),
+      ...gaps.kept(),
       course: stretches.all(),
       ...copiesIn(mirrored),
     }),
@@ -74,13 +78,15 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       const end = endOf(ended);
       const during = addTraffic(old, sum(young.filter(({ slice }) => startOf(slice) <= end)));
       const after = sum(young.filter(({ slice }) => startOf(slice) > end));
+      const missing = gaps.told();
       return {
         ...timesOf(ended, entries),
-        ...cutsOf(addTraffic(during, after), missing.size === 0 ? 0 : ended.cut),
+        ...cutsOf(addTraffic(during, after), missing.length === 0 ? 0 : ended.cut),
         before,
         during,
         after,
-        missing: [...lostIn(ended), ...missing.values()],
+        ...(isUncounted(during, missing) ? { uncounted: true } : {}),
+        missing: [...lostIn(ended), ...missing],
         course: stretches.all(),
         ...copiesIn(mirrored),
       };
@@ -115,8 +121,36 @@ function addCopies(before: MirrorCount | undefined, { mirrored }: LogSlice): Mir
 const lostIn = ({ excluded }: Rollout): readonly string[] =>
   excluded.map((host) => `${host} was lost and is left out: the next release brings it to what runs`);
 
-const lossIn = (losses: number): string | null =>
-  losses === 0 ? null : "a part of the log was gone before it was read";
+/** What was not seen is unknown, and not nothing. */
+const isUncounted = ({ requests }: Traffic, missing: readonly string[]): boolean =>
+  requests === 0 && missing.length > 0;
+
+/** What the logs do not tell, gateway by gateway. */
+interface Gaps {
+  add(read: Read): void;
+  told(): readonly string[];
+  kept(): Pick<Counted, "lost">;
+}
+
+function createGaps({ gateways }: Application, before: Counted["lost"]): Gaps {
+  const logOf = (gateway: HostName): string => gateways.find(({ name }) => name === gateway)?.log ?? "";
+  const lost = new Map(Object.entries(before ?? {}) as [HostName, string][]);
+  const unread = new Map<HostName, string>();
+  return {
+    add: ({ gateway, reading }) => {
+      unread.delete(gateway);
+      if (!reading.ok) unread.set(gateway, wordsOf(reading.error));
+      else if (!reading.value.exists) unread.set(gateway, `${gateway}: there is no ${logOf(gateway)}`);
+      else if (reading.value.full !== undefined) lost.set(gateway, wordsOf(reading.value.full));
+      else if (reading.value.losses > 0 && !lost.has(gateway)) lost.set(gateway, `${gateway}: ${LOST}`);
+    },
+    told: () => [...new Map([...unread, ...lost]).values()],
+    kept: () => (lost.size === 0 ? {} : { lost: Object.fromEntries(lost) }),
+  };
+}
+
+const LOST = "a part of the log was gone before it was read, or there was no room for it";
+const wordsOf = ({ message, hint }: AppError): string => [message, ...(hint ? [hint] : [])].join("; ");
 
 /** Without our own log format there is nothing to read, and nginx is led by nobody. */
 const notMeasured: Meter = {

@@ -10,7 +10,7 @@ import type { EnginePorts } from "./ports.ts";
 
 /** Tells what is counted and judged: to whoever watches, and to the journal. */
 export interface Teller {
-  /** A log that cannot be read is said once, until it can be read again. */
+  /** A log that cannot be read is said once, until it can be read again; one without room once. */
   heard(read: Read): void;
   tell(now: Instant, known: Known): Promise<void>;
 }
@@ -34,6 +34,7 @@ export interface TellerOptions {
 
 export function createTeller({ ports, rollout, onEvent }: TellerOptions): Teller {
   const silent = new Set<HostName>();
+  const full = new Set<HostName>();
   let tellAt = rollout.startedAt;
   let noted: Verdict | null = null;
   let told: Verdict | null = null;
@@ -46,10 +47,12 @@ export function createTeller({ ports, rollout, onEvent }: TellerOptions): Teller
   };
   return {
     heard: ({ gateway, answeredAt, reading }) => {
-      const isNews = !reading.ok && !silent.has(gateway);
+      const error = reading.ok ? reading.value.full : reading.error;
       if (reading.ok) silent.delete(gateway);
-      else silent.add(gateway);
-      if (isNews) onEvent({ kind: "trouble", at: answeredAt, error: reading.error });
+      const said = reading.ok ? full : silent;
+      if (error === undefined || said.has(gateway)) return;
+      said.add(gateway);
+      onEvent({ kind: "trouble", at: answeredAt, error });
     },
     tell: async (now, { during, verdict }) => {
       const isDue = now >= tellAt;
