@@ -29,11 +29,16 @@ describe("the receipt", () => {
     const told = receiptLines(receipt({ during, cut: 1, missing: ["web2: its log is not readable"] })).map(
       textOf,
     );
-    expect(told[0]).toBe("  100 requests · 3 failed · 2 cut · 2 answered by a second slot");
+    expect(told[0]).toBe("  100 requests seen · 3 failed · 2 cut · 2 answered by a second slot");
     const back = receiptLines(receipt({ during: { ...during, fellBack: 1 }, skew: millis(12) })).map(textOf);
     expect(back[0]).toContain("2 answered by a second slot, 1 of them of the other release");
     expect(back.join()).toContain("the gateways were at most 12ms apart");
     expect(told.at(-1)).toBe("  not measured: web2: its log is not readable");
+  });
+
+  test("does not say that nothing failed where not all was seen", () => {
+    const told = receiptLines(receipt({ missing: ["web2: no room on the disk"] })).map(textOf);
+    expect(told[0]).toBe("  48,112 requests seen · 0 of them failed · 0 cut");
   });
 
   test("says that nothing was counted, and not that nothing failed", () => {

@@ -23,11 +23,13 @@ import {
 } from "./text.ts";
 import { afterStuck, count, counted, ms, share, time } from "./words.ts";
 
-function requestsLine({ during, cut, uncounted }: Receipt): Line {
+function requestsLine({ during, cut, uncounted, missing }: Receipt): Line {
   if (uncounted) return line(warn("requests were not counted"));
+  const isWhole = missing.length === 0;
+  const none = isWhole ? good("0 failed") : plain("0 of them failed");
   const spans = [
-    plain(`${count(during.requests)} requests · `),
-    during.failed > 0 ? bad(`${count(during.failed)} failed`) : good("0 failed"),
+    plain(`${count(during.requests)} requests ${isWhole ? "" : "seen "}· `),
+    during.failed > 0 ? bad(`${count(during.failed)} failed`) : none,
     plain(" · "),
     during.cut + cut > 0 ? bad(`${count(during.cut + cut)} cut`) : plain("0 cut"),
   ];

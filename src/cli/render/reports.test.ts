@@ -17,7 +17,7 @@ import {
   slotStatus,
   SLOTS,
 } from "../testing/records.ts";
-import { status, story, V1, WEB1 } from "../testing/records.ts";
+import { status, story, traffic, V1, WEB1 } from "../testing/records.ts";
 import { planLines } from "./plan.ts";
 import { checkLines, historyLines, recordLines } from "./reports.ts";
 import { statusLines } from "./status.ts";
@@ -265,6 +265,17 @@ describe("history", () => {
       "01S  v2       v1    under way  –         –       2026-03-14 09:19:53  –",
       "01R  v2       v1    completed  48,112    0       2026-03-14 09:25:51  1m2s",
     ]);
+  });
+
+  test.each([
+    ["not all was seen has what failed of it", { during: traffic(9, 5, { failed: 2 }) }, ["9", "2"]],
+    ["not all was seen does not say that nothing failed", {}, ["48,112", "–"]],
+    ["nothing was counted has no number", { uncounted: true as const }, ["–", "–"]],
+  ])("of a rollout of which %s", (_, more, expected) => {
+    const lines = historyLines([
+      { rollout: done, receipt: receipt({ missing: ["web1: no room"], ...more }) },
+    ]);
+    expect(textOf(lines[1]!).split(/ +/).slice(4, 6)).toEqual(expected);
   });
 
   test("of one rollout has its journal, with what hooks said and who ordered what", () => {

@@ -1,6 +1,7 @@
 import { between } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { Finding } from "../../ports/examine.ts";
+import type { Receipt } from "../../model/receipt.ts";
 import type { HistoryRecord, JournalEntry } from "../../ports/journal.ts";
 import { endLines } from "./receipt.ts";
 import { bad, canary, clean, dim, EMPTY, good, indent, line, strong, table, warn } from "./text.ts";
@@ -50,6 +51,14 @@ const HEAD = ["id", "release", "from", "outcome", "requests", "failed", "started
   line(dim(text)),
 );
 
+/** Of what was not seen nobody knows that it did not fail. */
+function failedIn(receipt: Receipt | null): Span | string {
+  if (receipt === null || receipt.uncounted === true) return "–";
+  const { during, missing } = receipt;
+  if (during.failed > 0) return bad(count(during.failed));
+  return missing.length > 0 ? "–" : "0";
+}
+
 function historyRow({ rollout, receipt }: HistoryRecord): readonly Line[] {
   const during = receipt?.uncounted ? undefined : receipt?.during;
   const why = rollout.aborted?.error.message ?? "";
@@ -59,7 +68,7 @@ function historyRow({ rollout, receipt }: HistoryRecord): readonly Line[] {
     line(rollout.from ?? "–"),
     [outcomeSpan(rollout)],
     line(during === undefined ? "–" : count(during.requests)),
-    line(during === undefined ? "–" : during.failed > 0 ? bad(count(during.failed)) : "0"),
+    line(failedIn(receipt)),
     line(clock(rollout.startedAt)),
     line(rollout.endedAt === null ? "–" : time(between(rollout.startedAt, rollout.endedAt))),
     line(dim(clean(why))),

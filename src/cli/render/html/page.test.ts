@@ -115,6 +115,10 @@ describe("the receipt as a page", () => {
     expect(pageOf({ course: [] })).toMatch(/failed, cut\s+none/);
     expect(pageOf({ uncounted: true, course: [] })).not.toContain("switches of traffic");
     expect(pageOf({ course: [] })).toContain("switches of traffic");
+    expect(pageOf({ missing: ["web2: no room"] })).toMatch(
+      /requests of users were seen\s+0\s+of them failed/,
+    );
+    expect(pageOf({})).toMatch(/requests of users\s+0\s+failed/);
   });
 
   it("of a rollout without a receipt says so", () => {

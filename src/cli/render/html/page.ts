@@ -3,7 +3,7 @@ import { coursesIn } from "../../../model/course.ts";
 import type { ProbeCount, ProbeReport } from "../../../model/probing.ts";
 import type { MirrorCount, Receipt } from "../../../model/receipt.ts";
 import { ENDED, type Rollout } from "../../../model/rollout.ts";
-import { quantile, type Traffic } from "../../../model/traffic.ts";
+import { quantile } from "../../../model/traffic.ts";
 import type { HistoryRecord, JournalEntry } from "../../../ports/journal.ts";
 import { backWords, commitWords, gapWords, KIND_WORDS, lossWords, oldWords } from "../probe.ts";
 import { cutWords } from "../receipt.ts";
@@ -88,15 +88,15 @@ const BACK = {
   estimated: "to go back, had it been needed (estimated)",
 } as const;
 
-function tiles({ during, cut, uncounted, mirrored, commits, skew, back, probe }: Receipt): Safe {
-  const lost = during.cut + cut;
+function tiles(receipt: Receipt): Safe {
+  const { uncounted, mirrored, commits, skew, back, probe } = receipt;
   const counts = probe?.counts ?? [];
   const sent = counts.reduce((sum, one) => sum + one.sent, 0);
   const broken = counts.reduce((sum, one) => sum + one.failed + one.cut, 0);
   const gets = counts.filter(({ kind }) => kind === "get");
   const gap = Math.max(0, ...gets.map(({ longestGap }) => longestGap));
   return html`<div class="tiles">
-    ${uncounted ? tile("–", "requests were not counted", "warn") : countTiles(during, lost)}
+    ${uncounted ? tile("–", "requests were not counted", "warn") : countTiles(receipt)}
     ${mirrored ? copiesTile(mirrored) : NOTHING}
     ${sent > 0 ? tile(count(broken), `lost of ${count(sent)} by the probe`, toneOf(broken)) : NOTHING}
     ${gap > 0 ? tile(time(gap), "longest gap between good GETs") : NOTHING}
@@ -106,9 +106,15 @@ function tiles({ during, cut, uncounted, mirrored, commits, skew, back, probe }:
   </div>`;
 }
 
-const countTiles = ({ requests, failed }: Traffic, lost: number): Safe =>
-  html`${tile(count(requests), "requests of users")} ${tile(count(failed), "failed", toneOf(failed))}
-  ${tile(count(lost), "cut", toneOf(lost))}`;
+function countTiles({ during, cut, missing: unmeasured }: Receipt): Safe {
+  const { requests, failed } = during;
+  const lost = during.cut + cut;
+  const isWhole = unmeasured.length === 0;
+  const tone = (bad: number): string => (isWhole || bad > 0 ? toneOf(bad) : "warn");
+  return html`${tile(count(requests), isWhole ? "requests of users" : "requests of users were seen")}
+  ${tile(count(failed), isWhole ? "failed" : "of them failed", tone(failed))}
+  ${tile(count(lost), "cut", tone(lost))}`;
+}
 
 const copiesTile = ({ requests, failed }: MirrorCount): Safe =>
   tile(count(failed), `failed of ${count(requests)} copies, for nobody`);
