@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  symlinkSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -96,6 +97,18 @@ test.skipIf(!needs(canMount(), "contract: a full disk of the log", "needs root a
       expect(await told()).toEqual(["warning"]);
     } finally {
       unmount(directory);
+    }
+    // The log may lie elsewhere than its name.
+    const elsewhere = join(w.nginx.directory, "elsewhere");
+    mkdirSync(elsewhere);
+    mountSmall(elsewhere, "64k");
+    try {
+      expect(await told()).toEqual([]);
+      writeFileSync(join(elsewhere, "shop.log"), "");
+      symlinkSync(join(elsewhere, "shop.log"), w.gateway.log);
+      expect(await told()).toEqual(["warning"]);
+    } finally {
+      unmount(elsewhere);
     }
   },
 );
