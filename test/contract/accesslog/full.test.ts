@@ -121,28 +121,20 @@ describe.runIf(canFill)("a log whose disk gets full", () => {
   });
 });
 
-const formatted = (image: string): boolean => {
-  execFileSync("truncate", ["-s", "8M", image]);
-  return spawnSync("mkfs.ext4", ["-q", "-m", "30", image]).status === 0;
-};
+const inShell = (script: string, ...args: readonly string[]): boolean =>
+  spawnSync("sh", ["-c", script, "sh", ...args]).status === 0;
 
 test.runIf(canFill)("what is kept for root is no room for nginx's workers", async () => {
-  const image = join(directory, "image");
   const mounts = join(directory, "logs");
-  const isMounted = formatted(image) && spawnSync("mount", ["-o", "loop", image, mounts]).status === 0;
+  const mounting = 'truncate -s 8M "$1" && mkfs.ext4 -q -m 30 "$1" && mount -o loop "$1" "$2"';
+  const isMounted = inShell(mounting, join(directory, "image"), mounts);
   if (!needs(isMounted, "contract: room that is kept for root", "no ext4 can be mounted here")) return;
   onTestFinished(() => unmount(mounts));
   execFileSync("chmod", ["777", directory, mounts]);
   write(1);
   const { cursor } = await read(await open());
-  spawnSync("setpriv", [
-    "--reuid",
-    "64321",
-    "--clear-groups",
-    "sh",
-    "-c",
-    `cat /dev/zero >${mounts}/ballast`,
-  ]);
+  const filling = 'setpriv --reuid 64321 --clear-groups sh -c "cat /dev/zero" >"$1"';
+  inShell(`touch "$1" && chown 64321 "$1" && ${filling}`, join(mounts, "ballast"));
   // Root has room, and the log has none.
   appendFileSync(join(mounts, "of-root"), Buffer.alloc(100_000));
   write(1000);
