@@ -75,7 +75,7 @@ export const cutWords = (kinds: ByKind<number>): string =>
 
 /** Null in the passive form, where nginx is led by nobody. */
 function switchWords({ uncounted, switches, longestSwitch, skew }: Receipt): string | null {
-  if (uncounted) return null;
+  if (uncounted && switches === 0) return null;
   if (switches === 0) return "no switch of traffic";
   const apart = skew === null ? "" : `; the gateways were at most ${time(skew)} apart`;
   const told = `${counted(switches, "switch", "switches")} of traffic`;

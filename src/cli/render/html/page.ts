@@ -167,7 +167,7 @@ function probed(report: ProbeReport): Safe {
 }
 
 function switchesTold({ uncounted, switches, longestSwitch, commits }: Receipt): Safe {
-  if (uncounted) return NOTHING;
+  if (uncounted && switches === 0) return NOTHING;
   const commit = commits === undefined ? null : commitWords(commits);
   return html`<p>
     ${count(switches)} switches of traffic; the longest took ${time(longestSwitch)} from order to
