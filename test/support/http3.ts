@@ -66,13 +66,15 @@ const LANES: readonly { readonly path: string; readonly args: readonly string[] 
   { path: "/?ms=1200&n=[1-5]", args: [] },
 ];
 
-/** Goes on until it is stopped; what is under way then comes to its end. */
+/** Each connection is a user. Goes on until it is stopped; what is under way then comes to its end. */
 export function startHttp3Load(target: Curl): { stop(): Promise<Http3Load> } {
   const stopping = new AbortController();
   const answers = new Map<string, number>();
+  let users = 0;
   const lane = async ({ path, args }: (typeof LANES)[number]): Promise<void> => {
     while (!stopping.signal.aborted) {
-      const more = ["--http3-only", "--output", "/dev/null", "--write-out", TOLD];
+      const user = ["--user-agent", `user ${users++}`];
+      const more = ["--http3-only", "--output", "/dev/null", "--write-out", TOLD, ...user];
       const written = await curl(target, path, ...more, ...args);
       for (const line of written.trim().split("\n"))
         answers.set(line.trim(), (answers.get(line.trim()) ?? 0) + 1);
