@@ -1,17 +1,18 @@
 // A bad release goes back by itself; no user meets it, and the operator reads why.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { reloadsOf } from "../../src/demo/nginx.ts";
 import type { Behaviour } from "../support/app.ts";
 import { failuresOf } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx } from "../support/nginx.ts";
 import { ownCommands } from "../support/own-commands.ts";
-import { openWorkspace, patient } from "../support/workspace.ts";
+import { openWorkspace, patient, type Workspace } from "../support/workspace.ts";
 
 interface Case {
   readonly name: string;
+  readonly release: string;
   readonly behaviour: Behaviour;
   /** Each must be in what the operator reads: the slot comes on top. */
   readonly says: readonly RegExp[];
@@ -23,52 +24,83 @@ const PATIENCE = "5s";
 const cases: readonly Case[] = [
   {
     name: "never listens",
+    release: "v2",
     behaviour: { neverListens: true },
     says: [/\/healthz/, /refused/i, /still thinking/],
   },
   {
     name: "answers 503 on its health check",
+    release: "v3",
     behaviour: { health503: true },
     says: [/\/healthz/, /503/, /no database/, /listens on port/],
   },
   {
     name: "fails its smoke check",
+    release: "v4",
     behaviour: { smokeFails: true },
     says: [/\/login/, /500/, /200/, /listens on port/],
   },
   {
     name: "ends itself right after its start",
+    release: "v5",
     behaviour: { crashAfterMs: 0 },
     says: [/\/healthz/, /out of luck/],
   },
 ];
 
 describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => {
-  it.each(cases)("$name goes back, and nobody notices", async ({ behaviour, says }) => {
-    const workspace = await openWorkspace({
-      releases: { v1: {}, v2: behaviour },
+  /** It serves v1, whatever was tried before. */
+  let serving: Workspace;
+  beforeAll(async () => {
+    const bad = Object.fromEntries(cases.map(({ release, behaviour }) => [release, behaviour]));
+    serving = await openWorkspace({
+      releases: { v1: {}, ...bad, good: {} },
       edit: (sections) => patient(sections, PATIENCE),
     });
-    onTestFinished(workspace.close);
-    await workspace.bringUp("v1");
-    const reloads = reloadsOf(workspace.nginx);
-    const load = await workspace.load();
-    const ran = await workspace.glidepath("release", "v2");
+    await serving.bringUp("v1");
+  });
+  afterAll(() => serving?.close());
+
+  it.each(cases)("$name goes back, and nobody notices", async ({ release: bad, says }) => {
+    const reloads = reloadsOf(serving.nginx);
+    const load = await serving.load();
+    const ran = await serving.glidepath("release", bad);
     const report = await load.stop();
 
     mustExit(ran, 1);
     expect(failuresOf(report)).toEqual([]);
-    expect(report.answers.filter(({ answeredBy }) => answeredBy.startsWith("v2"))).toEqual([]);
-    expect(reloadsOf(workspace.nginx)).toBe(reloads);
-    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
-    for (const words of [new RegExp(String(workspace.slots[0])), ...says])
+    expect(report.answers.filter(({ answeredBy }) => answeredBy.startsWith(bad))).toEqual([]);
+    expect(reloadsOf(serving.nginx)).toBe(reloads);
+    expect(await serving.inSlots()).toEqual(["v1", "v1"]);
+    for (const words of [new RegExp(String(serving.slots[0])), ...says])
       expect(ran.stdout + ran.stderr).toMatch(words);
-    const status = await workspace.status();
+    const status = await serving.status();
     expect(status).toMatchObject({ stable: "v1", rollout: null });
     expect(status.slots.map(({ release, inRotation }) => ({ release, inRotation }))).toEqual([
       { release: "v1", inRotation: true },
       { release: "v1", inRotation: true },
     ]);
+  });
+
+  it("does not exist is refused before anything is touched, and so says its plan", async () => {
+    mustExit(await serving.glidepath("plan", "good"), 0);
+    const [planned, ran] = [
+      await serving.glidepath("plan", "v77"),
+      await serving.glidepath("release", "v77"),
+    ];
+    mustExit(planned, 3);
+    mustExit(ran, 3);
+    for (const { stdout, stderr } of [planned, ran]) expect(stdout + stderr).toMatch(/shop-v77\.tar\.gz/);
+    expect(await serving.inSlots()).toEqual(["v1", "v1"]);
+    expect(await serving.status()).toMatchObject({ stable: "v1", rollout: null });
+  });
+
+  it("is good can follow a bad one", async () => {
+    const load = await serving.load();
+    mustExit(await serving.glidepath("release", "v4"), 1);
+    mustExit(await serving.glidepath("release", "good"), 0);
+    expect(failuresOf(await load.stop())).toEqual([]);
+    expect(await serving.inSlots()).toEqual(["good", "good"]);
   });
 
   it.each([
@@ -90,33 +122,6 @@ describe.skipIf(!hasNginx("integration: bad releases"))("a release that", () => 
 
     mustExit(ran, 1);
     for (const words of [/:\d+: the process of v2 /, ...says]) expect(ran.stdout + ran.stderr).toMatch(words);
-    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
-    expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
-  });
-
-  it("is good can follow a bad one", async () => {
-    const workspace = await openWorkspace({ releases: { v1: {}, v2: { smokeFails: true }, v3: {} } });
-    onTestFinished(workspace.close);
-    await workspace.bringUp("v1");
-    const load = await workspace.load();
-    mustExit(await workspace.glidepath("release", "v2"), 1);
-    mustExit(await workspace.glidepath("release", "v3"), 0);
-    expect(failuresOf(await load.stop())).toEqual([]);
-    expect(await workspace.inSlots()).toEqual(["v3", "v3"]);
-  });
-
-  it("does not exist is refused before anything is touched, and so says its plan", async () => {
-    const workspace = await openWorkspace();
-    onTestFinished(workspace.close);
-    await workspace.bringUp("v1");
-    mustExit(await workspace.glidepath("plan", "v2"), 0);
-    const [planned, ran] = [
-      await workspace.glidepath("plan", "v77"),
-      await workspace.glidepath("release", "v77"),
-    ];
-    mustExit(planned, 3);
-    mustExit(ran, 3);
-    for (const { stdout, stderr } of [planned, ran]) expect(stdout + stderr).toMatch(/shop-v77\.tar\.gz/);
     expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
     expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
   });

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { freePort } from "../../src/demo/ports.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx } from "../support/nginx.ts";
@@ -10,7 +10,7 @@ import { openWorkspace, type Workspace } from "../support/workspace.ts";
 
 const PATIENCE = 120_000;
 const closing: (() => unknown)[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
@@ -55,6 +55,7 @@ const EDITS: readonly (readonly [string, Edit, RegExp])[] = [
 
 interface Moved {
   readonly what: string;
+  readonly release: string;
   /** The whole root is where the file then has it. */
   readonly along?: true;
   readonly edit: (text: string, workspace: Workspace) => string;
@@ -66,10 +67,11 @@ const elsewhere = {
   dirOf: ({ root }: Workspace, slot: number) => `${root}-elsewhere/slots/${slot}`,
 };
 const MOVED: readonly Moved[] = [
-  { what: "another root", ...elsewhere },
-  { what: "a root to which all was moved", along: true, ...elsewhere },
+  { what: "another root", release: "v2", ...elsewhere },
+  { what: "a root to which all was moved", release: "v3", along: true, ...elsewhere },
   {
     what: "other directories of its slots",
+    release: "v4",
     edit: (text, { root, slots }) =>
       slots.reduce(
         (all, port) => all.replace(`- ${port}`, `- { port: ${port}, dir: ${root}/app${port} }`),
@@ -80,18 +82,26 @@ const MOVED: readonly Moved[] = [
 ];
 
 describe.skipIf(!hasNginx("integration: edited"))("a file with other places", () => {
+  /** Each release follows upon the one before. */
+  let workspace: Workspace;
+  beforeAll(async () => {
+    workspace = await openWorkspace({
+      releases: { v1: {}, v2: {}, v3: {}, v4: {} },
+      edit: (sections) => ({ ...sections, analysis: "off" }),
+    });
+    closing.push(workspace.close);
+    await workspace.bringUp("v1");
+  });
+
   it.each(MOVED)(
     "is no file of the slots that serve, with $what: a release is refused, and the one after it goes",
-    async ({ along, edit, dirOf }) => {
-      const workspace = await openWorkspace({ edit: (sections) => ({ ...sections, analysis: "off" }) });
-      closing.push(workspace.close);
-      await workspace.bringUp("v1");
+    async ({ release, along, edit, dirOf }) => {
       const { root } = workspace;
       const file = join(workspace.directory, "glidepath.yaml");
       const asItWas = await readFile(file, "utf8");
       await writeFile(file, edit(asItWas, workspace));
       if (along) await rename(root, `${root}-elsewhere`);
-      const refused = await workspace.glidepath("release", "v2");
+      const refused = await workspace.glidepath("release", release);
       if (along) await rename(`${root}-elsewhere`, root);
       mustExit(refused, 3);
       const places = workspace.slots.map((slot) => `here:${slot} (${dirOf(workspace, slot)})`).join(", ");
@@ -99,7 +109,7 @@ describe.skipIf(!hasNginx("integration: edited"))("a file with other places", ()
       expect(refused.stderr).toContain("put root and dir of their hosts back");
       expect((await workspace.status()).rollout).toBeNull();
       await writeFile(file, asItWas);
-      mustExit(await workspace.glidepath("release", "v2"), 0);
+      mustExit(await workspace.glidepath("release", release), 0);
     },
     PATIENCE,
   );
@@ -137,12 +147,17 @@ describe.skipIf(!hasNginx("integration: edited"))("files that were removed below
 });
 
 describe.skipIf(!hasNginx("integration: edited"))("a file that is edited in the middle of a rollout", () => {
+  let workspace: Workspace;
+  beforeAll(async () => {
+    workspace = await halfWay();
+  });
+
   it.each(EDITS)(
-    "with %s is refused by name before anything is done, and as it was goes back",
+    "with %s is refused by name before anything is done",
     async (_, edit, says) => {
-      const workspace = await halfWay();
       const file = join(workspace.directory, "glidepath.yaml");
       const asItWas = await readFile(file, "utf8");
+      onTestFinished(() => writeFile(file, asItWas));
       await writeFile(file, await edit(asItWas, workspace));
       expect(await readFile(file, "utf8")).not.toBe(asItWas);
       for (const order of ["abort", "resume"]) {
@@ -152,11 +167,12 @@ describe.skipIf(!hasNginx("integration: edited"))("a file that is edited in the 
         expect(refused.stderr).toContain("put it back into the file as it was");
       }
       expect(await workspace.inSlots()).toEqual(["v2", "v1"]);
-
-      await writeFile(file, asItWas);
-      mustExit(await workspace.glidepath("abort"), 1);
-      expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
     },
     PATIENCE,
   );
+
+  it("as it was goes back, whatever was refused before", async () => {
+    mustExit(await workspace.glidepath("abort"), 1);
+    expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
+  });
 });

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { type Server, createServer } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { masterPid, startNginx, testNginx, workerPids } from "../../src/demo/nginx.ts";
 import type { Sections } from "../../src/demo/scene.ts";
 import { ended, processesIn, signal } from "../../src/demo/processes.ts";
@@ -163,46 +163,56 @@ describe.skipIf(!hasNginx("integration: faults"))("around the release", () => {
       /leaves rotation/,
       / drains/,
       / stops/,
-      / starts v2/,
+      / starts v/,
       /joins rotation/,
       /stable release/,
-    ];
+    ].map((moment, i) => ({ moment, release: `v${i + 2}` }));
 
-    it.each(MOMENTS)("after %s holds the release up until it is there again", async (moment) => {
-      const workspace = await opened();
+    /** Each release follows upon the one before. */
+    let workspace: Workspace;
+    beforeAll(async () => {
+      const later = Object.fromEntries(MOMENTS.map(({ release }) => [release, {}]));
+      workspace = await openWorkspace({ releases: { v1: {}, ...later } });
       await workspace.bringUp("v1");
-      const running = workspace.start(["release", "v2", "--json"]);
-      await running.says(moment);
-      await killNginx(workspace);
-      await until(
-        () => workspace.status(),
-        ({ rollout }) => rollout === null || /^nginx on |; nginx on /.test(rollout.because),
-      );
-      await startNginx(workspace.nginx);
-      const load = await workspace.load();
-      mustExit(await running.done, 0);
-      expect(failuresOf(await load.stop())).toEqual([]);
-      expect(await workspace.inSlots()).toEqual(["v2", "v2"]);
-      expect(await workspace.status()).toMatchObject({ stable: "v2", rollout: null });
-      await testNginx(workspace.nginx);
     });
+    afterAll(() => workspace?.close());
+
+    it.each(MOMENTS)(
+      "after $moment holds the release up until it is there again",
+      async ({ moment, release }) => {
+        const running = workspace.start(["release", release, "--json"]);
+        await running.says(moment);
+        await killNginx(workspace);
+        await until(
+          () => workspace.status(),
+          ({ rollout }) => rollout === null || /^nginx on |; nginx on /.test(rollout.because),
+        );
+        await startNginx(workspace.nginx);
+        const load = await workspace.load();
+        mustExit(await running.done, 0);
+        expect(failuresOf(await load.stop())).toEqual([]);
+        expect(await workspace.inSlots()).toEqual([release, release]);
+        expect(await workspace.status()).toMatchObject({ stable: release, rollout: null });
+        await testNginx(workspace.nginx);
+      },
+    );
 
     it("and stays away turns the release round when progressDeadline is over", async () => {
       const edit = (sections: Sections): Sections => ({
         ...sections,
         rollout: { ...(sections["rollout"] as object), progressDeadline: "8s" },
       });
-      const workspace = await opened({ edit });
-      await workspace.bringUp("v1");
-      const running = workspace.start(["release", "v2", "--json"]);
+      const own = await opened({ edit });
+      await own.bringUp("v1");
+      const running = own.start(["release", "v2", "--json"]);
       await running.says(/joins rotation/);
-      await killNginx(workspace);
+      await killNginx(own);
       mustExit(await running.done, 1);
-      expect(await workspace.inSlots()).toEqual(["v1", "v1"]);
-      await startNginx(workspace.nginx);
-      const load = await workspace.load();
+      expect(await own.inSlots()).toEqual(["v1", "v1"]);
+      await startNginx(own.nginx);
+      const load = await own.load();
       expect(failuresOf(await load.stop())).toEqual([]);
-      expect(await workspace.status()).toMatchObject({ stable: "v1", rollout: null });
+      expect(await own.status()).toMatchObject({ stable: "v1", rollout: null });
     });
   });
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { approvalAt } from "../support/command.ts";
 import { failuresOf, goneBack } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx } from "../support/nginx.ts";
@@ -28,10 +29,6 @@ async function opened(rollout: object, options: WorkspaceOptions = {}): Promise<
   return workspace;
 }
 
-/** Until the rollout stands at a gate, with this share of 10000. */
-const atGate = (workspace: Workspace, share: number) =>
-  until(workspace.status, ({ rollout }) => rollout?.phase === "approval" && rollout.share === share, 60_000);
-
 async function order(workspace: Workspace, ...args: readonly string[]): Promise<void> {
   mustExit(await workspace.glidepath(...args), 0);
 }
@@ -50,15 +47,15 @@ describe.skipIf(!hasNginx("integration: gray releases by users"))(
         const workspace = await opened({ rules, steps: [...GATED, { share: "100%" }] });
         const load = await workspace.load(RATE);
         const running = workspace.start(["release", "v2", "--json"]);
-        await atGate(workspace, 0);
+        await running.says(approvalAt(0));
         expect(await answersOf(workspace, { "X-Canary": "always" })).toBe("v2");
         expect(await answersOf(workspace, {})).toBe("v1");
         const early = await workspace.glidepath("promote", "--to", "0%");
         mustExit(early, 0);
-        await atGate(workspace, 0);
+        await until(workspace.status, ({ rollout }) => rollout?.phase === "approval" && rollout.share === 0);
         for (const share of [500, 5000]) {
           await order(workspace, "promote");
-          await atGate(workspace, share);
+          await running.says(approvalAt(share));
         }
         await order(workspace, "promote");
         mustExit(await running.done, 0);
@@ -76,9 +73,9 @@ describe.skipIf(!hasNginx("integration: gray releases by users"))(
         const workspace = await opened({ steps: [...GATED.slice(1), { share: "100%" }] });
         const load = await workspace.load(RATE);
         const running = workspace.start(["release", "v2", "--json"]);
-        await atGate(workspace, 500);
+        await running.says(approvalAt(500));
         await order(workspace, "promote", "--to", "30%");
-        await atGate(workspace, 3000);
+        await running.says(approvalAt(3000));
         const back = await workspace.glidepath("promote", "--to", "10%");
         mustExit(back, 3);
         expect(back.stderr).toContain("its step leads to 30 %; a jump goes further, `abort` goes back");
@@ -101,10 +98,10 @@ describe.skipIf(!hasNginx("integration: gray releases by users"))(
         const load = await workspace.load(RATE);
         for (const share of [0, 500, 5000, 10_000]) {
           const running = workspace.start(["release", "v2", "--json"]);
-          await atGate(workspace, 0);
+          await running.says(approvalAt(0));
           for (const step of [500, 5000, 10_000].filter((each) => each <= share)) {
             await order(workspace, "promote");
-            await atGate(workspace, step);
+            await running.says(approvalAt(step));
           }
           mustExit(await workspace.glidepath("abort", "--wait", "--reason", `at ${share}`), 1);
           mustExit(await running.done, 1);
@@ -130,7 +127,7 @@ describe.skipIf(!hasNginx("integration: gray releases by users"))(
         },
       );
       const running = workspace.start(["release", "v2", "--json"]);
-      await atGate(workspace, 0);
+      await running.says(approvalAt(0));
       const asked = ["explain", "--user", "alice"];
       const before = await workspace.glidepath(...asked);
       expect([before.code, before.stdout, before.stderr]).toEqual([
@@ -205,7 +202,7 @@ describe.skipIf(!hasNginx("integration: gray releases by servers"))(
         const workspace = await opened({ split: "servers", steps }, twoHosts);
         const load = await workspace.load(RATE);
         const first = workspace.start(["release", "v2", "--json"]);
-        await atGate(workspace, 5000);
+        await first.says(approvalAt(5000));
         expect(await workspace.inSlots()).toEqual(["v1", "v1", "v2", "v2"]);
         const part = await partOf(workspace, "v2");
         expect([part > 30, part < 70]).toEqual([true, true]);
@@ -213,7 +210,7 @@ describe.skipIf(!hasNginx("integration: gray releases by servers"))(
         mustExit(await first.done, 1);
         expect(await partOf(workspace, "v2")).toBe(0);
         const second = workspace.start(["release", "v2", "--json"]);
-        await atGate(workspace, 5000);
+        await second.says(approvalAt(5000));
         await order(workspace, "promote");
         mustExit(await second.done, 0);
         expect(failuresOf(await load.stop())).toEqual([]);
@@ -299,11 +296,7 @@ describe.skipIf(!hasNginx("integration: supersede"))("a third release", () => {
       expect((await workspace.status()).rollout).toMatchObject({ release: "v2", phase: "baking" });
       const third = workspace.start(["release", "v3", "--supersede", "--json"]);
       mustExit(await first.done, 3);
-      await until(
-        workspace.status,
-        ({ rollout }) => rollout?.release === "v3" && rollout.phase === "baking",
-        60_000,
-      );
+      await third.says(/"release":"v3"[^\n]*"phase":"baking"/);
       expect((await workspace.status()).rollout).toMatchObject({ from: "v1", share: 5000 });
       await order(workspace, "promote");
       mustExit(await third.done, 0);

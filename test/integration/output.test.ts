@@ -46,7 +46,7 @@ describe.skipIf(!hasNginx("integration: output"))("output", () => {
         ["explain", "--user", "7", "--json"],
       ];
       for (const args of answers) {
-        const [full, gone] = [await run(workspace, "full", args), await run(workspace, "gone", args)];
+        const [full, gone] = await Promise.all([run(workspace, "full", args), run(workspace, "gone", args)]);
         expect({ args, ...full }).toEqual({ args, code: 2, stderr: LOST });
         expect({ args, ...gone }).toEqual({ args, code: 0, stderr: "" });
       }

@@ -77,7 +77,7 @@ describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => 
     const { w, go } = await openHeld(2, 4);
     const load = await w.load({ rate: 100 });
     const releasing = w.start(["release", "v2"]);
-    await until(w.status, ({ rollout: now }) => now?.phase === "approval");
+    await releasing.says(/holds until somebody approves/);
     expect(await w.inSlots()).toEqual(["v2", "v2", "v2", "v1"]);
 
     const taking = takeWhenFree(w.slots[2]!);
@@ -121,7 +121,7 @@ describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => 
     await w.bringUp("v1");
     const load = await w.load({ rate: 100 });
     const releasing = w.start(["release", "v2"], { timeoutMs: 220_000 });
-    await until(w.status, ({ rollout: now }) => now?.phase === "approval");
+    await releasing.says(/holds until somebody approves/);
     const held = await webSocketTo(w.url, w.slots[2]!);
     closing.push(() => held.destroy());
     await rm(file);
@@ -153,7 +153,7 @@ describe.skipIf(!hasNginx("integration: passed over"))("on the way back", () => 
   it("a slot that the file has lost meanwhile is asked for before anything is done", async () => {
     const { w, go } = await openHeld(1, 3);
     const releasing = w.start(["release", "v2"]);
-    await until(w.status, ({ rollout: now }) => now?.phase === "approval");
+    await releasing.says(/holds until somebody approves/);
     const taking = takeWhenFree(w.slots[1]!);
     await rm(go);
     void w.start(["abort"]);

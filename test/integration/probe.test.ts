@@ -9,7 +9,6 @@ import { freePorts } from "../../src/demo/ports.ts";
 import { mustExit } from "../support/exit.ts";
 import { failuresOf } from "../support/load.ts";
 import { hasNginx } from "../support/nginx.ts";
-import { until } from "../support/until.ts";
 import { type Workspace, type WorkspaceOptions, openWorkspace } from "../support/workspace.ts";
 
 const PATIENCE = 240_000;
@@ -115,7 +114,7 @@ describe.skipIf(!hasNginx("integration: the probe"))("a probed release", () => {
       });
       const page = join(workspace.directory, "receipt.html");
       const running = workspace.start(["release", "v2", "--json", "--receipt", page]);
-      await until(workspace.status, ({ rollout }) => rollout?.phase === "approval", 60_000);
+      await running.says(/"phase":"approval"/);
       // Whatever the first slot's stop broke off has begun anew in the one stable slot by now.
       mustExit(await workspace.glidepath("promote"), 0);
       const ran = await running.done;
@@ -142,7 +141,7 @@ describe.skipIf(!hasNginx("integration: the probe"))("a probed release", () => {
     async () => {
       const { workspace, other } = await twoGateways();
       const running = workspace.start(["release", "v2", "--json"]);
-      await until(workspace.status, ({ rollout }) => rollout?.phase === "approval", 60_000);
+      await running.says(/"phase":"approval"/);
       await stopNginx(other);
       await wait(1500);
       await startNginx(other);

@@ -2,6 +2,7 @@
 // approved by hand; users are asked one by one at each step.
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { bucketOfUser } from "../../src/drivers/nginx/bucket.ts";
+import { approvalAt } from "../support/command.ts";
 import { crowd } from "../support/crowd.ts";
 import { mustExit } from "../support/exit.ts";
 import { openGates, type Gates } from "../support/gates.ts";
@@ -46,14 +47,12 @@ async function releasesAt(port: number, visits: readonly (readonly string[])[]):
   );
 }
 
-const approvalAt = (share: number): RegExp => new RegExp(`"phase":"approval"[^\\n]*"share":${share * 100},`);
-
 describe.skipIf(!hasNginx("integration: gray by users"))("a gray release on six hosts, two gateways", () => {
   it("reaches exactly the users of each share on both, nobody goes back, and nothing fails", async () => {
     const { w, loads } = await open(6, 3);
     const running = w.start(["release", "v2", "--json"], { timeoutMs: 280_000 });
     for (const share of SHARES.slice(0, -1)) {
-      await running.says(approvalAt(share));
+      await running.says(approvalAt(share * 100));
       const wanted = USERS.map((user) => (bucketOfUser("shop", user) < share * 100 ? "v2" : "v1"));
       const asked = USERS.map((user) => [`Cookie: uid=${user}`]);
       const testers = [["X-Tester: yes"], ["X-Tester: no", "Cookie: uid=user-0"]];
@@ -80,7 +79,7 @@ describe.skipIf(!hasNginx("integration: gray by users"))("a gray release on six 
     const running = w.start(["release", "v2", "--json"]);
     await running.says(approvalAt(0));
     mustExit(await w.glidepath("promote", "--to", "25%"), 0);
-    await running.says(approvalAt(25));
+    await running.says(approvalAt(2500));
     mustExit(await w.glidepath("abort"), 0);
     const ran = await running.done;
     mustExit(ran, 1);

@@ -124,6 +124,9 @@ function listen(child: ChildProcess): { said: Running["said"]; says: Running["sa
   return { said: () => ({ ...said }), says };
 }
 
+/** What `release --json` says where it waits for an approval, with this share of 10000. */
+export const approvalAt = (share: number): RegExp => new RegExp(`"phase":"approval"[^\\n]*"share":${share},`);
+
 /** Starts it, in a group of its own, and does not wait. */
 export function startCommand(args: readonly string[], options: CommandOptions): Running {
   const startedAt = performance.timeOrigin + performance.now();
