@@ -11,13 +11,11 @@ import { scenarioOf, SMOOTH, type Scenario, type Shape } from "../../src/sim/sce
 import type { SimPorts } from "../../src/sim/world.ts";
 import { simulate, type SimulationOptions } from "./harness.ts";
 
-/** A plan that knows of no groups: each slot leaves for itself. */
-const planted = vi.hoisted(() => ({
-  isForgetful: false,
-  isPatient: false,
-  waitsForSlow: false,
-  isFickle: false,
-}));
+/** `isForgetful`: a plan that knows of no groups, so that each slot leaves for itself. */
+const { planted, NOTHING } = vi.hoisted(() => {
+  const nothing = { isForgetful: false, isPatient: false, waitsForSlow: false, isFickle: false };
+  return { planted: { ...nothing }, NOTHING: nothing };
+});
 vi.mock(import("../../src/rollout/create.ts"), async (original) => {
   const real = await original();
   const createRollout: typeof real.createRollout = (...args) => {
@@ -219,42 +217,43 @@ const SLOW: Scenario = {
 /** The first four did find it; a change of the dice may ask for the others. */
 const SLOW_SEEDS = [13, 52, 265, 342, ...Array.from({ length: 800 }, (_, i) => i + 1)];
 
-interface Planted {
-  readonly what: RegExp;
-  readonly options: SimulationOptions;
+/** What a seed's story breaks, a sentence each. */
+type Tell = (seed: number) => Promise<readonly string[]>;
+
+const telling =
+  (options: SimulationOptions): Tell =>
+  async (seed) =>
+    (await simulate(seed, options)).broken.map(({ law, what }) => `law ${law}: ${what}`);
+
+const inSlowPool: Tell = (seed) =>
+  telling({ scenario: SLOW, faults: { ...drawFaults(seed), slowBoots: 60 } })(seed);
+
+const sound = telling({});
+
+interface Search {
+  readonly seeds?: readonly number[];
+  readonly tell?: Tell;
+  /** The same stories without the bug. */
+  readonly control?: Tell;
 }
 
-const inSlowPool = async (seed: number): Promise<readonly string[]> => {
-  const faults = { ...drawFaults(seed), slowBoots: 60 };
-  const { broken } = await simulate(seed, { scenario: SLOW, faults });
-  return broken.map((harm) => `law ${harm.law}: ${harm.what}`);
-};
-
-async function isFoundInSlowPool(what: RegExp): Promise<boolean> {
-  for (const seed of SLOW_SEEDS) {
-    if ((await inSlowPool(seed)).some((broken) => what.test(broken))) return true;
-  }
-  return false;
+interface Found {
+  /** The first that breaks the law in these words; null: none does. */
+  readonly seed: number | null;
+  /** What its story breaks where the bug is not planted. */
+  readonly without: readonly string[];
 }
 
-/** Whether one of these seeds breaks the law in these words. */
-async function isFound({ what, options }: Planted): Promise<boolean> {
-  for (const seed of [...RARE, ...SEEDS, ...MORE, ...AT_LAST]) {
-    const { broken } = await simulate(seed, options);
-    if (broken.some((harm) => what.test(`law ${harm.law}: ${harm.what}`))) return true;
-  }
-  return false;
-}
+const BY_THE_BUG = { seed: expect.any(Number), without: [] };
 
-/** The laws that these seeds break, up to the seed that breaks the one that is looked for. */
-async function lawsBroken(options: SimulationOptions, wanted?: number): Promise<readonly number[]> {
-  const laws = new Set<number>();
-  for (const seed of wanted === undefined ? [...RARE, ...SEEDS, ...MORE] : SEEDS) {
-    const { broken } = await simulate(seed, options);
-    for (const { law } of broken) laws.add(law);
-    if (wanted !== undefined && laws.has(wanted)) break;
+async function find(what: RegExp, search: Search = {}): Promise<Found> {
+  const { seeds = [...RARE, ...SEEDS, ...MORE, ...AT_LAST], tell = sound, control = sound } = search;
+  for (const seed of seeds) {
+    if (!(await tell(seed)).some((broken) => what.test(broken))) continue;
+    Object.assign(planted, NOTHING);
+    return { seed, without: await control(seed) };
   }
-  return [...laws];
+  return { seed: null, without: [] };
 }
 
 describe("a bug that is planted is found", () => {
@@ -266,7 +265,8 @@ describe("a bug that is planted is found", () => {
     ["users are led to a slot on a look of long ago", 4, { wrap: believeTheFirstLook }],
     ["a slot or a gateway accepts an older write", 9, { acceptStale: true }],
   ])("%s: law %i", async (_, law, options) => {
-    expect(await lawsBroken(options, law)).toContain(law);
+    const seen = await find(new RegExp(`^law ${law}: `), { seeds: SEEDS, tell: telling(options) });
+    expect(seen).toEqual(BY_THE_BUG);
   });
 
   test.each<[string, RegExp, SimulationOptions]>([
@@ -278,37 +278,29 @@ describe("a bug that is planted is found", () => {
     ],
     ["a role is a set of slots that no group has", /^law 4: .* is no suffix of the pool/, { wrap: shuffle }],
   ])("%s", async (_, what, options) => {
-    expect(await isFound({ what, options })).toBe(true);
+    expect(await find(what, { tell: telling(options) })).toEqual(BY_THE_BUG);
   });
 
-  test("a wave takes the last slot of a host", async () => {
-    planted.isForgetful = true;
-    onTestFinished(() => void (planted.isForgetful = false));
-    expect(await isFound({ what: /^law 5: .* is left with none of/, options: {} })).toBe(true);
-  });
+  const SLOW_POOL_ONLY: Search = { seeds: SLOW_SEEDS, tell: inSlowPool, control: inSlowPool };
 
-  test("going back waits for a slot that does not come up", async () => {
-    planted.isPatient = true;
-    onTestFinished(() => void (planted.isPatient = false));
-    expect(await isFound({ what: /^law 10: stuck, and .* is ready/, options: {} })).toBe(true);
-  });
-
-  test("going back waits for a slot that is slow", async () => {
-    planted.waitsForSlow = true;
-    onTestFinished(() => void (planted.waitsForSlow = false));
-    const what = /^law 10: .* is ready to take users back, and waits for a slow one/;
-    expect(await isFound({ what, options: {} })).toBe(true);
-  });
-
-  test("a slot whose turn has come waits again", async () => {
-    planted.isFickle = true;
-    onTestFinished(() => void (planted.isFickle = false));
-    const what = /^law 10: .* is left out again of the switch that leads users to it/;
-    expect(await isFoundInSlowPool(what)).toBe(true);
-  });
-
-  test("control: without a planted bug these seeds break no law", async () => {
-    expect(await lawsBroken({})).toEqual([]);
-    for (const seed of SLOW_SEEDS.slice(0, 8)) expect(await inSlowPool(seed)).toEqual([]);
+  test.each<[string, keyof typeof planted, RegExp, Search]>([
+    ["a wave takes the last slot of a host", "isForgetful", /^law 5: .* is left with none of/, {}],
+    ["going back waits for a slot that does not come up", "isPatient", /^law 10: stuck, and .* is ready/, {}],
+    [
+      "going back waits for a slot that is slow",
+      "waitsForSlow",
+      /^law 10: .* is ready to take users back, and waits for a slow one/,
+      {},
+    ],
+    [
+      "a slot whose turn has come waits again",
+      "isFickle",
+      /^law 10: .* is left out again of the switch that leads users to it/,
+      SLOW_POOL_ONLY,
+    ],
+  ])("%s", async (_, bug, what, search) => {
+    planted[bug] = true;
+    onTestFinished(() => void Object.assign(planted, NOTHING));
+    expect(await find(what, search)).toEqual(BY_THE_BUG);
   });
 });
