@@ -9,6 +9,7 @@ import { bucketOfUser } from "../../src/drivers/nginx/bucket.ts";
 import { hasOpenssl } from "../support/certificate.ts";
 import { pinLabel } from "../../src/drivers/nginx/pins.ts";
 import type { AppName, ReleaseId } from "../../src/model/ids.ts";
+import { approvalAt } from "../support/command.ts";
 import { mustExit } from "../support/exit.ts";
 import { openGates } from "../support/gates.ts";
 import { failuresOf } from "../support/load.ts";
@@ -23,7 +24,6 @@ const isBetween = (user: string): boolean => {
   const bucket = bucketOfUser("shop", user);
   return bucket >= 1000 && bucket < 6000;
 };
-const approvalAt = (share: number): RegExp => new RegExp(`"phase":"approval"[^\\n]*"share":${share * 100},`);
 
 interface Visitor {
   readonly user: string;
@@ -94,10 +94,10 @@ describe.skipIf(!hasNginx("integration: visitors stay with a release"))("a gray 
       const load = await w.load({ rate: 40 });
       const visitors = USERS.map(newcomer);
       const running = w.start(["release", "v2", "--json"]);
-      await running.says(approvalAt(10));
+      await running.says(approvalAt(1000));
       const had = await pages(w.url, visitors);
       mustExit(await w.glidepath("promote"), 0);
-      await running.says(approvalAt(60));
+      await running.says(approvalAt(6000));
       const wanted = pin === null ? USERS.filter(isBetween) : [];
       expect(await mixed(w.url, visitors, had)).toEqual(wanted);
       expect(USERS.filter(isBetween).length).toBeGreaterThan(5);
@@ -116,11 +116,11 @@ describe.skipIf(!hasNginx("integration: visitors stay with a release"))("a gray 
       const between = USERS.filter(isBetween);
       const visitors = between.map(newcomer);
       const running = w.start(["release", "v2", "--json"]);
-      await running.says(approvalAt(10));
+      await running.says(approvalAt(1000));
       expect(new Set(await pages(w.url, visitors))).toEqual(new Set(["v1"]));
       const pin = visitors[0]?.pin?.value ?? "";
       mustExit(await w.glidepath("promote"), 0);
-      await running.says(approvalAt(60));
+      await running.says(approvalAt(6000));
       const asked = ["explain", "--cookie", `uid=${between[0]}`, "--json"];
       const told = await w.glidepath(...asked, "--cookie", pin);
       expect(told.events[0]).toMatchObject({ release: "v1", role: "stable", by: { pin: "v1" } });
@@ -234,7 +234,7 @@ describe.skipIf(!hasNginx("integration: visitors stay over TLS") || !isSecure)(
           (counts) => counts.every((count) => count > 0),
         );
         mustExit(await w.glidepath("promote"), 0);
-        await running.says(approvalAt(60));
+        await running.says(approvalAt(6000));
         const had = USERS.map(() => "v1");
         expect(await mixed(one, visitors, had)).toEqual([]);
         expect(await mixed(other, visitors, had)).toEqual([]);
