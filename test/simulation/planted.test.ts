@@ -188,8 +188,8 @@ const SEEDS = Array.from({ length: 120 }, (_, i) => 1000 + i);
 /** A canary all of whose slots are lost is rare. */
 const MORE = SEEDS.map((seed) => seed + 400);
 
-/** Rarer: on the way back a slot does not come up, or is slow. */
-const RARE = [1895, 1973, 2094, 2157, 1351, 3624, 1308, 828, 1185, 1245];
+/** Rarer: on the way back a slot does not come up, or is slow. The first one has such a canary. */
+const RARE = [1429, 1895, 1973, 2094, 2157, 1351, 3624, 1308, 828, 1185, 1245];
 
 /** Where the dice have changed, none of those may tell the story any more: then as many as it takes. */
 const AT_LAST = Array.from({ length: 3000 }, (_, i) => 2000 + i);
