@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { masterPid, startNginx, testNginx, workerPids } from "../../src/demo/nginx.ts";
 import type { Sections } from "../../src/demo/scene.ts";
-import { ended, processesIn, signal } from "../../src/demo/processes.ts";
+import { ended, endProcessesIn, processesIn, signal } from "../../src/demo/processes.ts";
 import { failuresOf } from "../support/load.ts";
 import { mustExit } from "../support/exit.ts";
 import { hasNginx } from "../support/nginx.ts";
@@ -118,7 +118,11 @@ describe.skipIf(!hasNginx("integration: faults"))("around the release", () => {
     async () => {
       const workspace = await opened();
       mountSmall(workspace.root, "2m");
-      onTestFinished(() => unmount(workspace.root));
+      // Nobody finds them once their directories are gone.
+      onTestFinished(async () => {
+        await endProcessesIn(workspace.root);
+        unmount(workspace.root);
+      });
       await workspace.bringUp("v1");
       // Random hexadecimal digits: no archive makes 6 MB of them fit.
       await workspace.addRelease("v9", {}, { "ballast.txt": randomBytes(3_000_000).toString("hex") });
