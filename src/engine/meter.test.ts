@@ -7,6 +7,7 @@ import type { Application } from "../model/application.ts";
 import { NO_EVIDENCE, sliceOf } from "../model/evidence.ts";
 import type { HostName } from "../model/ids.ts";
 import { NO_TRAFFIC } from "../model/traffic.ts";
+import type { JournalEntry } from "../ports/journal.ts";
 import type { LogReading } from "../ports/telemetry.ts";
 import type { Read } from "./gauge.ts";
 import { createMeter, type Counted } from "./meter.ts";
@@ -40,6 +41,9 @@ function metered(readings: readonly Read["reading"][], before: Counted | null = 
   return { meter, add, receipt: () => meter.receipt({ ...rollout, endedAt: NOW }, []) };
 }
 
+const decided = (change: "committing" | null): JournalEntry =>
+  ({ at: NOW, kind: "decided", because: "", data: { phase: "updating", change } }) as unknown as JournalEntry;
+
 describe("a receipt", () => {
   it("counts what was read, and no request where there was none", () => {
     expect(metered([reading(0)]).receipt()).toMatchObject({ during: { requests: 0 }, missing: [] });
@@ -70,6 +74,22 @@ describe("a receipt", () => {
     });
     expect(receipt()).not.toHaveProperty("uncounted");
     expect(meter.during()).toMatchObject({ requests: 5 });
+  });
+
+  it("of a first release that came to no gateway needs no log; of one that did it does", () => {
+    const first = rolloutOf({ from: null });
+    const meter = createMeter(application, first, null);
+    const given = reading(0, { exists: false });
+    meter.add({ gateway: web(1), askedAt: NOW, answeredAt: NOW, reading: given });
+    const receipt = (...entries: readonly JournalEntry[]) =>
+      meter.receipt({ ...first, endedAt: NOW }, entries);
+    expect(receipt()).toMatchObject({ during: { requests: 0 }, missing: [] });
+    expect(receipt()).not.toHaveProperty("uncounted");
+    expect(meter.during()).toMatchObject({ requests: 0 });
+    expect(receipt(decided("committing"), decided(null))).toMatchObject({
+      uncounted: true,
+      missing: ["web1: there is no /var/log/shop.log"],
+    });
   });
 
   it("lacks nothing when a silent gateway's log is read in the end", () => {

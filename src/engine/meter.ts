@@ -42,6 +42,7 @@ const YOUNG = seconds(60);
 export function createMeter(application: Application, rollout: Rollout, counted: Counted | null): Meter {
   if (application.gateway.passive) return notMeasured;
   const gaps = createGaps(application, counted?.lost);
+  const isLed = rollout.from !== null;
   let before = counted?.before ?? NO_TRAFFIC;
   let old = counted?.during ?? NO_TRAFFIC;
   let young: readonly LogSlice[] = [];
@@ -66,7 +67,7 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       gaps.add(read);
       if (read.reading.ok) take(read.reading.value.slices, read.answeredAt);
     },
-    during: () => (isUncounted(soFar(), gaps.told()) ? null : soFar()),
+    during: () => (isUncounted(soFar(), gaps.told(isLed)) ? null : soFar()),
     counted: () => ({
       before,
       during: soFar(),
@@ -78,9 +79,10 @@ export function createMeter(application: Application, rollout: Rollout, counted:
       const end = endOf(ended);
       const during = addTraffic(old, sum(young.filter(({ slice }) => startOf(slice) <= end)));
       const after = sum(young.filter(({ slice }) => startOf(slice) > end));
-      const missing = gaps.told();
+      const times = timesOf(ended, entries);
+      const missing = gaps.told(isLed || times.switches > 0);
       return {
-        ...timesOf(ended, entries),
+        ...times,
         ...cutsOf(addTraffic(during, after), missing.length === 0 ? 0 : ended.cut),
         before,
         during,
@@ -128,7 +130,8 @@ const isUncounted = ({ requests }: Traffic, missing: readonly string[]): boolean
 /** What the logs do not tell, gateway by gateway. */
 interface Gaps {
   add(read: Read): void;
-  told(): readonly string[];
+  /** Before nginx is led for the first time there is no log, and nothing to be in it. */
+  told(isLed: boolean): readonly string[];
   kept(): Pick<Counted, "lost">;
 }
 
@@ -136,15 +139,17 @@ function createGaps({ gateways }: Application, before: Counted["lost"]): Gaps {
   const logOf = (gateway: HostName): string => gateways.find(({ name }) => name === gateway)?.log ?? "";
   const lost = new Map(Object.entries(before ?? {}) as [HostName, string][]);
   const unread = new Map<HostName, string>();
+  const absent = new Map<HostName, string>();
   return {
     add: ({ gateway, reading }) => {
       unread.delete(gateway);
+      absent.delete(gateway);
       if (!reading.ok) unread.set(gateway, wordsOf(reading.error));
-      else if (!reading.value.exists) unread.set(gateway, `${gateway}: there is no ${logOf(gateway)}`);
+      else if (!reading.value.exists) absent.set(gateway, `${gateway}: there is no ${logOf(gateway)}`);
       else if (reading.value.full !== undefined) lost.set(gateway, wordsOf(reading.value.full));
       else if (reading.value.losses > 0 && !lost.has(gateway)) lost.set(gateway, `${gateway}: ${LOST}`);
     },
-    told: () => [...new Map([...unread, ...lost]).values()],
+    told: (isLed) => [...new Map([...(isLed ? absent : []), ...unread, ...lost]).values()],
     kept: () => (lost.size === 0 ? {} : { lost: Object.fromEntries(lost) }),
   };
 }
