@@ -168,7 +168,9 @@ function lackOf(piece: Piece, { host, log }: Source): AppError | null {
     });
   if (offered === 0 || piece.full || clock - written < AT_REST) return null;
   return appError("host.disk", `${host.name}: nginx wrote half a line to ${log} and stopped`, {
-    hint: "see in nginx's error log what it lacks there: a quota, as a rule",
+    hint:
+      "nginx's error log says what it lacks there, a quota as a rule; " +
+      "if it says nothing, one more request ends this",
   });
 }
 
