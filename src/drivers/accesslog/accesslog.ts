@@ -93,6 +93,13 @@ async function readPiece(source: Source, place: Place, most: number): Promise<Re
       }),
     );
   }
+  if (reply.code === EXITS.noFile) {
+    return err(
+      appError("host.command", `${host.name}: ${log} is no file: requests cannot be counted`, {
+        hint: "let gateway.log name a file, or leave it out",
+      }),
+    );
+  }
   const piece = reply.code === EXITS.done ? parsePiece(reply.stdout) : null;
   if (piece !== null) return ok(piece);
   return err(

@@ -3,7 +3,7 @@ import { FOLD } from "./fold-script.ts";
 
 /** What runs on the gateway's host, as text. */
 
-export const EXITS = { done: 0, rights: 20 } as const;
+export const EXITS = { done: 0, rights: 20, noFile: 21 } as const;
 
 /** Characters of an answer, about: a host's answer is kept up to 1 MiB. */
 export const ROOM = 500_000;
@@ -57,7 +57,7 @@ folded() { # MOST EARLY
 }
 current=0 here=0 written=0 free=
 if [ -e "$file" ]; then
-  [ -f "$file" ] || { echo "$file is not a file" >&2; exit ${EXITS.rights}; }
+  [ -f "$file" ] || exit ${EXITS.noFile}
   look "$file"
   current=$size here=$found free=$(free_at "$file")
 fi

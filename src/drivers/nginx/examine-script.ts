@@ -25,6 +25,7 @@ section config; writable "$(dirname -- "$config")"
 section configdir; [ -d "$(dirname -- "$config")" ] && echo yes
 section state; writable "$home"
 section log; [ -d "$(dirname -- "$log")" ] && echo yes
+section nofile; [ -e "$log" ] && [ ! -f "$log" ] && echo yes
 section room
 for path in "$log" "$home"; do
   free=$(free_at "$(nearest "$path")") && printf '%s %s\n' "$free" "$path"

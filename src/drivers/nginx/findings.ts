@@ -146,7 +146,9 @@ const place: Look = (facts) => {
     ...(section(facts, "configdir") === "yes" ? [] : [config]),
     ...(section(facts, "log") === "yes" ? [] : [log]),
   ].map((path) => fault(`the directory of ${path} is not there`, "create it"));
-  return [...rights, ...missing, ...linesOf(facts, "room").flatMap(room)];
+  const found = `${log} is no file: requests are in no count, and not judged`;
+  const odd = section(facts, "nofile") === "yes" ? [warning(found, "let gateway.log name a file")] : [];
+  return [...rights, ...missing, ...odd, ...linesOf(facts, "room").flatMap(room)];
 };
 
 /** Less, in KiB, is soon nothing. */

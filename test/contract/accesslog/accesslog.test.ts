@@ -77,9 +77,10 @@ test("a log that is not there is empty, and is read from its beginning once it i
   expect(await read(before.cursor)).toMatchObject({ seen: [1, 2], lost: 0 });
 });
 
-test("a log that may not be read says so", async () => {
+test("a log that is no file says so, and not that it may not be read", async () => {
   const opened = await port.open({ ...gateway, log: directory }, instant(0));
-  expect(opened.ok).toBe(false);
+  expect(opened).toMatchObject({ ok: false, error: { code: "host.command" } });
+  expect(opened).toMatchObject({ error: { message: expect.stringContaining(`${directory} is no file`) } });
 });
 
 test("an unfinished line is read when it is finished", async () => {

@@ -1,9 +1,9 @@
 // nginx has no room for its log: what it could not write is unknown, which is not the same as nothing.
 import { execFileSync, spawnSync } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { instant, seconds } from "../../../src/base/time.ts";
 import { accessLog } from "../../../src/drivers/accesslog/accesslog.ts";
 import { localHost } from "../../../src/drivers/local/host.ts";
@@ -148,6 +148,21 @@ test.runIf(canFill)("a file system that tells no room is not taken for a full on
   write(1);
   const { cursor } = await read(await open());
   expect(await read(cursor)).toMatchObject({ ...FINE, seen: 0 });
+});
+
+test.each([
+  ["no number", "-", FINE],
+  ["less than nothing, as more than root's reserve is used", "-5", NO_ROOM],
+  ["some", "82132", FINE],
+])("a log is read also where df tells %s", async (_, free, expected) => {
+  const df = join(directory, "df");
+  writeFileSync(df, `#!/bin/sh\necho Filesystem\necho "none 100 100 ${free} 100% /"\n`, { mode: 0o755 });
+  vi.stubEnv("PATH", `${directory}:${process.env["PATH"] ?? ""}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  write(1);
+  const first = await read(await open());
+  expect(first).toMatchObject({ ...FINE, seen: 1 });
+  expect(await read(first.cursor)).toMatchObject(expected);
 });
 
 test("half a line that nobody goes on with is a loss, as of a quota; one just begun is none", async () => {

@@ -113,6 +113,20 @@ test.skipIf(!needs(canMount(), "contract: a full disk of the log", "needs root a
   },
 );
 
+test("a log that is no file is warned of: what is written there is counted by nobody", async () => {
+  const w = await open();
+  const told = async (log: string): Promise<readonly string[]> =>
+    (await examine({ ...w, application: { ...w.application, gateways: [{ ...w.gateway, log }] } }))
+      .filter((one) => one.found.includes("is no file"))
+      .map(({ severity, found }) => `${severity}: ${found}`);
+  expect(await told("/dev/null")).toEqual([
+    "warning: /dev/null is no file: requests are in no count, and not judged",
+  ]);
+  mkdirSync(dirname(w.gateway.log), { recursive: true });
+  writeFileSync(w.gateway.log, "");
+  expect(await told(w.gateway.log)).toEqual([]);
+});
+
 test("mode upstream: the location's include is missed until it is there", async () => {
   const w = await open({ settings: { mode: "upstream" } });
   const line = `include ${w.gateway.state}/shop/location.conf;`;
