@@ -19,7 +19,7 @@ import { carry, type Held } from "./loop.ts";
 import { lookOnce } from "./observer.ts";
 import type { EnginePorts } from "./ports.ts";
 import { outgrown } from "./outgrown.ts";
-import { artifactTrouble, beginning, newestGeneration, obstacleBefore } from "./preflight.ts";
+import { beginning, newestGeneration, obstacleBefore } from "./preflight.ts";
 import { readStatus } from "./status.ts";
 import { createNews } from "./news.ts";
 import { fateOf } from "./orders.ts";
@@ -62,8 +62,6 @@ async function plan(
   if (saved.value.stable === release) return err(alreadyThere(release));
   const sums = arithmeticOf(application, release, saved.value.stable);
   if ("code" in sums) return err(sums);
-  const unusable = await artifactTrouble(ports, release, null);
-  if (unusable !== null) return err(unusable);
   const gateways = await Promise.all(
     application.gateways.map(async (gateway) => {
       const preview = await ports.gateways.preview(gateway);

@@ -77,17 +77,9 @@ export async function obstacleBefore(
   if (!saved.ok) return saved.error;
   if (saved.value.stable === release) return alreadyThere(release);
   const { obstacle } = await lookBefore(application, ports, saved.value);
-  return obstacle ?? artifactTrouble(ports, release, sha256);
-}
-
-/** Fetches and checks it, as a release does first; null: it can be unpacked. */
-export async function artifactTrouble(
-  { artifacts }: EnginePorts,
-  release: ReleaseId,
-  sha256: string | null,
-): Promise<AppError | null> {
+  if (obstacle !== null) return obstacle;
   const { signal } = new AbortController();
-  const fetched = await artifacts.fetch(release, { sha256, signal, onProgress: () => undefined });
+  const fetched = await ports.artifacts.fetch(release, { sha256, signal, onProgress: () => undefined });
   return fetched.ok ? null : fetched.error;
 }
 

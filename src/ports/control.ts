@@ -90,7 +90,7 @@ export interface PlanStory extends Planned {
 export interface ControlPlane {
   /** `look: false`: what the store says, without asking hosts and gateways. */
   status(options?: { readonly look: boolean }): Promise<Result<Status, AppError>>;
-  /** Fetches the artifact, and touches nothing else: what a release is refused for is told here too. */
+  /** Touches nothing. The artifact is not fetched: what is fetched first is that release ever after. */
   plan(release: ReleaseId): Promise<Result<PlanStory, AppError>>;
   /** Makes the gateways serve what runs in the slots now; nothing in them is touched. */
   serveWhatRuns(by: string): Promise<Result<RoutingTable, AppError>>;

@@ -124,11 +124,19 @@ describe("a slot of commands of the user's own, which count no restarts", () => 
   const COMMAND: RunSpec = { ...COMMON, kind: "command", command: "node server.js" };
   const runs = (run: RunSpec): Rollout["runs"] => ({ ["v2" as ReleaseId]: run });
 
+  interface Gone {
+    readonly from: number;
+    readonly to?: number;
+    readonly isGone: boolean;
+  }
+  const isWithin = (at: number, { from, to }: { readonly from: number; readonly to: number }): boolean =>
+    at >= from && at < to;
+
   /** From so long after users came it is not well, and its status says so or not. */
-  function ran(run: RunSpec, { from, isGone }: { readonly from: number; readonly isGone: boolean }): World {
+  function ran(run: RunSpec, { from, to = Infinity, isGone }: Gone): World {
     let now: World | null = null;
     const isIll = (slot: SlotKey, rollout: Rollout): boolean =>
-      slot === FIRST && now !== null && (served(rollout, now) ?? -1) >= from;
+      slot === FIRST && now !== null && isWithin(served(rollout, now) ?? -1, { from, to });
     return runPerfectly(
       { ...rolloutOf({ steps: BAKE }), runs: runs(run) },
       {
@@ -153,10 +161,11 @@ describe("a slot of commands of the user's own, which count no restarts", () => 
 
   it.each([
     { name: "not when it runs and is not well", run: OWN, from: 1500, isGone: false },
+    { name: "not when both say so for a moment", run: OWN, from: 1500, to: 3000, isGone: true },
     { name: "not when it has served for more than a minute", run: OWN, from: 61_000, isGone: true },
     { name: "not where it is started again by whoever counts", run: COMMAND, from: 1500, isGone: true },
-  ])("$name", ({ run, from, isGone }) => {
-    expect(ran(run, { from, isGone }).rollout.aborted?.error.code).not.toBe("slot.exited");
+  ])("$name", ({ run, ...gone }) => {
+    expect(ran(run, gone).rollout.aborted?.error.code).not.toBe("slot.exited");
   });
 });
 

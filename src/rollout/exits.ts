@@ -13,6 +13,8 @@ import { serving } from "./wanted.ts";
 
 /** A process that ends by itself so soon after its slot came into rotation ends because of what it is. */
 const YOUNG = seconds(60);
+/** Who asks it whether it answers, to say whether it runs, says at a bad moment that it does not. */
+const GONE = seconds(2);
 
 /**
  * A release that is healthy when it is asked, and whose process ends soon after users came, is in every slot
@@ -26,9 +28,10 @@ export function watchExits(start: Rollout, seen: Seen, now: Instant): Rollout {
   for (const [slot, since] of faltering) {
     const state = slotSeen(seen, slot);
     if (state === null || state.at < since) continue;
-    const how = howEnded(rollout, slot, state.value);
+    const isLasting = between(since, state.at) >= GONE;
+    const how = howEnded(rollout, slot, { ...state.value, isLasting });
     if (how !== null)
-      return goBack(rollout, { ...abortBy("slot", ended(rollout, slot, { how, now }), now), slot });
+      return goBack(rollout, { ...abortBy("slot", ended(rollout, slot, { how, at: since }), now), slot });
   }
   return isSame(rollout, faltering) ? rollout : { ...rollout, faltering: Object.fromEntries(faltering) };
 }
@@ -37,11 +40,15 @@ export function watchExits(start: Rollout, seen: Seen, now: Instant): Rollout {
  * Null: it runs, as far as is known, and is the one that users came to. Commands of the user's own count no
  * restarts; what they say has stopped, and was healthy, is gone until somebody starts it.
  */
-function howEnded(rollout: Rollout, slot: SlotKey, { process, restarts }: SlotState): string | null {
+function howEnded(
+  rollout: Rollout,
+  slot: SlotKey,
+  { process, restarts, isLasting }: SlotState & { readonly isLasting: boolean },
+): string | null {
   const times = restarts - (rollout.stumbled?.[slot] ?? 0);
   if (times > 0) return `has ended by itself ${times === 1 ? "once" : `${times} times`}`;
   const isOwn = rollout.runs[rollout.release]?.kind === "own";
-  return isOwn && process === "stopped" ? "has ended by itself, as run.status says" : null;
+  return isOwn && process === "stopped" && isLasting ? "has ended by itself, as run.status says" : null;
 }
 
 /** Those whose process is looked at. */
@@ -109,11 +116,11 @@ function isSame({ faltering = {} }: Rollout, now: ReadonlyMap<SlotKey, Instant>)
 function ended(
   rollout: Rollout,
   slot: SlotKey,
-  { how, now }: { readonly how: string; readonly now: Instant },
+  { how, at }: { readonly how: string; readonly at: Instant },
 ): AppError {
   const course = courseOf(rollout, slot);
   const since = course.at === "settled" ? course.since : undefined;
-  const when = since === undefined ? "" : `, ${formatDuration(between(since, now))} after users came`;
+  const when = since === undefined ? "" : `, ${formatDuration(between(since, at))} after users came`;
   return appError("slot.exited", `${slot}: the process of ${rollout.release} ${how}${when}`, {
     hint: "the log says why; a process that ends in its first minute with users is taken for a bad release",
   });
