@@ -183,7 +183,7 @@ function backOf(report: LoadReport, act: Act | null): Back | null {
 export async function measure(run: Run): Promise<Measured> {
   const { name, workspace } = run;
   process.stderr.write(`bench: ${name}\n`);
-  const load = await workspace.load({ fresh: 0.1 });
+  const load = await workspace.load({ rate: 300, slowMs: 1500, fresh: 0.1 });
   const from = now();
   const floor = await measureFloor(workspace, "v1");
   const booting = { from, to: now() };

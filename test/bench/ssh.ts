@@ -36,7 +36,7 @@ export async function benchSsh(): Promise<OverSsh | null> {
   try {
     const first = await workspace.start(["release", "v1", "--json"], PATIENCE).done;
     mustExit(first, 0);
-    const load = await workspace.load({ rate: 50 });
+    const load = await workspace.load({ rate: 50, slowMs: 1500 });
     const ran = await workspace.start(["release", "v2", "--json"], PATIENCE).done;
     const report = await load.stop();
     mustExit(ran, 0);
