@@ -330,6 +330,10 @@ describe("documents for machines", () => {
         failed: 0,
       },
     ]);
+    const blind = { ...record, receipt: receipt({ missing: ["web1: no room"] }) };
+    const partly = fakeControl({}, { history: async () => [blind] });
+    const told = await runFake("history --json", fakeIo(), { control: partly });
+    expect(JSON.parse(told.out)).toMatchObject([{ requests: 48_112, failed: null }]);
     const limited = await runFake("history --json --limit 1", fakeIo(), { control });
     expect(JSON.parse(limited.out)).toHaveLength(1);
   });

@@ -4,7 +4,7 @@ import type { Instant } from "../base/time.ts";
 import { ENDED, reachOf, type Rollout } from "../model/rollout.ts";
 import type { GatewayStatus, PlanStory, RolloutEvent, SlotStatus, Status } from "../ports/control.ts";
 import type { HistoryRecord, JournalEntry } from "../ports/journal.ts";
-import type { Receipt } from "../model/receipt.ts";
+import { failuresIn, type Receipt } from "../model/receipt.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Analyzed } from "./deps.ts";
 import { receiptJson, trafficJson } from "./receipt-json.ts";
@@ -106,7 +106,7 @@ export const historyJson = ({ rollout, receipt }: HistoryRecord): object => ({
   outcome: outcomeOf(rollout),
   reason: reasonOf(rollout),
   requests: countedIn(receipt)?.requests ?? null,
-  failed: countedIn(receipt)?.failed ?? null,
+  failed: receipt === null ? null : failuresIn(receipt),
 });
 
 export const recordJson = (record: HistoryRecord, entries: readonly JournalEntry[]): object => ({

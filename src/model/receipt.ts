@@ -36,6 +36,12 @@ export interface Receipt {
   readonly course?: readonly Stretch[];
 }
 
+/** Of users' requests; null: of what was not seen nobody knows that it did not fail. */
+export function failuresIn({ during, missing, uncounted }: Receipt): number | null {
+  if (uncounted === true) return null;
+  return during.failed > 0 || missing.length === 0 ? during.failed : null;
+}
+
 /** Answers of the canary that nobody saw. */
 export interface MirrorCount {
   readonly requests: number;

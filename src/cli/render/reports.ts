@@ -1,7 +1,7 @@
 import { between } from "../../base/time.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { Finding } from "../../ports/examine.ts";
-import type { Receipt } from "../../model/receipt.ts";
+import { failuresIn, type Receipt } from "../../model/receipt.ts";
 import type { HistoryRecord, JournalEntry } from "../../ports/journal.ts";
 import { endLines } from "./receipt.ts";
 import { bad, canary, clean, dim, EMPTY, good, indent, line, strong, table, warn } from "./text.ts";
@@ -51,12 +51,10 @@ const HEAD = ["id", "release", "from", "outcome", "requests", "failed", "started
   line(dim(text)),
 );
 
-/** Of what was not seen nobody knows that it did not fail. */
 function failedIn(receipt: Receipt | null): Span | string {
-  if (receipt === null || receipt.uncounted === true) return "–";
-  const { during, missing } = receipt;
-  if (during.failed > 0) return bad(count(during.failed));
-  return missing.length > 0 ? "–" : "0";
+  const failed = receipt === null ? null : failuresIn(receipt);
+  if (failed === null) return "–";
+  return failed > 0 ? bad(count(failed)) : "0";
 }
 
 function historyRow({ rollout, receipt }: HistoryRecord): readonly Line[] {

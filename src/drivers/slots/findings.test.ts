@@ -95,6 +95,12 @@ const CASES = [
     ],
   },
   {
+    name: "a disk that tells of no room, as it has no blocks of its own",
+    change: ["free 9000000", "free "],
+    user: "shop",
+    told: ["warning slot web1:801: port 801 is open to root only, the application runs as shop"],
+  },
+  {
     name: "another user than Glidepath can be",
     change: ["me 0 root", "me 1000 ann"],
     user: "root",

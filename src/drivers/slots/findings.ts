@@ -59,7 +59,10 @@ const shared: Rule = (looked) =>
   });
 
 const room: Rule = (looked) => {
-  const free = Number(one(looked, "free"));
+  const told = one(looked, "free");
+  // A file system without blocks of its own tells of no room.
+  if (told === "") return [];
+  const free = Number(told);
   const subject = `${looked.host.name}: disk`;
   const found = `${Math.floor(free / 1024)} MiB free`;
   if (free >= LITTLE_ROOM) return [finding("fine", subject, [found])];
