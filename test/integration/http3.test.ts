@@ -45,7 +45,7 @@ describe.skipIf(here === null)("a release under HTTP/3", () => {
     "loses no request, whether a connection outlives it or is new, and reloads nothing",
     async () => {
       const { workspace, target } = await opened();
-      // One that a reload has replaced would still take what comes over UDP, and answer none of it.
+      // Those that the first reload has replaced are leaving, and are none of those that stay.
       const before = { workers: await settledWorkers(workspace.nginx), reloads: reloadsOf(workspace.nginx) };
       const load = startHttp3Load(target);
       const ran = await workspace.glidepath("release", "v2");
